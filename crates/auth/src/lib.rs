@@ -1,0 +1,1 @@
+//! Who are you: sessions, sign-in, throttling, CSRF.

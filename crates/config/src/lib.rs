@@ -1,0 +1,1 @@
+//! What was asked: doorward.toml and rule files, compiled into a policy.

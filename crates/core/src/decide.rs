@@ -1,0 +1,162 @@
+//! The decision.
+//!
+//! [`decide`] is the only place that makes a [`Permit`], and a permit is the only thing with which a request can be
+//! sent upstream. It reads nothing but its arguments. Order (product, 'The way of one request'; ibexa-rest 0):
+//! no route, wrong credential, guards, expected user, access control, route rule.
+
+use crate::{
+    Account, Facts, Found, Identity, Policy, Provenance, Reason, Refusal, Target,
+    acl::RoleBook,
+    firewall::{Authentication, Firewall, Invalid},
+    policy::Unmatched,
+    route::{Parameter, Requirement, RouteRule},
+};
+use std::sync::Arc;
+
+/// What authentication has to say. Three-valued on purpose: 'did not try' and 'tried and failed' never mix.
+#[derive(Clone, Debug)]
+pub enum Offer {
+    /// No credential that the firewall's method reads.
+    Absent,
+    /// A credential that proves an account.
+    Verified(Evidence),
+    /// A credential that is present but wrong. It is refused or makes a guest; it never falls through.
+    Refused(&'static str),
+    /// It cannot be known: the store is away. Never 401, never a deleted cookie.
+    Unavailable(Arc<str>),
+}
+
+/// What a verified credential proves.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// Whose it is.
+    pub account: Arc<Account>,
+    /// Whether a browser sends it by itself (cookie, Basic, certificate).
+    pub ambient: bool,
+    /// Whether the request carries a CSRF token of this session. Only asked where a guard wants it.
+    pub csrf_valid: bool,
+}
+
+/// Proof that a request may pass. Only [`decide`] makes one.
+#[derive(Clone, Debug)]
+pub struct Permit {
+    identity: Identity,
+    method: Authentication,
+    rule: Option<Arc<RouteRule>>,
+}
+
+impl Permit {
+    /// Who passes.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The method that judged: what upstreams read in `Doorward-Method`.
+    pub fn method(&self) -> Authentication {
+        self.method
+    }
+
+    /// The route rule that let it pass, unless `unmatched` did or it is for an endpoint of ours.
+    pub fn rule(&self) -> Option<&Arc<RouteRule>> {
+        self.rule.as_ref()
+    }
+
+    /// Parameters that must be set before the request may be sent (magento-webapi 3.4).
+    pub fn parameters(&self) -> &[Parameter] {
+        self.rule.as_ref().map_or(&[], |rule| &rule.parameters)
+    }
+}
+
+/// Judges one request: a permit or a refusal, nothing between.
+pub fn decide(policy: &Policy, roles: &RoleBook, facts: &Facts<'_>, found: &Found<'_>, offer: &Offer) -> Result<Permit, Refusal> {
+    let presumed_known = matches!(offer, Offer::Verified(_));
+    if matches!(found.target, Target::Unmatched) && policy.unmatched == Unmatched::Deny {
+        return Err(Refusal::new(Reason::NoRoute, presumed_known));
+    }
+    let Some(firewall) = found.firewall else {
+        return Err(Refusal::new(Reason::NoFirewall, presumed_known));
+    };
+    let identity = identify(facts, found, firewall, offer)?;
+    let known = identity.account().is_some();
+    let refuse = |reason| Err(Refusal::new(reason, known));
+
+    if let Some(expected) = facts.expected_user
+        && identity.account().is_none_or(|account| &*account.login != expected)
+    {
+        return refuse(Reason::UserChanged);
+    }
+    if let Some(rule) = found.access
+        && !rule.admits(&identity)
+    {
+        return refuse(Reason::AccessControl(rule.source.clone()));
+    }
+    let rule = match found.target {
+        Target::Own(_) => None,
+        Target::Unmatched => match policy.unmatched {
+            Unmatched::Authenticated if !known => return refuse(Reason::GuestOnUnmatched),
+            Unmatched::Deny => return refuse(Reason::NoRoute),
+            Unmatched::Authenticated | Unmatched::Allow => None,
+        },
+        Target::Route(rule) => {
+            if let Some(lacking) = rule.require.iter().find(|r| !granted(policy, roles, &identity, r)) {
+                return refuse(Reason::NotGranted {
+                    rule: rule.source.clone(),
+                    required: rule.require.clone(),
+                    lacking: lacking.clone(),
+                });
+            }
+            // After permissions, as magento-webapi 0.7 has it.
+            if rule.secure && !facts.secure {
+                return refuse(Reason::Insecure(rule.source.clone()));
+            }
+            Some(Arc::clone(rule))
+        }
+    };
+    Ok(Permit { identity, method: firewall.authentication, rule })
+}
+
+/// Turns an offer into an identity, through the firewall's guards.
+fn identify(facts: &Facts<'_>, found: &Found<'_>, firewall: &Firewall, offer: &Offer) -> Result<Identity, Refusal> {
+    let lenient = firewall.invalid == Invalid::Guest;
+    let evidence = match offer {
+        Offer::Absent => return Ok(Identity::Guest),
+        Offer::Refused(_) if lenient => return Ok(Identity::Guest),
+        Offer::Refused(how) => return Err(Refusal::new(Reason::InvalidCredential(how), false)),
+        Offer::Unavailable(why) => return Err(Refusal::new(Reason::Unavailable(Arc::clone(why)), false)),
+        Offer::Verified(evidence) => evidence,
+    };
+    // magento-webapi 2: without the header the session simply does not count. A navigation and another site never count.
+    if firewall.guards.ajax && !(facts.ajax && !facts.navigation && facts.provenance != Provenance::Foreign) {
+        return if lenient { Ok(Identity::Guest) } else { Err(Refusal::new(Reason::NotAjax, true)) };
+    }
+    let own = match found.target {
+        Target::Own(own) => Some(own),
+        _ => None,
+    };
+    let unsafe_method = !facts.is_safe();
+    if firewall.guards.csrf && unsafe_method && own.is_none_or(|own| own.csrf) && !evidence.csrf_valid {
+        return Err(Refusal::new(Reason::Csrf, true));
+    }
+    // The second line, for everything that a browser sends by itself ('Settled semantics', Guards).
+    if evidence.ambient
+        && (unsafe_method || facts.upgrade)
+        && own.is_none_or(|own| own.provenance)
+        && facts.provenance == Provenance::Foreign
+    {
+        return Err(Refusal::new(Reason::ForeignOrigin, true));
+    }
+    Ok(Identity::Known(Arc::clone(&evidence.account)))
+}
+
+/// Whether one requirement is granted (magento-webapi 4.5, 4.6).
+fn granted(policy: &Policy, roles: &RoleBook, identity: &Identity, requirement: &Requirement) -> bool {
+    match (requirement, identity) {
+        (Requirement::Anonymous, _) => true,
+        (_, Identity::Guest) => false,
+        (Requirement::OwnAccount, Identity::Known(account)) => {
+            // `self` is no resource: only who holds everything passes it besides customers.
+            account.kind == crate::Kind::Customer || roles.is_full(account)
+        }
+        (Requirement::Resource(id), Identity::Known(account)) => roles.granting(&policy.resources, account, id).is_some(),
+    }
+}

@@ -1,0 +1,134 @@
+//! Firewalls: ordered rules that pick exactly one authentication method for a request; the first match wins.
+
+use crate::{Facts, Source};
+use http::Method;
+use regex::Regex;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// How requests under a firewall prove who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Authentication {
+    /// A session cookie.
+    Session,
+    /// Nothing is asked: everyone is a guest.
+    None,
+}
+
+impl Authentication {
+    /// The word of the configuration, of `Doorward-Method` and of the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Authentication::Session => "session",
+            Authentication::None => "none",
+        }
+    }
+}
+
+/// What a credential that is present but wrong leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Invalid {
+    /// The request is refused; it never falls through.
+    Refuse,
+    /// The caller is a guest.
+    Guest,
+}
+
+/// Where a refused guest's browser navigation goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Entry {
+    /// The refusal's status.
+    Status,
+    /// The sign-in page.
+    Page,
+}
+
+/// A kind of credential that `when` looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum When {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// `Authorization: Basic`.
+    Basic,
+    /// A TLS client certificate.
+    Certificate,
+    /// A session cookie of one of our directories.
+    Cookie,
+}
+
+/// What a session request must pass besides the cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Guards {
+    /// A CSRF token on unsafe methods.
+    pub csrf: bool,
+    /// The session counts on AJAX calls only (magento-webapi 2).
+    pub ajax: bool,
+}
+
+/// One `[[firewall]]`.
+#[derive(Clone, Debug)]
+pub struct Firewall {
+    /// Its name in logs and metrics.
+    pub name: Arc<str>,
+    /// Regex on the host; case-insensitive.
+    pub host: Option<Regex>,
+    /// Regex on the canonical path.
+    pub path: Option<Regex>,
+    /// Methods; empty means all.
+    pub methods: Vec<Method>,
+    /// Only requests that carry this credential.
+    pub when: Option<When>,
+    /// The method that judges.
+    pub authentication: Authentication,
+    /// Names of the directories that are asked, in order.
+    pub directories: Vec<Arc<str>>,
+    /// What a session must pass besides.
+    pub guards: Guards,
+    /// What a wrong credential leads to.
+    pub invalid: Invalid,
+    /// Where a refused guest's navigation goes.
+    pub entry: Entry,
+    /// Where it was written.
+    pub source: Source,
+}
+
+/// Why a firewall did not match, for `explain`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mismatch {
+    /// The host.
+    Host,
+    /// The path.
+    Path,
+    /// The method.
+    Method,
+    /// The credential that `when` asks for is not carried.
+    When,
+}
+
+impl Firewall {
+    /// `None` when the firewall matches, else the first thing that does not.
+    pub fn mismatch(&self, facts: &Facts<'_>) -> Option<Mismatch> {
+        if self.host.as_ref().is_some_and(|r| !r.is_match(facts.host)) {
+            return Some(Mismatch::Host);
+        }
+        if self.path.as_ref().is_some_and(|r| !r.is_match(facts.path)) {
+            return Some(Mismatch::Path);
+        }
+        if !self.methods.is_empty() && !self.methods.contains(facts.method) {
+            return Some(Mismatch::Method);
+        }
+        let carried = match self.when {
+            None => true,
+            Some(When::Bearer) => facts.carries.bearer,
+            Some(When::Basic) => facts.carries.basic,
+            Some(When::Certificate) => facts.carries.certificate,
+            Some(When::Cookie) => facts.carries.cookie,
+        };
+        (!carried).then_some(Mismatch::When)
+    }
+}

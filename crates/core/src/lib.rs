@@ -1,0 +1,37 @@
+//! Words and verdicts.
+//!
+//! This crate holds the vocabulary of Doorward and its decision: who a request is ([`identity`]), what a route
+//! requires ([`route`], [`acl`]), which authentication method judges a request ([`firewall`]), and the two outcomes
+//! ([`Permit`] and [`Refusal`]). It does no I/O, reads no clock and draws no random numbers; everything that it needs
+//! is an argument. The outside fulfils the traits in [`ports`].
+//!
+//! The decision is two pure steps with the authentication between them:
+//!
+//! ```text
+//! Policy::find(facts, own) -> Found      which firewall, which rule
+//! (authenticate)           -> Offer      the caller's own business: cookies, stores
+//! decide(found, offer, ..) -> Permit | Refusal
+//! ```
+
+pub mod access;
+pub mod acl;
+pub mod canonical;
+pub mod decide;
+pub mod facts;
+pub mod firewall;
+pub mod identity;
+pub mod policy;
+pub mod ports;
+pub mod refusal;
+pub mod route;
+pub mod session;
+pub mod source;
+pub mod time;
+
+pub use decide::{Evidence, Offer, Permit, decide};
+pub use facts::{Carries, Facts, Provenance};
+pub use identity::{Account, Identity, Kind};
+pub use policy::{Found, Policy, Target};
+pub use refusal::{Reason, Refusal};
+pub use source::Source;
+pub use time::Time;

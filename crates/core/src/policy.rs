@@ -1,0 +1,231 @@
+//! The policy: everything compiled from the configuration that a decision reads. It never changes; a reload makes
+//! a new one.
+
+use crate::{
+    Facts, Kind, Source,
+    access::AccessRule,
+    acl::Tree,
+    firewall::Firewall,
+    route::{RouteRule, RouteTable},
+};
+use serde::Serialize;
+use std::{sync::Arc, time::Duration};
+
+/// What happens to a request that no route rule matches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unmatched {
+    /// Refused with 404.
+    #[default]
+    Deny,
+    /// Open to whoever is signed in.
+    Authenticated,
+    /// Open to everyone.
+    Allow,
+}
+
+/// `SameSite` of a cookie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SameSite {
+    /// `Lax`.
+    #[default]
+    Lax,
+    /// `Strict`.
+    Strict,
+    /// `None`; needs `Secure`.
+    None,
+}
+
+/// The cookie of a directory's sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CookieSpec {
+    /// Its name, `{site_hash}` filled in.
+    pub name: Arc<str>,
+    /// `Domain`, if any.
+    pub domain: Option<Arc<str>>,
+    /// `Path`.
+    pub path: Arc<str>,
+    /// `Expires`/`Max-Age`; `None` is a cookie for the browser's session.
+    pub lifetime: Option<Duration>,
+    /// `SameSite`.
+    pub same_site: SameSite,
+    /// `Secure`: whether `public_url` is https.
+    pub secure: bool,
+}
+
+/// A named set of accounts that can sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directory {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The kind of its accounts.
+    pub kind: Kind,
+    /// The cookie of its sessions.
+    pub cookie: CookieSpec,
+    /// A session unused for this long ends.
+    pub idle_timeout: Duration,
+    /// A session ends this long after it began, used or not.
+    pub lifetime: Duration,
+    /// How many failed sign-ins of one account from one address or device are too many.
+    pub max_failures: u32,
+    /// How long failed sign-ins count, and how long too many of them lock.
+    pub lock: Duration,
+}
+
+/// A service behind Doorward.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Its name: the assertion's `aud`.
+    pub name: Arc<str>,
+    /// Scheme and authority, without trailing slash: `http://127.0.0.1:9000`.
+    pub base: Arc<str>,
+    /// The prefix of whole segments that it serves; it is not stripped.
+    pub path: Arc<str>,
+    /// Whether credentials that Doorward can read are passed on.
+    pub pass_credentials: bool,
+    /// Whether `%2F` may stand inside a segment.
+    pub keep_encoded_slash: bool,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long the answer's head may take.
+    pub response_timeout: Duration,
+    /// How long a body or tunnel may rest.
+    pub idle_timeout: Duration,
+    /// Where it was written.
+    pub source: Source,
+}
+
+/// How answers look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// Ibexa's `ErrorMessage` and its kin.
+    Ibexa,
+    /// Magento's `message` and `parameters`.
+    Magento,
+    /// RFC 9457.
+    Problem,
+}
+
+/// Which of its own parts Doorward serves and which it leaves to the upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Serve {
+    /// The session endpoints.
+    pub sessions: bool,
+    /// The Root resource.
+    pub root: bool,
+    /// `/user/current` and `/user/users/{id}`.
+    pub users: bool,
+    /// The sign-in and sign-out pages.
+    pub pages: bool,
+}
+
+/// Everything that a decision reads.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// First 16 hex digits of the SHA-256 over every file that it was built from; each decision names it.
+    pub hash: Arc<str>,
+    /// Hosts that are served, in lower case, without port; `None` serves any.
+    pub hosts: Option<Vec<Arc<str>>>,
+    /// Origins (`scheme://host[:port]`) whose browsers may send ambient credentials: our own, then those of `[cors]`.
+    pub origins: Vec<Arc<str>>,
+    /// Prefixes of the Ibexa dialect, longest first; `""` is the root.
+    pub ibexa_prefixes: Vec<Arc<str>>,
+    /// What Doorward serves itself.
+    pub serve: Serve,
+    /// Directories in the order of the file.
+    pub directories: Vec<Arc<Directory>>,
+    /// Firewalls in the order of the file; never empty: without any, one session firewall stands.
+    pub firewalls: Vec<Arc<Firewall>>,
+    /// Access-control rules in the order of the file.
+    pub access: Vec<Arc<AccessRule>>,
+    /// Route rules.
+    pub routes: RouteTable,
+    /// The ACL tree.
+    pub resources: Tree,
+    /// What happens to a request without a route rule.
+    pub unmatched: Unmatched,
+    /// Upstreams, longest path first.
+    pub upstreams: Vec<Arc<Upstream>>,
+}
+
+/// One of Doorward's own endpoints. It has no route rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Own {
+    /// Its name in logs and metrics, such as `session.create`.
+    pub name: &'static str,
+    /// Whether access control covers it: all but sign-in, preflight and `/.well-known`.
+    pub access_control: bool,
+    /// Whether the CSRF token is asked for here. Endpoints that answer `false` either change nothing for the session
+    /// or check the token themselves, in the order of their contract.
+    pub csrf: bool,
+    /// Whether the second line (provenance of ambient credentials) covers it; pages and REST both.
+    pub provenance: bool,
+}
+
+/// What a request is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'p> {
+    /// One of our own endpoints.
+    Own(Own),
+    /// A route rule.
+    Route(&'p Arc<RouteRule>),
+    /// Nothing that a rule names.
+    Unmatched,
+}
+
+/// What [`Policy::find`] found.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'p> {
+    /// The first firewall that matches.
+    pub firewall: Option<&'p Arc<Firewall>>,
+    /// The route rule or endpoint.
+    pub target: Target<'p>,
+    /// The first access-control rule that matches.
+    pub access: Option<&'p Arc<AccessRule>>,
+}
+
+impl Policy {
+    /// Finds what speaks about a request. `own` is the endpoint of ours that the caller recognised, if any.
+    pub fn find(&self, facts: &Facts<'_>, own: Option<Own>) -> Found<'_> {
+        let target = match own {
+            Some(own) => Target::Own(own),
+            None => self.routes.find(facts.method, facts.path).map_or(Target::Unmatched, Target::Route),
+        };
+        let covered = own.is_none_or(|own| own.access_control);
+        Found {
+            firewall: self.firewalls.iter().find(|firewall| firewall.mismatch(facts).is_none()),
+            target,
+            access: if covered { self.access.iter().find(|rule| rule.matches(facts)) } else { None },
+        }
+    }
+
+    /// The directory of this name.
+    pub fn directory(&self, name: &str) -> Option<&Arc<Directory>> {
+        self.directories.iter().find(|directory| &*directory.name == name)
+    }
+
+    /// The upstream whose path is the longest prefix of whole segments of `path`.
+    pub fn upstream(&self, path: &str) -> Option<&Arc<Upstream>> {
+        self.upstreams.iter().find(|upstream| is_under(path, &upstream.path))
+    }
+
+    /// The dialect of a path and the prefix that chose it; the longest prefix wins.
+    pub fn dialect<'p>(&'p self, path: &str) -> (Dialect, &'p str) {
+        let ibexa = self.ibexa_prefixes.iter().find(|prefix| is_under(path, prefix));
+        let magento = self.routes.magento_prefix.as_ref().filter(|prefix| is_under(path, prefix));
+        match (ibexa, magento) {
+            (Some(i), Some(m)) if i.len() > m.len() => (Dialect::Ibexa, i),
+            (_, Some(m)) => (Dialect::Magento, m),
+            (Some(i), None) => (Dialect::Ibexa, i),
+            (None, None) => (Dialect::Problem, ""),
+        }
+    }
+}
+
+/// Whether `prefix` is a prefix of whole segments of `path`.
+pub fn is_under(path: &str, prefix: &str) -> bool {
+    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

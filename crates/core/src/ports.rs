@@ -1,0 +1,190 @@
+//! What the outside fulfils: time, randomness and memory.
+
+use crate::{
+    Account, Kind, Time,
+    session::{Session, SessionKey},
+};
+use async_trait::async_trait;
+use std::{collections::BTreeSet, sync::Arc};
+
+/// What time it is.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Time;
+}
+
+/// Unpredictable bytes, from the system's generator.
+pub trait Entropy: Send + Sync {
+    /// Fills the buffer. There is no failure: a generator that fails ends the process.
+    fn fill(&self, buffer: &mut [u8]);
+}
+
+/// An account as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountRecord {
+    /// What decisions see.
+    pub account: Arc<Account>,
+    /// E-mail address, if any.
+    pub email: Option<Arc<str>>,
+    /// PHC string of the password's hash; `None` cannot sign in by password.
+    pub password: Option<Arc<str>>,
+    /// Whether it may sign in.
+    pub enabled: bool,
+    /// Counts every change of password, roles or state; a session of another version is dead.
+    pub version: u64,
+    /// Whatever was proved before this moment no longer counts.
+    pub not_before: Time,
+    /// When it was made.
+    pub created: Time,
+}
+
+/// What is needed to make an account.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// The directory's name.
+    pub directory: Arc<str>,
+    /// The directory's kind.
+    pub kind: Kind,
+    /// The id it must have; `None` takes the next one.
+    pub id: Option<u64>,
+    /// The sign-in name; unique in the directory, whatever its case.
+    pub login: Arc<str>,
+    /// E-mail address, if any.
+    pub email: Option<Arc<str>>,
+    /// PHC string.
+    pub password: Option<Arc<str>>,
+    /// Role names.
+    pub roles: Vec<Arc<str>>,
+}
+
+/// A change to an account. Each one that takes something away ends the account's sessions in the same transaction.
+#[derive(Clone, Debug)]
+pub enum AccountChange {
+    /// May sign in again.
+    Enable,
+    /// May not sign in; sessions end.
+    Disable,
+    /// Another password (PHC string); sessions end.
+    Password(Arc<str>),
+    /// The same password under another hash; sessions stay.
+    Rehash(Arc<str>),
+    /// Other roles; sessions stay and have them at once.
+    Roles(Vec<Arc<str>>),
+    /// Another e-mail address.
+    Email(Option<Arc<str>>),
+    /// Failed sign-ins are forgotten.
+    Unlock,
+}
+
+/// A key that Doorward made for itself.
+#[derive(Clone)]
+pub struct StoredKey {
+    /// What it is for: `assertion`, `form`.
+    pub purpose: Arc<str>,
+    /// Its `kid`.
+    pub id: Arc<str>,
+    /// PKCS#8 or raw bytes.
+    pub secret: Arc<[u8]>,
+    /// When it was made.
+    pub created: Time,
+}
+
+/// Something that changed in the store, in the order of commits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Grows by one with each change.
+    pub sequence: u64,
+    /// What changed.
+    pub what: Changed,
+}
+
+/// What a [`Change`] is about; whoever caches it forgets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// An account (kind and id): state, roles, password, or gone.
+    Account(Kind, u64),
+    /// Failed sign-ins of an account (directory, login) are forgotten.
+    Unlocked(Arc<str>, Arc<str>),
+    /// A role.
+    Roles,
+    /// A session that ended.
+    Session(SessionKey),
+}
+
+/// Why the store did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Something of that name or id is there already.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// Nothing of that name or id is there.
+    #[error("{0} does not exist")]
+    Missing(String),
+    /// The store cannot be asked now. Nothing was acknowledged.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// Which sessions to list.
+#[derive(Clone, Debug, Default)]
+pub struct SessionFilter {
+    /// Only of this account: directory and id.
+    pub account: Option<(Arc<str>, u64)>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Memory. What it acknowledges survives `kill -9` and power loss; only [`Store::touch_sessions`] may be lost.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Makes an account.
+    async fn add_account(&self, new: NewAccount, now: Time) -> Result<AccountRecord, StoreError>;
+    /// The account that signs in with `login`, whatever its case.
+    async fn account_by_login(&self, directory: &str, login: &str) -> Result<Option<AccountRecord>, StoreError>;
+    /// The account with this id.
+    async fn account(&self, kind: Kind, id: u64) -> Result<Option<AccountRecord>, StoreError>;
+    /// All accounts, of one directory if named, by directory and id.
+    async fn accounts(&self, directory: Option<&str>) -> Result<Vec<AccountRecord>, StoreError>;
+    /// Changes an account and returns what it is now.
+    async fn change_account(&self, kind: Kind, id: u64, change: AccountChange, now: Time) -> Result<AccountRecord, StoreError>;
+    /// Deletes an account and its sessions. Its id is never used again.
+    async fn delete_account(&self, kind: Kind, id: u64, now: Time) -> Result<(), StoreError>;
+
+    /// Makes a role, or gives it other resources.
+    async fn put_role(&self, name: &str, resources: BTreeSet<Arc<str>>, now: Time) -> Result<(), StoreError>;
+    /// All roles by name.
+    async fn roles(&self) -> Result<Vec<(Arc<str>, BTreeSet<Arc<str>>)>, StoreError>;
+    /// Deletes a role; accounts that had it lose it.
+    async fn delete_role(&self, name: &str, now: Time) -> Result<(), StoreError>;
+
+    /// Begins a session and, in the same transaction, ends `replaces`. It fails with [`StoreError::Missing`] when the
+    /// account is gone, disabled, or of another version than the session says: a sign-in never outlives its account.
+    async fn create_session(&self, session: &Session, replaces: Option<SessionKey>) -> Result<(), StoreError>;
+    /// A session and its account, when both exist.
+    async fn session(&self, key: &SessionKey) -> Result<Option<(Session, AccountRecord)>, StoreError>;
+    /// Ends a session; whether there was one.
+    async fn delete_session(&self, key: &SessionKey, now: Time) -> Result<bool, StoreError>;
+    /// Ends all sessions of an account; how many there were.
+    async fn delete_sessions_of(&self, kind: Kind, id: u64, now: Time) -> Result<u64, StoreError>;
+    /// Remembers when sessions were last used. May be lost.
+    async fn touch_sessions(&self, seen: &[(SessionKey, Time)]) -> Result<(), StoreError>;
+    /// Sessions, newest first.
+    async fn sessions(&self, filter: SessionFilter) -> Result<Vec<Session>, StoreError>;
+    /// Forgets sessions of `directory` that were last used before `idle_before` or began before `created_before`;
+    /// how many there were.
+    async fn purge_sessions(&self, directory: &str, idle_before: Time, created_before: Time) -> Result<u64, StoreError>;
+    /// How many sessions are stored.
+    async fn session_count(&self) -> Result<u64, StoreError>;
+
+    /// The keys for a purpose, newest first.
+    async fn keys(&self, purpose: &str) -> Result<Vec<StoredKey>, StoreError>;
+    /// Stores `key` unless there is one for its purpose; the newest one of the purpose, whoever stored it.
+    async fn key_or_insert(&self, key: StoredKey) -> Result<StoredKey, StoreError>;
+
+    /// Changes after `sequence`, oldest first.
+    async fn changes_since(&self, sequence: u64) -> Result<Vec<Change>, StoreError>;
+    /// The newest change's sequence.
+    async fn last_change(&self) -> Result<u64, StoreError>;
+    /// Whether the store can be reached.
+    async fn ping(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,102 @@
+//! Route rules: method and path template, and what they require.
+
+pub mod magento;
+pub mod template;
+
+use crate::Source;
+use http::Method;
+use std::{fmt, sync::Arc};
+
+/// One permission that a route requires; all of a route's must be granted (magento-webapi 4.5).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Requirement {
+    /// Open to every caller.
+    Anonymous,
+    /// Open to customers, for what is theirs.
+    OwnAccount,
+    /// Open to whom a role grants this resource.
+    Resource(Arc<str>),
+}
+
+impl Requirement {
+    /// Reads `anonymous`, `self` or a resource id.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "anonymous" => Requirement::Anonymous,
+            "self" => Requirement::OwnAccount,
+            id => Requirement::Resource(id.into()),
+        }
+    }
+
+    /// The word of the rule files.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Requirement::Anonymous => "anonymous",
+            Requirement::OwnAccount => "self",
+            Requirement::Resource(id) => id,
+        }
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A parameter that a rule sets for the caller (magento-webapi 3.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name; dots address nested input.
+    pub name: Arc<str>,
+    /// The text of the rule file; `None` for `null`. `%customer_id%` and its like are placeholders.
+    pub value: Option<Arc<str>>,
+    /// Whether it replaces what the client sent; otherwise it is a default.
+    pub force: bool,
+}
+
+/// One route rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteRule {
+    /// The methods it is for. `GET` covers `HEAD` in `routes.toml`.
+    pub methods: Vec<Method>,
+    /// The template as written: `/orders/:id`, `/V1/customers/me`.
+    pub template: Arc<str>,
+    /// All of these must be granted; never empty.
+    pub require: Vec<Requirement>,
+    /// What it sets for the caller.
+    pub parameters: Vec<Parameter>,
+    /// Whether it is for HTTPS only.
+    pub secure: bool,
+    /// Where it was written.
+    pub source: Source,
+}
+
+/// All route rules, compiled.
+#[derive(Clone, Debug, Default)]
+pub struct RouteTable {
+    /// Rules of `routes.toml`, at the root.
+    pub native: template::Table,
+    /// Rules of `webapi.xml`, under the Magento prefix.
+    pub magento: magento::Table,
+    /// The prefix under which [`RouteTable::magento`] stands, such as `/rest`; `None` when that dialect is off.
+    pub magento_prefix: Option<Arc<str>>,
+}
+
+impl RouteTable {
+    /// The rule for a method and canonical path. One compiled step: its cost follows the path, not the number of rules.
+    pub fn find(&self, method: &Method, path: &str) -> Option<&Arc<RouteRule>> {
+        if let Some(rest) = self.magento_path(path)
+            && let Some(rule) = self.magento.find(method, magento::without_store(rest)?.1)
+        {
+            return Some(rule);
+        }
+        self.native.find(method, path)
+    }
+
+    /// What follows the Magento prefix, with its leading slash, when the path stands under it.
+    pub fn magento_path<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let rest = path.strip_prefix(self.magento_prefix.as_deref()?)?;
+        rest.starts_with('/').then_some(rest)
+    }
+}

@@ -1,0 +1,1 @@
+//! Secrets: password hashes, session ids, CSRF tokens, keys and signatures.

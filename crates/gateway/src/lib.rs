@@ -1,0 +1,1 @@
+//! The road: a request enters, is judged, and reaches its upstream.

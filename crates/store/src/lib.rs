@@ -1,0 +1,1 @@
+//! Memory: accounts, roles, sessions and keys in SQLite.

@@ -1,0 +1,1 @@
+//! How it looks: media types, XML and JSON bodies, pages.
