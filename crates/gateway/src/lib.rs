@@ -1,1 +1,18 @@
 //! The road: a request enters, is judged, and reaches its upstream.
+//!
+//! ```text
+//! listen   connections, limits, PROXY protocol, drain            -> Request, Connection
+//! admit    one canonical request, or 400                          -> Admitted
+//! pipeline find, authenticate, decide                             -> Permit | Refusal
+//! api      our own endpoints       proxy   everything else        -> Response
+//! answer   refusals in the caller's dialect
+//! record   exactly one event for each request
+//! ```
+
+pub mod admit;
+pub mod body;
+pub mod listen;
+pub mod record;
+
+pub use admit::Admitted;
+pub use body::Body;
