@@ -160,3 +160,6 @@ fn granted(policy: &Policy, roles: &RoleBook, identity: &Identity, requirement: 
         (Requirement::Resource(id), Identity::Known(account)) => roles.granting(&policy.resources, account, id).is_some(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,318 @@
+//! The decision as a matrix: every kind of caller x every kind of target, compared with a table for people.
+
+use super::*;
+use crate::{
+    Carries, Kind, Provenance, Source,
+    access::AccessRule,
+    acl::{Resource, Tree},
+    firewall::{Entry, Guards},
+    policy::{Own, Serve},
+    route::RouteTable,
+};
+use http::Method;
+use std::{fmt::Write, net::IpAddr};
+
+const OWN: Own = Own { name: "test.own", access_control: true, csrf: true, provenance: true };
+
+fn source(line: u32) -> Source {
+    Source::new("test", line)
+}
+
+fn account(kind: Kind, login: &str, roles: &[&str]) -> Arc<Account> {
+    let roles = roles.iter().map(|r| Arc::from(*r)).collect();
+    Arc::new(Account { directory: "d".into(), kind, id: 7, login: login.into(), roles })
+}
+
+fn rule(require: &[&str], secure: bool) -> Arc<RouteRule> {
+    Arc::new(RouteRule {
+        methods: vec![Method::GET],
+        template: "/t".into(),
+        require: require.iter().map(|r| Requirement::parse(r)).collect(),
+        parameters: vec![],
+        secure,
+        source: source(1),
+    })
+}
+
+fn firewall(guards: Guards, invalid: Invalid) -> Arc<Firewall> {
+    Arc::new(Firewall {
+        name: "main".into(),
+        host: None,
+        path: None,
+        methods: vec![],
+        when: None,
+        authentication: Authentication::Session,
+        directories: vec!["d".into()],
+        guards,
+        invalid,
+        entry: Entry::Status,
+        source: source(2),
+    })
+}
+
+fn policy(unmatched: Unmatched) -> Policy {
+    let resource = |id: &str, parent: Option<&str>| Resource {
+        id: id.into(),
+        title: id.into(),
+        parent: parent.map(Into::into),
+        source: source(3),
+    };
+    Policy {
+        hash: "0".into(),
+        hosts: None,
+        origins: vec![],
+        ibexa_prefixes: vec![],
+        serve: Serve { sessions: true, root: true, users: true, pages: true },
+        directories: vec![],
+        firewalls: vec![],
+        access: vec![],
+        routes: RouteTable::default(),
+        resources: Tree::new([
+            resource("Magento_Backend::all", None),
+            resource("Magento_Backend::admin", None),
+            resource("A_B::parent", Some("Magento_Backend::admin")),
+            resource("A_B::child", Some("A_B::parent")),
+        ]),
+        unmatched,
+        upstreams: vec![],
+    }
+}
+
+fn roles() -> RoleBook {
+    let role = |name: &str, held: &[&str]| (Arc::from(name), held.iter().map(|r| Arc::from(*r)).collect());
+    RoleBook::new([
+        role("full", &["Magento_Backend::all"]),
+        role("parent", &["A_B::parent"]),
+        role("child", &["A_B::child"]),
+        role("empty", &[]),
+    ])
+}
+
+fn facts<'a>(method: &'a Method) -> Facts<'a> {
+    Facts {
+        method,
+        host: "h",
+        path: "/t",
+        secure: false,
+        client: IpAddr::from([127, 0, 0, 1]),
+        carries: Carries::default(),
+        ajax: false,
+        navigation: false,
+        provenance: Provenance::Unstated,
+        upgrade: false,
+        expected_user: None,
+    }
+}
+
+fn verified(account: Arc<Account>, csrf_valid: bool) -> Offer {
+    Offer::Verified(Evidence { account, ambient: true, csrf_valid })
+}
+
+fn word(result: &Result<Permit, Refusal>) -> String {
+    match result {
+        Ok(permit) => permit.identity().to_string(),
+        Err(refusal) => format!("{:?}:{}", refusal.public, refusal.reason.code()),
+    }
+}
+
+const NO_GUARD: Guards = Guards { csrf: false, ajax: false };
+
+#[test]
+fn every_caller_meets_every_target() {
+    let callers: [(&str, Offer); 8] = [
+        ("absent", Offer::Absent),
+        ("refused", Offer::Refused("unreadable")),
+        ("store away", Offer::Unavailable("down".into())),
+        ("customer", verified(account(Kind::Customer, "c", &[]), true)),
+        ("admin, no role", verified(account(Kind::Admin, "a", &["empty"]), true)),
+        ("admin, parent", verified(account(Kind::Admin, "a", &["parent"]), true)),
+        ("admin, child", verified(account(Kind::Admin, "a", &["child"]), true)),
+        ("admin, all", verified(account(Kind::Admin, "a", &["full"]), true)),
+    ];
+    let rules = [
+        rule(&["anonymous"], false),
+        rule(&["self"], false),
+        rule(&["A_B::parent"], false),
+        rule(&["A_B::child"], false),
+        rule(&["A_B::parent", "A_B::child"], false),
+        rule(&["A_B::unknown"], false),
+        rule(&["Magento_Backend::admin"], false),
+        rule(&["anonymous", "self"], false),
+        rule(&["anonymous"], true),
+    ];
+    let mut table = String::new();
+    for (caller, offer) in &callers {
+        for invalid in [Invalid::Refuse, Invalid::Guest] {
+            let firewall = firewall(NO_GUARD, invalid);
+            let mut line = |target: Target<'_>, unmatched, label: String| {
+                let found = Found { firewall: Some(&firewall), target, access: None };
+                let verdict = decide(&policy(unmatched), &roles(), &facts(&Method::GET), &found, offer);
+                writeln!(table, "{caller:16}| invalid={:6} | {label:38}| {}", format!("{invalid:?}"), word(&verdict)).unwrap();
+            };
+            line(Target::Own(OWN), Unmatched::Deny, "own endpoint".into());
+            for rule in &rules {
+                let names = rule.require.iter().map(|r| r.as_str()).collect::<Vec<_>>().join(" + ");
+                line(Target::Route(rule), Unmatched::Deny, format!("{names}{}", if rule.secure { " (https)" } else { "" }));
+            }
+            for unmatched in [Unmatched::Deny, Unmatched::Authenticated, Unmatched::Allow] {
+                line(Target::Unmatched, unmatched, format!("no rule, {unmatched:?}"));
+            }
+        }
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/decide/matrix.txt");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, &table).unwrap();
+    }
+    let golden = std::fs::read_to_string(path).unwrap();
+    assert!(table == golden, "the decision changed; read the difference after UPDATE=1 cargo test -p doorward-core\n{table}");
+}
+
+/// One row of the guard table: firewall guards, lenient?, method, change of facts, CSRF valid?, expected word.
+type GuardCase = (&'static str, Guards, Invalid, Method, fn(&mut Facts<'_>), bool, &'static str);
+
+#[test]
+fn guards_stand_between_a_session_and_its_identity() {
+    const CSRF: Guards = Guards { csrf: true, ajax: false };
+    const AJAX: Guards = Guards { csrf: false, ajax: true };
+    const BOTH: Guards = Guards { csrf: true, ajax: true };
+    let cases: &[GuardCase] = &[
+        ("csrf, safe", CSRF, Invalid::Refuse, Method::GET, |_| {}, false, "customer/7"),
+        ("csrf, head is safe", CSRF, Invalid::Refuse, Method::HEAD, |_| {}, false, "customer/7"),
+        ("csrf, options is safe", CSRF, Invalid::Refuse, Method::OPTIONS, |_| {}, false, "customer/7"),
+        ("csrf, post without", CSRF, Invalid::Refuse, Method::POST, |_| {}, false, "Unauthenticated:csrf"),
+        ("csrf fails on lenient too", CSRF, Invalid::Guest, Method::POST, |_| {}, false, "Unauthenticated:csrf"),
+        ("csrf, post with", CSRF, Invalid::Refuse, Method::POST, |_| {}, true, "customer/7"),
+        (
+            "csrf, foreign origin",
+            CSRF,
+            Invalid::Refuse,
+            Method::POST,
+            |f| f.provenance = Provenance::Foreign,
+            true,
+            "Forbidden:foreign_origin",
+        ),
+        ("csrf, ours", CSRF, Invalid::Refuse, Method::POST, |f| f.provenance = Provenance::Ours, true, "customer/7"),
+        ("foreign read", CSRF, Invalid::Refuse, Method::GET, |f| f.provenance = Provenance::Foreign, false, "customer/7"),
+        (
+            "foreign websocket",
+            CSRF,
+            Invalid::Refuse,
+            Method::GET,
+            |f| {
+                f.provenance = Provenance::Foreign;
+                f.upgrade = true
+            },
+            false,
+            "Forbidden:foreign_origin",
+        ),
+        ("ajax absent", AJAX, Invalid::Guest, Method::GET, |_| {}, false, "guest"),
+        ("ajax absent, strict", AJAX, Invalid::Refuse, Method::GET, |_| {}, false, "Unauthenticated:not_ajax"),
+        ("ajax present", AJAX, Invalid::Guest, Method::GET, |f| f.ajax = true, false, "customer/7"),
+        ("ajax asks no token", AJAX, Invalid::Guest, Method::POST, |f| f.ajax = true, false, "customer/7"),
+        (
+            "ajax on a navigation",
+            AJAX,
+            Invalid::Guest,
+            Method::GET,
+            |f| {
+                f.ajax = true;
+                f.navigation = true
+            },
+            false,
+            "guest",
+        ),
+        (
+            "ajax from elsewhere",
+            AJAX,
+            Invalid::Guest,
+            Method::GET,
+            |f| {
+                f.ajax = true;
+                f.provenance = Provenance::Foreign
+            },
+            false,
+            "guest",
+        ),
+        ("both, no token", BOTH, Invalid::Guest, Method::POST, |f| f.ajax = true, false, "Unauthenticated:csrf"),
+        ("both", BOTH, Invalid::Guest, Method::POST, |f| f.ajax = true, true, "customer/7"),
+        (
+            "no guard, foreign post",
+            NO_GUARD,
+            Invalid::Refuse,
+            Method::POST,
+            |f| f.provenance = Provenance::Foreign,
+            false,
+            "Forbidden:foreign_origin",
+        ),
+        ("expected user", NO_GUARD, Invalid::Refuse, Method::GET, |f| f.expected_user = Some("c"), false, "customer/7"),
+        (
+            "other user",
+            NO_GUARD,
+            Invalid::Refuse,
+            Method::GET,
+            |f| f.expected_user = Some("d"),
+            false,
+            "Unauthenticated:user_changed",
+        ),
+        (
+            "csrf before expected user",
+            CSRF,
+            Invalid::Refuse,
+            Method::POST,
+            |f| f.expected_user = Some("d"),
+            false,
+            "Unauthenticated:csrf",
+        ),
+    ];
+    let open = rule(&["anonymous"], false);
+    for (name, guards, invalid, method, change, csrf_valid, expected) in cases {
+        let firewall = firewall(*guards, *invalid);
+        let mut facts = facts(method);
+        change(&mut facts);
+        let found = Found { firewall: Some(&firewall), target: Target::Route(&open), access: None };
+        let offer = verified(account(Kind::Customer, "c", &[]), *csrf_valid);
+        let verdict = decide(&policy(Unmatched::Deny), &roles(), &facts, &found, &offer);
+        assert_eq!(word(&verdict), *expected, "{name}");
+    }
+}
+
+#[test]
+fn a_guest_is_never_whom_x_expected_user_names() {
+    let firewall = firewall(NO_GUARD, Invalid::Refuse);
+    let found = Found { firewall: Some(&firewall), target: Target::Own(OWN), access: None };
+    let facts = Facts { expected_user: Some("admin"), ..facts(&Method::GET) };
+    assert_eq!(word(&decide(&policy(Unmatched::Deny), &roles(), &facts, &found, &Offer::Absent)), "Unauthenticated:user_changed");
+}
+
+#[test]
+fn no_firewall_refuses_whatever_is_offered() {
+    let open = rule(&["anonymous"], false);
+    let found = Found { firewall: None, target: Target::Route(&open), access: None };
+    for offer in [Offer::Absent, verified(account(Kind::Admin, "a", &["full"]), true)] {
+        let verdict = decide(&policy(Unmatched::Allow), &roles(), &facts(&Method::GET), &found, &offer);
+        assert!(word(&verdict).ends_with(":no_firewall"), "{}", word(&verdict));
+    }
+}
+
+#[test]
+fn route_rule_and_access_control_must_both_agree() {
+    let firewall = firewall(NO_GUARD, Invalid::Refuse);
+    let closed = Arc::new(AccessRule {
+        path: None,
+        host: None,
+        methods: vec![],
+        ips: vec![],
+        roles: vec!["ROLE_ADMIN".into()],
+        source: source(9),
+    });
+    let (open, granted) = (rule(&["anonymous"], false), rule(&["A_B::child"], false));
+    let verdict = |rule: &Arc<RouteRule>, offer: &Offer| {
+        let found = Found { firewall: Some(&firewall), target: Target::Route(rule), access: Some(&closed) };
+        word(&decide(&policy(Unmatched::Deny), &roles(), &facts(&Method::GET), &found, offer))
+    };
+    assert_eq!(verdict(&open, &Offer::Absent), "Unauthenticated:access_control");
+    assert_eq!(verdict(&open, &verified(account(Kind::Customer, "c", &[]), true)), "Forbidden:access_control");
+    assert_eq!(verdict(&open, &verified(account(Kind::Admin, "a", &[]), true)), "admin/7");
+    assert_eq!(verdict(&granted, &verified(account(Kind::Admin, "a", &[]), true)), "Forbidden:not_granted");
+    assert_eq!(verdict(&granted, &verified(account(Kind::Admin, "a", &["child"]), true)), "admin/7");
+}
