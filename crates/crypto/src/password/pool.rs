@@ -1,0 +1,287 @@
+//! A fixed number of threads that hash, each in memory of its own, behind a bounded queue that is fair by address.
+//!
+//! Memory never exceeds workers x cost (plus one shared buffer of at most 64 MiB, once a stored hash of a higher cost
+//! was met). The queue has one lane for each address; the lanes take turns, so a flood from one address delays that
+//! address. Who gives up waiting leaves the queue at once.
+
+use super::{
+    Cost,
+    work::{Buffer, Large},
+};
+use doorward_core::ports::Entropy;
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt, io,
+    net::IpAddr,
+    sync::{Arc, Condvar, Mutex, MutexGuard},
+    thread,
+    time::{Duration, Instant},
+};
+use tokio::sync::oneshot;
+use zeroize::Zeroizing;
+
+/// The bounds of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolLimits {
+    /// How many threads hash; each holds memory for one hash.
+    pub workers: usize,
+    /// How many may wait in all.
+    pub queue: usize,
+    /// How many may wait from one address.
+    pub per_address: usize,
+}
+
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self { workers: 2, queue: 128, per_address: 16 }
+    }
+}
+
+/// The queue is full, or the pool is closing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many passwords are being hashed; try again in {} s", retry_after.as_secs())]
+pub struct Busy {
+    /// When a place may be free, in whole seconds, at least one.
+    pub retry_after: Duration,
+}
+
+/// What a pool is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolStats {
+    /// How many wait.
+    pub queued: usize,
+    /// How many are being hashed.
+    pub running: usize,
+    /// The most that were ever hashed at once: never more than the workers.
+    pub peak: usize,
+    /// How many were hashed since the start.
+    pub done: u64,
+    /// How many were turned away since the start.
+    pub refused: u64,
+    /// Memory that the workers hold for good, in KiB.
+    pub buffers_kib: u64,
+}
+
+/// The pool. Dropping it lets running hashes finish and turns waiting ones away.
+pub struct PasswordPool {
+    shared: Arc<Shared>,
+    cost: Cost,
+}
+
+impl PasswordPool {
+    /// Starts the workers. Fails when the system gives no threads.
+    pub fn new(cost: Cost, limits: PoolLimits, entropy: Arc<dyn Entropy>) -> io::Result<Self> {
+        let limits =
+            PoolLimits { workers: limits.workers.max(1), queue: limits.queue.max(1), per_address: limits.per_address.max(1) };
+        let cost = cost.effective();
+        let shared = Arc::new(Shared::new(limits, cost));
+        let pool = Self { shared: Arc::clone(&shared), cost };
+        for number in 0..limits.workers {
+            let (shared, entropy) = (Arc::clone(&shared), Arc::clone(&entropy));
+            thread::Builder::new().name(format!("password-{number}")).spawn(move || work(&shared, cost, &*entropy))?;
+        }
+        Ok(pool)
+    }
+
+    /// The cost of the hashes made here.
+    pub fn cost(&self) -> Cost {
+        self.cost
+    }
+
+    /// The PHC string of a password. `lane` is whose turn it takes: the client's address.
+    pub async fn hash(&self, lane: IpAddr, password: &str) -> Result<String, Busy> {
+        match self.ask(lane, Task::Hash(Zeroizing::new(password.to_owned()))).await? {
+            Answer::Hash(phc) => Ok(phc),
+            Answer::Verdict(_) => Err(self.shared.busy()),
+        }
+    }
+
+    /// Whether `password` is the one behind `phc`, exactly as typed. `None` does the work of a hash at our own cost and
+    /// answers no, so that time does not tell whether there is an account; so does a hash that cannot be judged within
+    /// bounds (another algorithm, or more than 64 MiB, 16 passes, 16 lanes, or four passes over 64 MiB in all).
+    pub async fn verify(&self, lane: IpAddr, password: &str, phc: Option<&str>) -> Result<bool, Busy> {
+        let task = Task::Verify(Zeroizing::new(password.to_owned()), phc.map(Box::from));
+        Ok(matches!(self.ask(lane, task).await?, Answer::Verdict(true)))
+    }
+
+    /// What it is doing now.
+    pub fn stats(&self) -> PoolStats {
+        let queue = self.shared.queue();
+        PoolStats { queued: queue.waiting, ..queue.stats }
+    }
+
+    async fn ask(&self, lane: IpAddr, task: Task) -> Result<Answer, Busy> {
+        let (reply, answer) = oneshot::channel();
+        // Dropped with this future, the ticket takes the job out of the queue.
+        let _ticket = self.shared.enter(lane, task, reply)?;
+        answer.await.map_err(|_| self.shared.busy())
+    }
+}
+
+impl Drop for PasswordPool {
+    fn drop(&mut self) {
+        let mut queue = self.shared.queue();
+        queue.closed = true;
+        queue.lanes.clear();
+        queue.turns.clear();
+        queue.waiting = 0;
+        drop(queue);
+        self.shared.ready.notify_all();
+    }
+}
+
+impl fmt::Debug for PasswordPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordPool").field("cost", &self.cost).field("stats", &self.stats()).finish()
+    }
+}
+
+enum Task {
+    Hash(Zeroizing<String>),
+    Verify(Zeroizing<String>, Option<Box<str>>),
+}
+
+enum Answer {
+    Hash(String),
+    Verdict(bool),
+}
+
+struct Job {
+    number: u64,
+    task: Task,
+    reply: oneshot::Sender<Answer>,
+}
+
+struct Shared {
+    limits: PoolLimits,
+    queue: Mutex<Queue>,
+    ready: Condvar,
+    large: Large,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// Waiting jobs by address; a lane is never empty, and stands in `turns` exactly once.
+    lanes: HashMap<IpAddr, VecDeque<Job>>,
+    /// Whose turn it is, first first.
+    turns: VecDeque<IpAddr>,
+    waiting: usize,
+    next: u64,
+    closed: bool,
+    /// How long a hash takes, smoothed, in microseconds.
+    typical: u64,
+    stats: PoolStats,
+}
+
+/// A place in the queue.
+struct Ticket {
+    shared: Arc<Shared>,
+    lane: IpAddr,
+    number: u64,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.shared.queue().leave(self.lane, self.number);
+    }
+}
+
+impl Shared {
+    fn new(limits: PoolLimits, cost: Cost) -> Self {
+        let buffers_kib = limits.workers as u64 * u64::from(cost.memory_kib);
+        let queue = Queue { stats: PoolStats { buffers_kib, ..PoolStats::default() }, ..Queue::default() };
+        Self { limits, queue: Mutex::new(queue), ready: Condvar::new(), large: Large::default() }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // Nothing under this lock can stop half-way, so a poisoned queue is still whole.
+        self.queue.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn enter(self: &Arc<Self>, lane: IpAddr, task: Task, reply: oneshot::Sender<Answer>) -> Result<Ticket, Busy> {
+        let mut queue = self.queue();
+        let of_lane = queue.lanes.get(&lane).map_or(0, VecDeque::len);
+        if queue.closed || queue.waiting >= self.limits.queue || of_lane >= self.limits.per_address {
+            queue.stats.refused += 1;
+            return Err(queue.busy(self.limits.workers));
+        }
+        let number = queue.next;
+        queue.next += 1;
+        queue.waiting += 1;
+        queue.lanes.entry(lane).or_default().push_back(Job { number, task, reply });
+        if of_lane == 0 {
+            queue.turns.push_back(lane);
+        }
+        drop(queue);
+        self.ready.notify_one();
+        Ok(Ticket { shared: Arc::clone(self), lane, number })
+    }
+
+    fn busy(&self) -> Busy {
+        self.queue().busy(self.limits.workers)
+    }
+}
+
+impl Queue {
+    /// The next job: the oldest of the lane whose turn it is.
+    fn next_job(&mut self) -> Option<Job> {
+        let lane = self.turns.pop_front()?;
+        let jobs = self.lanes.get_mut(&lane)?;
+        let job = jobs.pop_front();
+        if jobs.is_empty() {
+            self.lanes.remove(&lane);
+        } else {
+            self.turns.push_back(lane);
+        }
+        self.waiting -= usize::from(job.is_some());
+        job
+    }
+
+    fn leave(&mut self, lane: IpAddr, number: u64) {
+        let Some(jobs) = self.lanes.get_mut(&lane) else { return };
+        let before = jobs.len();
+        jobs.retain(|job| job.number != number);
+        self.waiting -= before - jobs.len();
+        if jobs.is_empty() {
+            self.lanes.remove(&lane);
+            self.turns.retain(|turn| *turn != lane);
+        }
+    }
+
+    fn busy(&self, workers: usize) -> Busy {
+        let micros = self.typical.saturating_mul(self.waiting as u64) / workers as u64;
+        Busy { retry_after: Duration::from_secs(1 + micros / 1_000_000) }
+    }
+
+    fn finished(&mut self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.typical = if self.typical == 0 { micros } else { (self.typical.saturating_mul(7).saturating_add(micros)) / 8 };
+        self.stats.running -= 1;
+        self.stats.done += 1;
+    }
+}
+
+/// A worker's life.
+fn work(shared: &Shared, cost: Cost, entropy: &dyn Entropy) {
+    let mut buffer = Buffer::new(cost);
+    let mut queue = shared.queue();
+    while !queue.closed {
+        let Some(job) = queue.next_job() else {
+            queue = shared.ready.wait(queue).unwrap_or_else(|poisoned| poisoned.into_inner());
+            continue;
+        };
+        queue.stats.running += 1;
+        queue.stats.peak = queue.stats.peak.max(queue.stats.running);
+        drop(queue);
+        let began = Instant::now();
+        let answer = match job.task {
+            Task::Hash(password) => Answer::Hash(buffer.hash(&password, entropy)),
+            Task::Verify(password, phc) => Answer::Verdict(buffer.verify(&password, phc.as_deref(), &shared.large)),
+        };
+        let took = began.elapsed();
+        queue = shared.queue();
+        queue.finished(took);
+        // Whoever no longer waits does not want it.
+        let _ = job.reply.send(answer);
+    }
+}
