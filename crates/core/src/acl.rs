@@ -80,6 +80,7 @@ impl RoleBook {
     ///
     /// A role holds exactly the resources given, plus [`ADMIN`] when it has any; a parent does not grant its children.
     /// [`ALL`] alone is everything, ids that the tree does not know included; without it an unknown id is never granted.
+    /// Beside other resources [`ALL`] is a resource like them.
     pub fn granting<'a>(&self, tree: &Tree, account: &'a Account, resource: &str) -> Option<&'a str> {
         account.roles.iter().map(AsRef::as_ref).find(|role| self.role_grants(tree, role, resource))
     }
@@ -87,13 +88,95 @@ impl RoleBook {
     /// Whether one role grants `resource`.
     pub fn role_grants(&self, tree: &Tree, role: &str, resource: &str) -> bool {
         self.roles.get(role).is_some_and(|held| {
-            held.contains(ALL)
+            is_everything(held)
                 || (tree.get(resource).is_some() && (held.contains(resource) || (resource == ADMIN && !held.is_empty())))
         })
     }
 
     /// Whether the account may do everything.
     pub fn is_full(&self, account: &Account) -> bool {
-        account.roles.iter().any(|role| self.roles.get(&**role).is_some_and(|held| held.contains(ALL)))
+        account.roles.iter().any(|role| self.roles.get(&**role).is_some_and(is_everything))
+    }
+}
+
+/// Magento saves this selection, and no other, as the one row that allows all (magento-webapi 4.3).
+fn is_everything(held: &BTreeSet<Arc<str>>) -> bool {
+    held.len() == 1 && held.contains(ALL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kind;
+
+    fn tree() -> Tree {
+        let node = |id: &str, parent: Option<&str>| Resource {
+            id: id.into(),
+            title: "".into(),
+            parent: parent.map(Into::into),
+            source: Source::new("acl.xml", 1),
+        };
+        Tree::new([
+            node(ALL, None),
+            node(ADMIN, None),
+            node("Magento_Sales::sales", Some(ADMIN)),
+            node("Magento_Sales::create", Some("Magento_Sales::sales")),
+        ])
+    }
+
+    fn account(roles: &[&str]) -> Account {
+        Account {
+            directory: "admins".into(),
+            kind: Kind::Admin,
+            id: 1,
+            login: "admin".into(),
+            roles: roles.iter().map(|role| Arc::from(*role)).collect(),
+        }
+    }
+
+    fn book(roles: &[(&str, &[&str])]) -> RoleBook {
+        RoleBook::new(roles.iter().map(|(name, held)| (Arc::from(*name), held.iter().map(|id| Arc::from(*id)).collect())))
+    }
+
+    /// Which of all ids, one of them unknown, a role with `held` grants.
+    fn granted(held: &[&str]) -> Vec<&'static str> {
+        let ids = [ALL, ADMIN, "Magento_Sales::sales", "Magento_Sales::create", "Magento_Gone::gone"];
+        let book = book(&[("R", held)]);
+        ids.into_iter().filter(|id| book.role_grants(&tree(), "R", id)).collect()
+    }
+
+    #[test]
+    fn a_role_holds_what_it_was_given_and_the_root() {
+        assert_eq!(granted(&[]), [""; 0]);
+        assert_eq!(granted(&["Magento_Sales::create"]), [ADMIN, "Magento_Sales::create"]);
+        assert_eq!(granted(&["Magento_Sales::sales"]), [ADMIN, "Magento_Sales::sales"], "a parent grants no children");
+        assert_eq!(granted(&["Magento_Gone::gone"]), [ADMIN], "an id that the tree does not know is never granted");
+    }
+
+    #[test]
+    fn all_is_everything_only_when_alone() {
+        assert_eq!(granted(&[ALL]).len(), 5);
+        assert_eq!(granted(&[ALL, "Magento_Sales::create"]), [ALL, ADMIN, "Magento_Sales::create"]);
+        let book = book(&[("FULL", &[ALL]), ("ODD", &[ALL, ADMIN]), ("NONE", &[])]);
+        assert!(book.is_full(&account(&["NONE", "FULL"])));
+        assert!(!book.is_full(&account(&["ODD", "NONE", "UNKNOWN"])));
+    }
+
+    #[test]
+    fn the_role_that_grants_is_named() {
+        let book = book(&[("SALES", &["Magento_Sales::sales"]), ("CREATE", &["Magento_Sales::create"])]);
+        let account = account(&["UNKNOWN", "SALES", "CREATE"]);
+        assert_eq!(book.granting(&tree(), &account, "Magento_Sales::create"), Some("CREATE"));
+        assert_eq!(book.granting(&tree(), &account, ADMIN), Some("SALES"));
+        assert_eq!(book.granting(&tree(), &account, ALL), None);
+    }
+
+    #[test]
+    fn the_first_of_equal_ids_keeps_its_place() {
+        let tree = tree();
+        assert_eq!(tree.len(), 4);
+        assert!(!tree.is_empty());
+        assert_eq!(tree.iter().map(|resource| &*resource.id).last(), Some("Magento_Sales::create"));
+        assert!(tree.get("Magento_Gone::gone").is_none());
     }
 }

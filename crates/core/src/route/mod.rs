@@ -1,7 +1,11 @@
 //! Route rules: method and path template, and what they require.
 
 pub mod magento;
+pub mod near;
+pub mod pattern;
 pub mod template;
+
+pub use near::{Miss, NearMiss};
 
 use crate::Source;
 use http::Method;
@@ -87,11 +91,23 @@ impl RouteTable {
     /// The rule for a method and canonical path. One compiled step: its cost follows the path, not the number of rules.
     pub fn find(&self, method: &Method, path: &str) -> Option<&Arc<RouteRule>> {
         if let Some(rest) = self.magento_path(path)
-            && let Some(rule) = self.magento.find(method, magento::without_store(rest)?.1)
+            && let Some(rule) = self.magento.find(method, magento::without_store(rest).1)
         {
             return Some(rule);
         }
         self.native.find(method, path)
+    }
+
+    /// The rules that come closest to a request that none matches, closest first. For people: it reads every rule.
+    pub fn near_misses(&self, method: &Method, path: &str, limit: usize) -> Vec<NearMiss> {
+        let mut misses = match self.magento_path(path) {
+            Some(rest) => self.magento.near_misses(method, magento::without_store(rest).1, limit),
+            None => Vec::new(),
+        };
+        misses.extend(self.native.near_misses(method, path, limit));
+        misses.sort_by_key(NearMiss::distance);
+        misses.truncate(limit);
+        misses
     }
 
     /// What follows the Magento prefix, with its leading slash, when the path stands under it.
