@@ -1,0 +1,162 @@
+//! What may be written on the command line.
+
+use super::{role::RoleCommand, session::SessionCommand, user::UserCommand};
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use std::{net::SocketAddr, path::PathBuf};
+
+/// The front door of an HTTP API: it authenticates every request, decides from readable rules, and passes it on.
+#[derive(Debug, Parser)]
+#[command(name = "doorward", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done or permit, 1 refused, not found or unsound, 2 wrong usage.\n\n\
+Begin with:\n  doorward demo")]
+pub(crate) struct Cli {
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which configuration.
+#[derive(Args, Debug)]
+pub(crate) struct ConfigFile {
+    /// The configuration file
+    #[arg(long = "config", short = 'c', value_name = "FILE", global = true, default_value = "doorward.toml")]
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve a sample API with sample accounts and rules, needing nothing
+    ///
+    /// The store is a temporary database that is removed at the end. Prints the public URL, then curl lines to try.
+    #[command(after_help = "Examples:\n  doorward demo\n  doorward demo --listen 127.0.0.1:0")]
+    Demo {
+        /// Where to listen; port 0 picks one
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+    },
+    /// Serve as the configuration says
+    ///
+    /// Prints `ready URL operations URL` on standard output when it can serve; logs go to standard error. SIGTERM and
+    /// Ctrl-C drain and end it; SIGHUP, or a changed file, makes it read its configuration again.
+    #[command(after_help = "Example:\n  doorward serve --config doorward.toml")]
+    Serve {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Say what is wrong or unwise in a configuration and all files that it names
+    #[command(after_help = "Examples:\n  doorward check --config doorward.toml\n  doorward check --config doorward.toml --json")]
+    Check {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Show step by step how a request would be decided, and which line decides
+    ///
+    /// Exit code 0 is a permit, 1 a refusal.
+    #[command(after_help = "Examples:\n  doorward explain --config doorward.toml GET /rest/V1/customers/me\n  \
+doorward explain GET https://shop.example.com/orders/7 --as customers/jane@example.com\n  \
+doorward explain POST /orders --as admins/admin --header 'X-Requested-With: XMLHttpRequest'")]
+    Explain(ExplainArgs),
+    /// Manage accounts
+    #[command(after_help = "Examples:\n  \
+printf '%s' \"$PASSWORD\" | doorward user add admins/admin --role editors --password-stdin\n  \
+doorward user list --json\n  doorward user disable customers/jane@example.com")]
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Manage roles and the resources that they grant
+    #[command(after_help = "Examples:\n  doorward role add sales --allow Magento_Sales::sales\n  doorward role show sales")]
+    Role {
+        #[command(subcommand)]
+        command: RoleCommand,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// List and end sessions
+    #[command(after_help = "Examples:\n  doorward session list\n  doorward session end --account customers/jane@example.com")]
+    Session {
+        #[command(subcommand)]
+        command: SessionCommand,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    /// The HTTP method
+    #[arg(value_name = "METHOD")]
+    pub(crate) method: String,
+    /// An absolute URL, or a path on the host of `public_url`
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// Decide as for a live session of this account
+    #[arg(long = "as", value_name = "DIRECTORY/LOGIN", value_parser = account_name)]
+    pub(crate) account: Option<AccountName>,
+    /// A header of the request; may be repeated
+    #[arg(long = "header", short = 'H', value_name = "K: V", value_parser = header)]
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+/// `DIRECTORY/LOGIN`. Only the first slash separates: a login may hold more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AccountName {
+    /// The directory's name.
+    pub(crate) directory: String,
+    /// The sign-in name.
+    pub(crate) login: String,
+}
+
+/// Reads `DIRECTORY/LOGIN`; a value parser for clap.
+pub(crate) fn account_name(text: &str) -> Result<AccountName, String> {
+    match text.split_once('/') {
+        Some((directory, login)) if !directory.is_empty() && !login.is_empty() => {
+            Ok(AccountName { directory: directory.to_owned(), login: login.to_owned() })
+        }
+        _ => Err("an account is written DIRECTORY/LOGIN, such as admins/admin".to_owned()),
+    }
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("a header is written 'Name: value'".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_slash_separates_directory_and_login() {
+        let name = account_name("partners/acme/jane").unwrap();
+        assert_eq!((&*name.directory, &*name.login), ("partners", "acme/jane"));
+        for wrong in ["admin", "/admin", "admins/", ""] {
+            assert!(account_name(wrong).is_err(), "{wrong:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_header_needs_a_name_and_may_have_an_empty_value() {
+        assert_eq!(header("Origin: https://a.example"), Ok(("Origin".to_owned(), "https://a.example".to_owned())));
+        assert_eq!(header("X-Empty:"), Ok(("X-Empty".to_owned(), String::new())));
+        assert!(header(": value").is_err());
+        assert!(header("nothing").is_err());
+    }
+}

@@ -1,0 +1,95 @@
+//! The command line: what each word means, and the way from it to an exit code.
+//!
+//! Exit codes: 0 done or permit, 1 refused, not found or unsound, 2 wrong usage.
+
+mod args;
+mod context;
+mod role;
+mod session;
+mod terminal;
+mod user;
+
+use args::{Cli, Command};
+use clap::{CommandFactory, Parser};
+use context::Context;
+use std::{ffi::OsString, process::ExitCode};
+use terminal::{Answer, Failure, Terminal};
+
+/// Runs the command that `arguments` name and returns its exit code.
+pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe (`doorward help | head`) is no reason to complain.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let mut terminal = Terminal::system(cli.json);
+    let answer = run(cli.command, &mut terminal);
+    terminal.conclude(answer)
+}
+
+fn run(command: Command, terminal: &mut Terminal) -> Result<Answer, Failure> {
+    match command {
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "doorward", &mut script);
+            terminal.write(&script)?;
+            Ok(Answer::Done)
+        }
+        Command::Man => {
+            terminal.write(&manual()?)?;
+            Ok(Answer::Done)
+        }
+        Command::User { command, config } => on_the_store(&config, terminal, async |context| user::run(command, context).await),
+        Command::Role { command, config } => on_the_store(&config, terminal, async |context| role::run(command, context).await),
+        Command::Session { command, config } => {
+            on_the_store(&config, terminal, async |context| session::run(command, context).await)
+        }
+        _ => Err(Failure::new("not available in this build")),
+    }
+}
+
+/// The manual: the page of `doorward`, then one for each of its commands.
+fn manual() -> Result<Vec<u8>, Failure> {
+    let mut command = Cli::command();
+    command.build();
+    let mut pages = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut pages)?;
+    Ok(pages)
+}
+
+/// Opens the configuration and its store and runs one command there.
+fn on_the_store(
+    config: &args::ConfigFile,
+    terminal: &mut Terminal,
+    command: impl AsyncFnOnce(&mut Context<'_>) -> Result<Answer, Failure>,
+) -> Result<Answer, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut context = Context::open(config, terminal).await?;
+        command(&mut context).await
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_explains_itself_with_an_example() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{} says nothing about itself", command.get_name());
+            if !["completions", "man"].contains(&command.get_name()) {
+                let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(examples.contains("doorward "), "{} gives no example", command.get_name());
+            }
+        }
+    }
+}

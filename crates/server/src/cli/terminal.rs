@@ -1,0 +1,129 @@
+//! What a command says, for people or as one JSON document, and the exit code that it ends with.
+
+use serde::Serialize;
+use std::{
+    fmt::{self, Display},
+    io::{self, Read, Write},
+    process::ExitCode,
+};
+
+/// How a command ended that could do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Done, found, sound, or a permit: exit code 0.
+    Done,
+    /// Refused, not found, or unsound, and said so already: exit code 1.
+    No,
+}
+
+/// Why a command could not do its work: exit code 1, or 2 for wrong usage.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    usage: bool,
+}
+
+impl Failure {
+    /// A failure that this message explains.
+    pub(crate) fn new(message: impl Display) -> Self {
+        Self { message: message.to_string(), usage: false }
+    }
+
+    /// The command was used wrongly.
+    pub(crate) fn usage(message: impl Display) -> Self {
+        Self { message: message.to_string(), usage: true }
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::new(error)
+    }
+}
+
+impl From<doorward_core::ports::StoreError> for Failure {
+    fn from(error: doorward_core::ports::StoreError) -> Self {
+        Failure::new(error)
+    }
+}
+
+/// Standard input, output and error, so that commands can be tested without a process.
+pub(crate) struct Terminal {
+    json: bool,
+    out: Box<dyn Write>,
+    err: Box<dyn Write>,
+    input: Box<dyn Read>,
+}
+
+impl Terminal {
+    /// The process's own.
+    pub(crate) fn system(json: bool) -> Self {
+        Self { json, out: Box::new(io::stdout()), err: Box::new(io::stderr()), input: Box::new(io::stdin()) }
+    }
+
+    /// Others, for tests.
+    #[cfg(test)]
+    pub(crate) fn new(json: bool, out: Box<dyn Write>, err: Box<dyn Write>, input: Box<dyn Read>) -> Self {
+        Self { json, out, err, input }
+    }
+
+    /// Whether one JSON document is wanted.
+    pub(crate) fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Says the command's result: `text` (lines, without the last line's end) for people, `document` with `--json`.
+    pub(crate) fn say(&mut self, text: impl Display, document: &impl Serialize) -> Result<(), Failure> {
+        if self.json {
+            serde_json::to_writer_pretty(&mut self.out, document).map_err(io::Error::from)?;
+            writeln!(self.out)?;
+        } else {
+            writeln!(self.out, "{text}")?;
+        }
+        Ok(self.out.flush()?)
+    }
+
+    /// Writes bytes to standard output as they are.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out.write_all(bytes)?;
+        Ok(self.out.flush()?)
+    }
+
+    /// Says something beside the result, on standard error.
+    pub(crate) fn warn(&mut self, message: impl Display) -> Result<(), Failure> {
+        Ok(writeln!(self.err, "{message}")?)
+    }
+
+    /// All of standard input, at most `limit` bytes of UTF-8.
+    pub(crate) fn read_input(&mut self, limit: u64) -> Result<String, Failure> {
+        let mut text = String::new();
+        self.input.by_ref().take(limit + 1).read_to_string(&mut text)?;
+        if text.len() as u64 > limit {
+            return Err(Failure::new(format_args!("standard input holds more than {limit} bytes")));
+        }
+        Ok(text)
+    }
+
+    /// Says a failure and turns the answer into an exit code.
+    pub(crate) fn conclude(&mut self, answer: Result<Answer, Failure>) -> ExitCode {
+        match answer {
+            Ok(Answer::Done) => ExitCode::SUCCESS,
+            Ok(Answer::No) => ExitCode::from(1),
+            Err(failure) => {
+                // There is nobody left to tell when even this fails; the exit code still says it.
+                let _ = if self.json {
+                    writeln!(self.out, "{}", serde_json::json!({ "error": failure.message }))
+                } else {
+                    writeln!(self.err, "error: {failure}")
+                };
+                ExitCode::from(if failure.usage { 2 } else { 1 })
+            }
+        }
+    }
+}
