@@ -41,6 +41,8 @@ pub enum Reason {
     NoParameter(Arc<str>),
     /// A permit demands something that this face cannot carry out.
     Unenforceable(&'static str),
+    /// The request may pass, and no upstream covers its path.
+    NoUpstream,
     /// What must be known cannot be: the store is away.
     Unavailable(Arc<str>),
 }
@@ -62,12 +64,13 @@ impl Reason {
             Reason::Insecure(_) => "insecure",
             Reason::NoParameter(_) => "no_parameter",
             Reason::Unenforceable(_) => "unenforceable",
+            Reason::NoUpstream => "no_upstream",
             Reason::Unavailable(_) => "unavailable",
         }
     }
 
     /// All codes, so that a test can show that each occurs.
-    pub const CODES: [&'static str; 14] = [
+    pub const CODES: [&'static str; 15] = [
         "no_firewall",
         "no_route",
         "invalid_credential",
@@ -81,6 +84,7 @@ impl Reason {
         "insecure",
         "no_parameter",
         "unenforceable",
+        "no_upstream",
         "unavailable",
     ];
 }
@@ -114,7 +118,7 @@ impl Refusal {
     /// Folds a reason into what the caller may learn. `known` says whether the caller is signed in.
     pub fn new(reason: Reason, known: bool) -> Self {
         let public = match &reason {
-            Reason::NoRoute => Public::NotFound,
+            Reason::NoRoute | Reason::NoUpstream => Public::NotFound,
             Reason::Insecure(_) | Reason::NoParameter(_) => Public::BadRequest,
             Reason::Unavailable(_) => Public::Unavailable,
             Reason::InvalidCredential(_) | Reason::Csrf | Reason::UserChanged | Reason::NotAjax => Public::Unauthenticated,
