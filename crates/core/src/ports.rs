@@ -30,7 +30,7 @@ pub struct AccountRecord {
     pub password: Option<Arc<str>>,
     /// Whether it may sign in.
     pub enabled: bool,
-    /// Counts every change of password, roles or state; a session of another version is dead.
+    /// Counts every change that ends sessions: another password, disabling. A session of another version is dead.
     pub version: u64,
     /// Whatever was proved before this moment no longer counts.
     pub not_before: Time,
@@ -66,8 +66,14 @@ pub enum AccountChange {
     Disable,
     /// Another password (PHC string); sessions end.
     Password(Arc<str>),
-    /// The same password under another hash; sessions stay.
-    Rehash(Arc<str>),
+    /// The same password under another hash; sessions stay. It fails with [`StoreError::Missing`] when the stored hash
+    /// is no longer `from`, so that a password changed in between never comes back.
+    Rehash {
+        /// The hash (PHC string) that the password was verified against.
+        from: Arc<str>,
+        /// The new one.
+        to: Arc<str>,
+    },
     /// Other roles; sessions stay and have them at once.
     Roles(Vec<Arc<str>>),
     /// Another e-mail address.
@@ -109,6 +115,8 @@ pub enum Changed {
     Roles,
     /// A session that ended.
     Session(SessionKey),
+    /// More than is remembered: whoever caches anything forgets all of it.
+    Everything,
 }
 
 /// Why the store did not do what it was asked.
@@ -181,7 +189,9 @@ pub trait Store: Send + Sync {
     /// Stores `key` unless there is one for its purpose; the newest one of the purpose, whoever stored it.
     async fn key_or_insert(&self, key: StoredKey) -> Result<StoredKey, StoreError>;
 
-    /// Changes after `sequence`, oldest first.
+    /// Changes after `sequence`, oldest first; the last one's sequence is what to ask with next time. Where the store
+    /// no longer remembers all of them, or `sequence` is ahead of it (another database stands here now), the answer is
+    /// one [`Changed::Everything`] with the newest sequence.
     async fn changes_since(&self, sequence: u64) -> Result<Vec<Change>, StoreError>;
     /// The newest change's sequence.
     async fn last_change(&self) -> Result<u64, StoreError>;
