@@ -1,0 +1,177 @@
+//! Accounts.
+
+use super::{
+    changes,
+    failure::Outcome,
+    sessions,
+    values::{self, ACCOUNT, LAST_ID, integer, unsigned},
+};
+use doorward_core::{
+    Kind, Time,
+    ports::{AccountChange, AccountRecord, NewAccount, StoreError},
+};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use std::sync::Arc;
+
+/// Makes an account.
+pub(super) fn add(connection: &Connection, new: &NewAccount, now: Time) -> Outcome<AccountRecord> {
+    let (kind, directory, login) = (new.kind.as_str(), &*new.directory, &*new.login);
+    if exists(connection, "SELECT 1 FROM account WHERE directory = ?1 AND login_key = ?2", params![directory, fold(login)])? {
+        return Err(StoreError::Exists(format!("the account {directory}/{login}")).into());
+    }
+    if exists(connection, "SELECT 1 FROM account WHERE directory = ?1 AND kind <> ?2 LIMIT 1", params![directory, kind])? {
+        return Err(StoreError::Exists(format!("a directory {directory} of another kind than {kind}")).into());
+    }
+    let id = take_id(connection, new.kind, new.id)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO account (kind, id, directory, login, login_key, email, password, enabled, version, not_before, created) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, 1, ?8, ?8)",
+        )?
+        .execute(params![kind, integer(id), directory, login, fold(login), new.email, new.password, integer(now.0)])?;
+    set_roles(connection, new.kind, id, &new.roles)?;
+    changes::log_account(connection, new.kind, id)?;
+    present(connection, new.kind, id)
+}
+
+/// The account that signs in with `login`.
+pub(super) fn by_login(connection: &Connection, directory: &str, login: &str) -> Outcome<Option<AccountRecord>> {
+    let mut statement = select(connection, "WHERE a.directory = ?1 AND a.login_key = ?2")?;
+    Ok(statement.query_row(params![directory, fold(login)], values::account).optional()?)
+}
+
+/// The account with this id.
+pub(super) fn by_id(connection: &Connection, kind: Kind, id: u64) -> Outcome<Option<AccountRecord>> {
+    let mut statement = select(connection, "WHERE a.kind = ?1 AND a.id = ?2")?;
+    Ok(statement.query_row(params![kind.as_str(), integer(id)], values::account).optional()?)
+}
+
+/// All accounts, of one directory if named.
+pub(super) fn list(connection: &Connection, directory: Option<&str>) -> Outcome<Vec<AccountRecord>> {
+    let accounts = match directory {
+        Some(name) => select(connection, "WHERE a.directory = ?1 ORDER BY a.id")?
+            .query_map([name], values::account)?
+            .collect::<Result<_, _>>()?,
+        None => select(connection, "ORDER BY a.directory, a.id")?.query_map([], values::account)?.collect::<Result<_, _>>()?,
+    };
+    Ok(accounts)
+}
+
+/// Changes an account; what takes something away also ends its sessions.
+pub(super) fn change(connection: &Connection, kind: Kind, id: u64, change: &AccountChange, now: Time) -> Outcome<AccountRecord> {
+    let before = present(connection, kind, id)?;
+    let target = (kind.as_str(), integer(id));
+    match change {
+        AccountChange::Enable => {
+            connection.prepare_cached("UPDATE account SET enabled = 1 WHERE kind = ?1 AND id = ?2")?.execute(target)?;
+        }
+        AccountChange::Disable => {
+            connection.prepare_cached("UPDATE account SET enabled = 0 WHERE kind = ?1 AND id = ?2")?.execute(target)?;
+            end_everything(connection, kind, id, now)?;
+        }
+        AccountChange::Password(hash) => {
+            set_password(connection, kind, id, hash)?;
+            end_everything(connection, kind, id, now)?;
+        }
+        AccountChange::Rehash { from, to } => {
+            if before.password.as_ref() != Some(from) {
+                return Err(StoreError::Missing(format!("the verified password of {}", name(kind, id))).into());
+            }
+            set_password(connection, kind, id, to)?;
+        }
+        AccountChange::Roles(roles) => set_roles(connection, kind, id, roles)?,
+        AccountChange::Email(email) => {
+            connection
+                .prepare_cached("UPDATE account SET email = ?3 WHERE kind = ?1 AND id = ?2")?
+                .execute(params![target.0, target.1, email])?;
+        }
+        AccountChange::Unlock => changes::log_unlocked(connection, &before.account.directory, &before.account.login)?,
+    }
+    if !matches!(change, AccountChange::Unlock) {
+        changes::log_account(connection, kind, id)?;
+    }
+    present(connection, kind, id)
+}
+
+/// Deletes an account with all that hangs on it, and remembers its id.
+pub(super) fn delete(connection: &Connection, kind: Kind, id: u64) -> Outcome<()> {
+    present(connection, kind, id)?;
+    sessions::end_all_of(connection, kind, id)?;
+    let target = (kind.as_str(), integer(id));
+    connection.prepare_cached("DELETE FROM account WHERE kind = ?1 AND id = ?2")?.execute(target)?;
+    connection.prepare_cached("INSERT INTO account_grave (kind, id) VALUES (?1, ?2)")?.execute(target)?;
+    changes::log_account(connection, kind, id)
+}
+
+/// `the account admin/14`.
+pub(super) fn name(kind: Kind, id: u64) -> String {
+    format!("the account {}/{id}", kind.as_str())
+}
+
+/// What makes logins equal whatever their case.
+fn fold(login: &str) -> String {
+    login.to_lowercase()
+}
+
+fn select<'c>(connection: &'c Connection, rest: &str) -> rusqlite::Result<CachedStatement<'c>> {
+    connection.prepare_cached(&format!("SELECT {ACCOUNT} FROM account a {rest}"))
+}
+
+fn exists(connection: &Connection, sql: &str, params: impl rusqlite::Params) -> Outcome<bool> {
+    Ok(connection.prepare_cached(sql)?.exists(params)?)
+}
+
+fn present(connection: &Connection, kind: Kind, id: u64) -> Outcome<AccountRecord> {
+    by_id(connection, kind, id)?.ok_or_else(|| StoreError::Missing(name(kind, id)).into())
+}
+
+/// The next id, or the wanted one when nobody has it or ever had it.
+fn take_id(connection: &Connection, kind: Kind, wanted: Option<u64>) -> Outcome<u64> {
+    let last = connection
+        .prepare_cached("SELECT last FROM account_sequence WHERE kind = ?1")?
+        .query_row([kind.as_str()], |row| unsigned(row, 0))?;
+    let id = wanted.unwrap_or_else(|| last.saturating_add(1));
+    if !(1..=LAST_ID).contains(&id) {
+        return Err(StoreError::Unavailable(format!("account ids go from 1 to {LAST_ID}, so there is no {id}")).into());
+    }
+    let target = (kind.as_str(), integer(id));
+    let used =
+        "SELECT 1 FROM account WHERE kind = ?1 AND id = ?2 UNION ALL SELECT 1 FROM account_grave WHERE kind = ?1 AND id = ?2";
+    if wanted.is_some() && exists(connection, used, target)? {
+        return Err(StoreError::Exists(format!("{}, or did once,", name(kind, id))).into());
+    }
+    connection.prepare_cached("UPDATE account_sequence SET last = max(last, ?2) WHERE kind = ?1")?.execute(target)?;
+    Ok(id)
+}
+
+/// Ends all sessions and whatever else was proved so far.
+fn end_everything(connection: &Connection, kind: Kind, id: u64, now: Time) -> Outcome<()> {
+    connection
+        .prepare_cached("UPDATE account SET version = version + 1, not_before = max(not_before, ?3) WHERE kind = ?1 AND id = ?2")?
+        .execute(params![kind.as_str(), integer(id), integer(now.0)])?;
+    sessions::end_all_of(connection, kind, id)?;
+    Ok(())
+}
+
+fn set_password(connection: &Connection, kind: Kind, id: u64, hash: &str) -> Outcome<()> {
+    connection.prepare_cached("UPDATE account SET password = ?3 WHERE kind = ?1 AND id = ?2")?.execute(params![
+        kind.as_str(),
+        integer(id),
+        hash
+    ])?;
+    Ok(())
+}
+
+fn set_roles(connection: &Connection, kind: Kind, id: u64, roles: &[Arc<str>]) -> Outcome<()> {
+    let target = (kind.as_str(), integer(id));
+    connection.prepare_cached("DELETE FROM account_role WHERE kind = ?1 AND account = ?2")?.execute(target)?;
+    let mut insert = connection
+        .prepare_cached("INSERT OR IGNORE INTO account_role (kind, account, position, role) VALUES (?1, ?2, ?3, ?4)")?;
+    for (position, role) in (0_i64..).zip(roles) {
+        if !exists(connection, "SELECT 1 FROM role WHERE name = ?1", [role])? {
+            return Err(StoreError::Missing(format!("the role {role}")).into());
+        }
+        insert.execute(params![target.0, target.1, position, role])?;
+    }
+    Ok(())
+}

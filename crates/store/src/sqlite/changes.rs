@@ -1,0 +1,104 @@
+//! The log of changes: written with each change, in its transaction; read by whoever caches.
+
+use super::{
+    failure::Outcome,
+    values::{integer, kind, malformed, unsigned},
+};
+use doorward_core::{
+    Kind,
+    ports::{Change, Changed, StoreError},
+    session::SessionKey,
+};
+use rusqlite::{Connection, Row, params};
+
+/// An account changed, came or went.
+pub(super) fn log_account(connection: &Connection, kind: Kind, id: u64) -> Outcome<()> {
+    connection
+        .prepare_cached("INSERT INTO change (what, kind, account) VALUES ('account', ?1, ?2)")?
+        .execute(params![kind.as_str(), integer(id)])?;
+    Ok(())
+}
+
+/// Failed sign-ins of an account are forgotten.
+pub(super) fn log_unlocked(connection: &Connection, directory: &str, login: &str) -> Outcome<()> {
+    connection
+        .prepare_cached("INSERT INTO change (what, directory, login) VALUES ('unlocked', ?1, ?2)")?
+        .execute(params![directory, login])?;
+    Ok(())
+}
+
+/// A role changed, came or went.
+pub(super) fn log_roles(connection: &Connection) -> Outcome<()> {
+    connection.prepare_cached("INSERT INTO change (what) VALUES ('roles')")?.execute([])?;
+    Ok(())
+}
+
+/// A session ended.
+pub(super) fn log_session(connection: &Connection, key: &SessionKey) -> Outcome<()> {
+    connection.prepare_cached("INSERT INTO change (what, session) VALUES ('session', ?1)")?.execute([key.0])?;
+    Ok(())
+}
+
+/// All sessions of an account are about to end.
+pub(super) fn log_sessions_of(connection: &Connection, kind: Kind, id: u64) -> Outcome<()> {
+    connection
+        .prepare_cached("INSERT INTO change (what, session) SELECT 'session', key FROM session WHERE kind = ?1 AND account = ?2")?
+        .execute(params![kind.as_str(), integer(id)])?;
+    Ok(())
+}
+
+/// Everything after `sequence`, or that too much was forgotten to say.
+pub(super) fn since(connection: &Connection, sequence: u64) -> Outcome<Vec<Change>> {
+    let sql = "SELECT sequence, what, kind, account, directory, login, session FROM change WHERE sequence > ?1 ORDER BY sequence";
+    let changes: Vec<Change> =
+        connection.prepare_cached(sql)?.query_map([integer(sequence)], change)?.collect::<Result<_, _>>()?;
+    let whole = match changes.first() {
+        Some(first) => first.sequence == sequence.saturating_add(1),
+        None => last(connection)? == sequence,
+    };
+    if whole { Ok(changes) } else { Ok(vec![Change { sequence: last(connection)?, what: Changed::Everything }]) }
+}
+
+/// The newest sequence; 0 before the first change.
+pub(super) fn last(connection: &Connection) -> Outcome<u64> {
+    let sql = "SELECT coalesce(max(sequence), 0) FROM change";
+    Ok(connection.prepare_cached(sql)?.query_row([], |row| unsigned(row, 0))?)
+}
+
+fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
+    let what = match row.get_ref(1)?.as_str()? {
+        "account" => Changed::Account(kind(row, 2)?, unsigned(row, 3)?),
+        "unlocked" => Changed::Unlocked(row.get(4)?, row.get(5)?),
+        "roles" => Changed::Roles,
+        "session" => Changed::Session(SessionKey(row.get(6)?)),
+        other => return Err(malformed(1, StoreError::Missing(format!("the change {other}")))),
+    };
+    Ok(Change { sequence: unsigned(row, 0)?, what })
+}
+
+/// Forgets old changes now and then.
+pub(super) struct Pruner {
+    keep: u64,
+    rest: u32,
+}
+
+/// Commits between two prunings.
+const REST: u32 = 64;
+
+impl Pruner {
+    /// One that keeps the newest `keep` changes, and at least one: the sequence must not begin anew.
+    pub(super) fn new(keep: u64) -> Self {
+        Self { keep: keep.max(1), rest: REST }
+    }
+
+    /// To be called in each transaction.
+    pub(super) fn prune(&mut self, connection: &Connection) -> Outcome<()> {
+        self.rest = self.rest.saturating_sub(1);
+        if self.rest == 0 {
+            self.rest = REST;
+            let sql = "DELETE FROM change WHERE sequence <= (SELECT max(sequence) FROM change) - ?1";
+            connection.prepare_cached(sql)?.execute([integer(self.keep)])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,314 @@
+//! The port [`Store`], fulfilled by SQLite.
+
+mod accounts;
+mod changes;
+mod failure;
+mod keys;
+mod queue;
+mod readers;
+mod roles;
+mod schema;
+mod sessions;
+mod values;
+mod writer;
+
+pub use writer::WriteStats;
+
+use async_trait::async_trait;
+use doorward_core::{
+    Kind, Time,
+    ports::{AccountChange, AccountRecord, Change, NewAccount, SessionFilter, Store, StoreError, StoredKey},
+    session::{Session, SessionKey},
+};
+use failure::{Failure, Outcome};
+use readers::Readers;
+use rusqlite::{Connection, OpenFlags};
+use std::{
+    collections::BTreeSet,
+    fs::{File, OpenOptions},
+    io,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use writer::{Limits, Writer};
+
+/// Statements that a connection keeps prepared: more than there are.
+const STATEMENTS: usize = 64;
+/// Sessions that one job of [`Store::purge_sessions`] ends, and one of [`Store::touch_sessions`] touches, at most, so
+/// that nobody waits long behind it.
+const PORTION: usize = 500;
+
+/// How a database is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Connections and threads that read.
+    pub readers: usize,
+    /// Jobs that may wait, for the writer and for the readers; one more is refused.
+    pub queue: usize,
+    /// Writes that share a transaction at most.
+    pub group: usize,
+    /// How long to wait for another process that writes.
+    pub busy_timeout: Duration,
+    /// Changes that [`Store::changes_since`] remembers.
+    pub changes: u64,
+}
+
+/// 2 readers, 4096 waiting jobs, groups of 256, 5 s, 10,000 changes.
+impl Default for Options {
+    fn default() -> Self {
+        Self { readers: 2, queue: 4096, group: 256, busy_timeout: Duration::from_secs(5), changes: 10_000 }
+    }
+}
+
+/// Accounts, roles, sessions and keys in an SQLite database. Dropping it finishes what was queued.
+pub struct Sqlite {
+    readers: Option<Readers>,
+    watch: Option<Mutex<Watch>>,
+    // Dropped last, so that the last connection to close is the one that may tidy up the log.
+    writer: Writer,
+}
+
+/// A connection that only looks whether anybody wrote.
+struct Watch {
+    connection: Connection,
+    version: Option<i64>,
+}
+
+impl Sqlite {
+    /// Opens the database at `path`, or makes one that only its owner may read (mode 0600). An older database is
+    /// upgraded; a newer one, and one of another application, is refused and left as it was. It blocks for some
+    /// milliseconds.
+    pub fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
+        let blame = |error: StoreError| match error {
+            StoreError::Unavailable(why) => StoreError::Unavailable(format!("{}: {why}", path.display())),
+            other => other,
+        };
+        Self::open_file(path, options).map_err(StoreError::from).map_err(blame)
+    }
+
+    /// A database that ends with this value.
+    pub fn memory() -> Result<Self, StoreError> {
+        let in_memory = || {
+            let connection = Connection::open_in_memory()?;
+            configure(&connection, Options::default())?;
+            schema::prepare(&connection, schema::MIGRATIONS)?;
+            Ok(Self { readers: None, writer: start_writer(connection, Options::default())?, watch: None })
+        };
+        in_memory().map_err(|failure: Failure| failure.into())
+    }
+
+    /// What the writer has done so far.
+    pub fn write_stats(&self) -> WriteStats {
+        self.writer.stats()
+    }
+
+    /// Whether anybody, another process included, has committed anything since this was last asked; the first time the
+    /// answer is yes. It costs microseconds and reads no row, so a server may ask several times a second and call
+    /// [`Store::changes_since`] on yes. A database in memory has nobody else: the answer is no.
+    pub fn written_since_asked(&self) -> Result<bool, StoreError> {
+        let Some(watch) = &self.watch else { return Ok(false) };
+        let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let version: i64 = watch
+            .connection
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+            .map_err(|error| StoreError::from(Failure::from(error)))?;
+        Ok(watch.version.replace(version) != Some(version))
+    }
+
+    fn open_file(path: &Path, options: Options) -> Outcome<Self> {
+        // An absolute path is never one of SQLite's special names.
+        let path = std::path::absolute(path).map_err(|error| trouble(&error))?;
+        create_private(&path).map_err(|error| trouble(&error))?;
+        let writer = connect(&path, options)?;
+        schema::prepare(&writer, schema::MIGRATIONS)?;
+        // After the database was judged: this writes to the file.
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        let reader = || -> Outcome<Connection> {
+            let connection = connect(&path, options)?;
+            connection.pragma_update(None, "query_only", true)?;
+            Ok(connection)
+        };
+        let connections = (0..options.readers.max(1)).map(|_| reader()).collect::<Result<_, _>>()?;
+        let watch = Watch { connection: reader()?, version: None };
+        let readers = Readers::start(connections, options.queue).map_err(|error| trouble(&error))?;
+        Ok(Self { readers: Some(readers), writer: start_writer(writer, options)?, watch: Some(Mutex::new(watch)) })
+    }
+
+    async fn write<T, F>(&self, job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+    {
+        self.writer.run(job).await
+    }
+
+    /// A database in memory has one connection, so there the writer reads.
+    async fn read<T, F>(&self, job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+    {
+        match &self.readers {
+            Some(readers) => readers.run(job).await,
+            None => self.writer.run(job).await,
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn add_account(&self, new: NewAccount, now: Time) -> Result<AccountRecord, StoreError> {
+        self.write(move |c| accounts::add(c, &new, now)).await
+    }
+
+    async fn account_by_login(&self, directory: &str, login: &str) -> Result<Option<AccountRecord>, StoreError> {
+        let (directory, login) = (directory.to_owned(), login.to_owned());
+        self.read(move |c| accounts::by_login(c, &directory, &login)).await
+    }
+
+    async fn account(&self, kind: Kind, id: u64) -> Result<Option<AccountRecord>, StoreError> {
+        self.read(move |c| accounts::by_id(c, kind, id)).await
+    }
+
+    async fn accounts(&self, directory: Option<&str>) -> Result<Vec<AccountRecord>, StoreError> {
+        let directory = directory.map(str::to_owned);
+        self.read(move |c| accounts::list(c, directory.as_deref())).await
+    }
+
+    async fn change_account(&self, kind: Kind, id: u64, change: AccountChange, now: Time) -> Result<AccountRecord, StoreError> {
+        self.write(move |c| accounts::change(c, kind, id, &change, now)).await
+    }
+
+    async fn delete_account(&self, kind: Kind, id: u64, _now: Time) -> Result<(), StoreError> {
+        self.write(move |c| accounts::delete(c, kind, id)).await
+    }
+
+    async fn put_role(&self, name: &str, resources: BTreeSet<Arc<str>>, _now: Time) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.write(move |c| roles::put(c, &name, &resources)).await
+    }
+
+    async fn roles(&self) -> Result<Vec<(Arc<str>, BTreeSet<Arc<str>>)>, StoreError> {
+        self.read(roles::list).await
+    }
+
+    async fn delete_role(&self, name: &str, _now: Time) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.write(move |c| roles::delete(c, &name)).await
+    }
+
+    async fn create_session(&self, session: &Session, replaces: Option<SessionKey>) -> Result<(), StoreError> {
+        let session = session.clone();
+        self.write(move |c| sessions::create(c, &session, replaces)).await
+    }
+
+    async fn session(&self, key: &SessionKey) -> Result<Option<(Session, AccountRecord)>, StoreError> {
+        let key = *key;
+        self.read(move |c| sessions::find(c, &key)).await
+    }
+
+    async fn delete_session(&self, key: &SessionKey, _now: Time) -> Result<bool, StoreError> {
+        let key = *key;
+        self.write(move |c| sessions::end(c, &key)).await
+    }
+
+    async fn delete_sessions_of(&self, kind: Kind, id: u64, _now: Time) -> Result<u64, StoreError> {
+        self.write(move |c| sessions::end_all_of_present(c, kind, id)).await
+    }
+
+    async fn touch_sessions(&self, seen: &[(SessionKey, Time)]) -> Result<(), StoreError> {
+        for portion in seen.chunks(PORTION) {
+            let portion = portion.to_vec();
+            self.write(move |c| sessions::touch(c, &portion)).await?;
+        }
+        Ok(())
+    }
+
+    async fn sessions(&self, filter: SessionFilter) -> Result<Vec<Session>, StoreError> {
+        self.read(move |c| sessions::list(c, &filter)).await
+    }
+
+    /// Readers look for old sessions and the writer ends them in portions, so a sign-in never waits behind the search.
+    async fn purge_sessions(&self, directory: &str, idle_before: Time, created_before: Time) -> Result<u64, StoreError> {
+        let stale = sessions::Stale { directory: directory.to_owned(), idle_before, created_before };
+        let (mut after, mut ended) = (None, 0);
+        loop {
+            let search = stale.clone();
+            let keys = self.read(move |c| sessions::stale(c, &search, after, PORTION)).await?;
+            let Some(last) = keys.last().copied() else { return Ok(ended) };
+            after = Some(last);
+            let search = stale.clone();
+            ended += self.write(move |c| sessions::end_stale(c, &search, &keys)).await?;
+        }
+    }
+
+    async fn session_count(&self) -> Result<u64, StoreError> {
+        self.read(sessions::count).await
+    }
+
+    async fn keys(&self, purpose: &str) -> Result<Vec<StoredKey>, StoreError> {
+        let purpose = purpose.to_owned();
+        self.read(move |c| keys::list(c, &purpose)).await
+    }
+
+    async fn key_or_insert(&self, key: StoredKey) -> Result<StoredKey, StoreError> {
+        self.write(move |c| keys::get_or_insert(c, key)).await
+    }
+
+    async fn changes_since(&self, sequence: u64) -> Result<Vec<Change>, StoreError> {
+        self.read(move |c| changes::since(c, sequence)).await
+    }
+
+    async fn last_change(&self) -> Result<u64, StoreError> {
+        self.read(changes::last).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.writer.alive()?;
+        self.read(|c| Ok(c.prepare_cached("SELECT 1 FROM account_sequence LIMIT 1")?.query_row([], |_| Ok(()))?)).await
+    }
+}
+
+fn start_writer(connection: Connection, options: Options) -> Outcome<Writer> {
+    let limits = Limits { queue: options.queue, group: options.group.max(1), changes: options.changes };
+    Ok(Writer::start(connection, limits).map_err(|error| trouble(&error))?)
+}
+
+fn connect(path: &Path, options: Options) -> Outcome<Connection> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    configure(&connection, options)?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection, options: Options) -> Outcome<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.busy_timeout(options.busy_timeout)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Definitions in the file are nobody's to trust; ours have no need of them.
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(())
+}
+
+/// Makes the file, unless it is there, before SQLite would make it for all to read; its log takes over the mode.
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(file) => {
+            file.sync_all()?;
+            // The name must survive a loss of power, too.
+            path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn trouble(error: &io::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}

@@ -1,0 +1,82 @@
+//! Whose database it is, and of which version.
+//!
+//! A database of ours carries [`APPLICATION`] as `application_id` and the number of its last migration as
+//! `user_version`. An older one is brought up to date in one transaction; a newer one and anybody else's are refused
+//! before anything is written.
+
+use super::failure::Outcome;
+use doorward_core::ports::StoreError;
+use rusqlite::Connection;
+
+/// `Door` in ASCII.
+pub(super) const APPLICATION: i64 = 0x446f_6f72;
+
+/// All migrations; the first makes version 1 of an empty database.
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_accounts_and_sessions.sql")];
+
+/// Brings the database to the version of the last of `migrations`.
+pub(super) fn prepare(connection: &Connection, migrations: &[&str]) -> Outcome<()> {
+    let known = migrations.len() as i64;
+    if judge(connection, known)? == known {
+        return Ok(());
+    }
+    let transaction = rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
+    // Asked again under the lock: another process may have been quicker.
+    let version = judge(&transaction, known)?;
+    for sql in migrations.iter().skip(usize::try_from(version).unwrap_or(0)) {
+        transaction.execute_batch(sql)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", known)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The version of a database that may be used; 0 is an empty one.
+fn judge(connection: &Connection, known: i64) -> Outcome<i64> {
+    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let application = number("PRAGMA application_id")?;
+    let version = number("PRAGMA user_version")?;
+    let objects = number("SELECT count(*) FROM sqlite_schema")?;
+    match application {
+        APPLICATION if version > known => refuse(format!(
+            "the database has schema version {version}, and this doorward knows versions up to {known}; a newer doorward is needed"
+        )),
+        APPLICATION => Ok(version),
+        0 if objects == 0 && version == 0 => Ok(0),
+        _ => refuse("the file is an SQLite database of another application".into()),
+    }
+}
+
+fn refuse<T>(why: String) -> Outcome<T> {
+    Err(StoreError::Unavailable(why).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_database_is_upgraded_with_what_it_holds() {
+        let connection = Connection::open_in_memory().unwrap();
+        prepare(&connection, MIGRATIONS).unwrap();
+        connection.execute("INSERT INTO role (name) VALUES ('clerk')", []).unwrap();
+        let more: Vec<&str> = MIGRATIONS.iter().copied().chain(["ALTER TABLE role ADD COLUMN title TEXT"]).collect();
+        prepare(&connection, &more).unwrap();
+        let title: Option<String> =
+            connection.query_row("SELECT title FROM role WHERE name = 'clerk'", [], |r| r.get(0)).unwrap();
+        assert_eq!(title, None);
+        assert_eq!(judge(&connection, 9).unwrap(), MIGRATIONS.len() as i64 + 1);
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_database_as_it_was() {
+        let connection = Connection::open_in_memory().unwrap();
+        prepare(&connection, MIGRATIONS).unwrap();
+        let more: Vec<&str> = MIGRATIONS.iter().copied().chain(["CREATE TABLE half (a); CREATE TABLE role (b)"]).collect();
+        assert!(prepare(&connection, &more).is_err());
+        assert_eq!(judge(&connection, 9).unwrap(), MIGRATIONS.len() as i64);
+        let half: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'half'", [], |r| r.get(0)).unwrap();
+        assert_eq!(half, 0);
+    }
+}

@@ -1,0 +1,168 @@
+//! Sessions.
+
+use super::{
+    accounts, changes,
+    failure::{Failure, Outcome},
+    values::{self, ACCOUNT, SESSION, integer, kind, unsigned},
+};
+use doorward_core::{
+    Kind, Time,
+    ports::{AccountRecord, SessionFilter, StoreError},
+    session::{Session, SessionKey},
+};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+
+/// Begins a session and ends the one that it replaces, if its account still is what the session says.
+pub(super) fn create(connection: &Connection, session: &Session, replaces: Option<SessionKey>) -> Outcome<()> {
+    let account: Option<(Kind, bool, u64)> = connection
+        .prepare_cached("SELECT kind, enabled, version FROM account WHERE directory = ?1 AND id = ?2")?
+        .query_row(params![session.directory, integer(session.account)], |row| {
+            Ok((kind(row, 0)?, row.get(1)?, unsigned(row, 2)?))
+        })
+        .optional()?;
+    let Some((kind, true, version)) = account else {
+        return Err(gone(session));
+    };
+    if version != session.account_version {
+        return Err(gone(session));
+    }
+    if let Some(key) = replaces {
+        end(connection, &key)?;
+    }
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO session (key, kind, account, account_version, directory, created, last_seen, authenticated, factors, site, device) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            session.key.0,
+            kind.as_str(),
+            integer(session.account),
+            integer(session.account_version),
+            session.directory,
+            integer(session.created.0),
+            integer(session.last_seen.0),
+            integer(session.authenticated.0),
+            session.factors.join(" "),
+            session.site,
+            session.device,
+        ]);
+    match inserted {
+        Ok(_) => Ok(()),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            Err(StoreError::Exists("a session of this key".into()).into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A session and its account.
+pub(super) fn find(connection: &Connection, key: &SessionKey) -> Outcome<Option<(Session, AccountRecord)>> {
+    let sql = format!(
+        "SELECT {ACCOUNT}, {SESSION} FROM session s JOIN account a ON a.kind = s.kind AND a.id = s.account WHERE s.key = ?1"
+    );
+    Ok(connection.prepare_cached(&sql)?.query_row([key.0], values::account_and_session).optional()?)
+}
+
+/// Ends a session; whether there was one.
+pub(super) fn end(connection: &Connection, key: &SessionKey) -> Outcome<bool> {
+    let ended = connection.prepare_cached("DELETE FROM session WHERE key = ?1")?.execute([key.0])? > 0;
+    if ended {
+        changes::log_session(connection, key)?;
+    }
+    Ok(ended)
+}
+
+/// Ends all sessions of an account that exists; how many there were.
+pub(super) fn end_all_of_present(connection: &Connection, kind: Kind, id: u64) -> Outcome<u64> {
+    match accounts::by_id(connection, kind, id)? {
+        Some(_) => end_all_of(connection, kind, id),
+        None => Err(StoreError::Missing(accounts::name(kind, id)).into()),
+    }
+}
+
+/// Ends all sessions of an account; how many there were.
+pub(super) fn end_all_of(connection: &Connection, kind: Kind, id: u64) -> Outcome<u64> {
+    changes::log_sessions_of(connection, kind, id)?;
+    let ended = connection
+        .prepare_cached("DELETE FROM session WHERE kind = ?1 AND account = ?2")?
+        .execute(params![kind.as_str(), integer(id)])?;
+    Ok(ended as u64)
+}
+
+/// Remembers when sessions were last used.
+pub(super) fn touch(connection: &Connection, seen: &[(SessionKey, Time)]) -> Outcome<()> {
+    let mut update = connection.prepare_cached("UPDATE session SET last_seen = ?2 WHERE key = ?1 AND last_seen < ?2")?;
+    for (key, time) in seen {
+        update.execute(params![key.0, integer(time.0)])?;
+    }
+    Ok(())
+}
+
+/// Sessions, newest first.
+pub(super) fn list(connection: &Connection, filter: &SessionFilter) -> Outcome<Vec<Session>> {
+    let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
+    let order = "ORDER BY s.created DESC, s.key LIMIT";
+    let sessions = match &filter.account {
+        // The kind follows from the directory; naming both lets the index on accounts answer.
+        Some((directory, id)) => connection
+            .prepare_cached(&format!(
+                "SELECT {SESSION} FROM account a JOIN session s ON s.kind = a.kind AND s.account = a.id \
+                 WHERE a.directory = ?1 AND a.id = ?2 {order} ?3"
+            ))?
+            .query_map(params![directory, integer(*id), limit], values::session)?
+            .collect::<Result<_, _>>()?,
+        None => connection
+            .prepare_cached(&format!("SELECT {SESSION} FROM session s {order} ?1"))?
+            .query_map([limit], values::session)?
+            .collect::<Result<_, _>>()?,
+    };
+    Ok(sessions)
+}
+
+/// How many there are.
+pub(super) fn count(connection: &Connection) -> Outcome<u64> {
+    Ok(connection.prepare_cached("SELECT count(*) FROM session")?.query_row([], |row| unsigned(row, 0))?)
+}
+
+/// Which sessions of a directory are too old.
+#[derive(Clone)]
+pub(super) struct Stale {
+    /// The directory.
+    pub(super) directory: String,
+    /// Last used before this.
+    pub(super) idle_before: Time,
+    /// Begun before this.
+    pub(super) created_before: Time,
+}
+
+/// The next keys after `after` of sessions that are too old.
+pub(super) fn stale(connection: &Connection, stale: &Stale, after: Option<SessionKey>, most: usize) -> Outcome<Vec<SessionKey>> {
+    let sql =
+        "SELECT key FROM session WHERE key > ?1 AND directory = ?2 AND (last_seen < ?3 OR created < ?4) ORDER BY key LIMIT ?5";
+    let after = after.map_or_else(Vec::new, |key| key.0.to_vec());
+    let (idle, created) = (integer(stale.idle_before.0), integer(stale.created_before.0));
+    Ok(connection
+        .prepare_cached(sql)?
+        .query_map(params![after, stale.directory, idle, created, integer(most as u64)], |row| row.get(0).map(SessionKey))?
+        .collect::<Result<_, _>>()?)
+}
+
+/// Ends those of `keys` that still are too old; how many.
+pub(super) fn end_stale(connection: &Connection, stale: &Stale, keys: &[SessionKey]) -> Outcome<u64> {
+    let sql = "DELETE FROM session WHERE key = ?1 AND directory = ?2 AND (last_seen < ?3 OR created < ?4)";
+    let mut delete = connection.prepare_cached(sql)?;
+    let mut ended = 0;
+    for key in keys {
+        let (idle, created) = (integer(stale.idle_before.0), integer(stale.created_before.0));
+        if delete.execute(params![key.0, stale.directory, idle, created])? > 0 {
+            changes::log_session(connection, key)?;
+            ended += 1;
+        }
+    }
+    Ok(ended)
+}
+
+fn gone(session: &Session) -> Failure {
+    StoreError::Missing(format!("the account {}/{} of this sign-in", session.directory, session.account)).into()
+}

@@ -1,0 +1,163 @@
+//! The file: whose it is, of which version, and what another process may do to it.
+
+use crate::{admin, key, session};
+use doorward_core::{
+    Time,
+    ports::{Change, Changed, Store, StoreError},
+};
+use doorward_store::{Options, Sqlite};
+use rusqlite::Connection;
+use std::{path::Path, time::Duration};
+
+fn open(path: &Path) -> Sqlite {
+    Sqlite::open(path, Options::default()).unwrap()
+}
+
+fn refusal(path: &Path) -> String {
+    match Sqlite::open(path, Options::default()) {
+        Err(StoreError::Unavailable(why)) => why,
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("it was opened"),
+    }
+}
+
+#[tokio::test]
+async fn keeps_its_accounts_when_it_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let made = open(&path).add_account(admin("a"), Time(1)).await.unwrap();
+    assert_eq!(open(&path).account_by_login("admins", "A").await.unwrap(), Some(made));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_may_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("store.db"));
+    store.add_account(admin("a"), Time(1)).await.unwrap();
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.file_name());
+        names.push(entry.file_name().into_string().unwrap());
+    }
+    names.sort();
+    assert_eq!(names, ["store.db", "store.db-shm", "store.db-wal"]);
+}
+
+#[tokio::test]
+async fn an_empty_database_of_nobody_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    std::fs::write(&path, b"").unwrap();
+    open(&path).add_account(admin("a"), Time(1)).await.unwrap();
+}
+
+#[test]
+fn a_newer_database_is_refused_with_both_versions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    drop(open(&path));
+    let raw = Connection::open(&path).unwrap();
+    raw.pragma_update(None, "user_version", 7).unwrap();
+    let why = refusal(&path);
+    assert!(why.contains("schema version 7") && why.contains("versions up to 1") && why.contains("store.db"), "{why}");
+    let version: i64 = raw.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(version, 7);
+}
+
+#[test]
+fn a_database_of_another_application_is_refused_and_left_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, sql) in [
+        ("plain.db", "CREATE TABLE notes (text)"),
+        ("marked.db", "PRAGMA application_id = 77"),
+        ("both.db", "PRAGMA application_id = 77; CREATE TABLE account (id)"),
+        ("numbered.db", "PRAGMA user_version = 3"),
+    ] {
+        let path = folder.path().join(name);
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let why = refusal(&path);
+        assert!(why.contains("another application"), "{name}: {why}");
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_database_is_refused_and_left_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let text = "[server]\nlisten = '127.0.0.1:8080'\n".repeat(99);
+    std::fs::write(&path, &text).unwrap();
+    let why = refusal(&path);
+    assert!(why.contains("not a database"), "{why}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn a_path_that_cannot_be_made_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let why = refusal(&folder.path().join("absent").join("store.db"));
+    assert!(why.contains("absent/store.db"), "{why}");
+}
+
+#[tokio::test]
+async fn a_special_name_of_sqlite_is_a_file_like_any() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(":memory:");
+    open(&path).add_account(admin("a"), Time(1)).await.unwrap();
+    assert!(path.metadata().unwrap().len() > 0);
+}
+
+#[tokio::test]
+async fn opening_does_not_wait_for_a_thousand_accounts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    {
+        let store = open(&path);
+        for number in 0..1000 {
+            store.add_account(admin(&format!("login-{number}")), Time(1)).await.unwrap();
+        }
+    }
+    // Best of several, since other work may run beside.
+    let best = (0..10)
+        .map(|_| {
+            let begun = std::time::Instant::now();
+            drop(open(&path));
+            begun.elapsed()
+        })
+        .min();
+    assert!(best < Some(Duration::from_millis(100)), "{best:?}");
+}
+
+#[tokio::test]
+async fn sees_what_another_process_wrote() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let (server, tool) = (open(&path), open(&path));
+    let account = server.add_account(admin("a"), Time(1)).await.unwrap();
+    server.create_session(&session(&account, key(0, 0, 1), 1), None).await.unwrap();
+    assert!(server.written_since_asked().unwrap());
+    assert!(!server.written_since_asked().unwrap());
+    let known = server.last_change().await.unwrap();
+    tool.delete_account(account.account.kind, account.account.id, Time(2)).await.unwrap();
+    assert!(server.written_since_asked().unwrap());
+    assert!(!server.written_since_asked().unwrap());
+    assert_eq!(server.changes_since(known).await.unwrap().len(), 2);
+    assert_eq!(server.session(&key(0, 0, 1)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn changes_that_were_pruned_are_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { changes: 10, ..Options::default() };
+    let store = Sqlite::open(&folder.path().join("store.db"), options).unwrap();
+    for number in 0..200 {
+        store.add_account(admin(&format!("login-{number}")), Time(1)).await.unwrap();
+    }
+    assert_eq!(store.changes_since(3).await.unwrap(), [Change { sequence: 200, what: Changed::Everything }]);
+    assert_eq!(store.changes_since(198).await.unwrap().len(), 2);
+    assert_eq!(store.last_change().await.unwrap(), 200);
+}
