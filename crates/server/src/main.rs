@@ -1,6 +1,9 @@
 //! The doorward command.
 
 mod cli;
+mod control;
+mod operations;
+mod telemetry;
 
 use std::process::ExitCode;
 

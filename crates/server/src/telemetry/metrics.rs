@@ -1,0 +1,309 @@
+//! What is counted. Every label has few values: names from the configuration, words of ours, known HTTP methods.
+
+use arc_swap::ArcSwap;
+use doorward_gateway::record::{AuditEvent, RequestEvent, UpstreamOutcome};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+use std::{
+    collections::{HashMap, hash_map::RandomState},
+    fmt,
+    hash::{BuildHasher, Hash},
+    sync::Arc,
+    time::Duration,
+};
+
+/// Series of one family at most. Names come from the configuration, so only many reloads could come near; what is
+/// beyond is counted as `other`.
+const SERIES: usize = 4096;
+const OTHER: &str = "other";
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DecisionLabels {
+    firewall: String,
+    method: String,
+    http_method: String,
+    outcome: String,
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DurationLabels {
+    firewall: String,
+    outcome: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct UpstreamLabels {
+    upstream: String,
+    outcome: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SignInLabels {
+    directory: String,
+    outcome: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PolicyLabel {
+    hash: String,
+}
+
+type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// What is known only when somebody asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sample {
+    /// Live sessions.
+    pub(crate) sessions: u64,
+    /// Sign-ins that wait for a password hash.
+    pub(crate) hashes_queued: u64,
+    /// Password hashes that are computed now.
+    pub(crate) hashes_running: u64,
+    /// Whether the store can be reached.
+    pub(crate) store_up: bool,
+    /// Log lines that were dropped.
+    pub(crate) log_drops: u64,
+}
+
+/// The counters of one kind of request, found by one look-up.
+struct Series {
+    labels: DecisionLabels,
+    decisions: Counter,
+    durations: Histogram,
+}
+
+impl Series {
+    fn is_of(&self, event: &RequestEvent<'_>) -> bool {
+        let labels = &self.labels;
+        labels.firewall == event.firewall
+            && labels.method == event.authentication
+            && labels.http_method == known_method(event.method)
+            && labels.outcome == event.outcome
+            && labels.reason == event.reason
+    }
+}
+
+/// All metrics.
+pub(crate) struct Metrics {
+    registry: Registry,
+    hasher: RandomState,
+    series: ArcSwap<HashMap<u64, Arc<Series>>>,
+    decisions: Family<DecisionLabels, Counter>,
+    durations: Histograms<DurationLabels>,
+    upstream: Family<UpstreamLabels, Counter>,
+    upstream_durations: Histograms<UpstreamLabels>,
+    sign_ins: Family<SignInLabels, Counter>,
+    parser_refusals: Counter,
+    connections: Gauge,
+    connections_opened: Counter,
+    sessions: Gauge,
+    hashes_queued: Gauge,
+    hashes_running: Gauge,
+    store_up: Gauge,
+    log_drops: Counter,
+    reloads: Family<ResultLabel, Counter>,
+    last_reload: Gauge,
+    last_reload_failed: Gauge,
+    policy: Family<PolicyLabel, Gauge>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Metrics {
+    /// All at zero.
+    pub(crate) fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("doorward"),
+            hasher: RandomState::new(),
+            series: ArcSwap::default(),
+            decisions: Family::default(),
+            durations: Family::new_with_constructor(latency),
+            upstream: Family::default(),
+            upstream_durations: Family::new_with_constructor(latency),
+            sign_ins: Family::default(),
+            parser_refusals: Counter::default(),
+            connections: Gauge::default(),
+            connections_opened: Counter::default(),
+            sessions: Gauge::default(),
+            hashes_queued: Gauge::default(),
+            hashes_running: Gauge::default(),
+            store_up: Gauge::default(),
+            log_drops: Counter::default(),
+            reloads: Family::default(),
+            last_reload: Gauge::default(),
+            last_reload_failed: Gauge::default(),
+            policy: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    /// Counts a request.
+    pub(super) fn request(&self, event: &RequestEvent<'_>) {
+        let method = known_method(event.method);
+        let key = self.hasher.hash_one((event.firewall, event.authentication, method, event.outcome, event.reason));
+        let seconds = event.duration.as_secs_f64();
+        if let Some(series) = self.series.load().get(&key).filter(|series| series.is_of(event)) {
+            series.decisions.inc();
+            series.durations.observe(seconds);
+            return;
+        }
+        let series = self.resolve(event, method);
+        series.decisions.inc();
+        series.durations.observe(seconds);
+        self.series.rcu(|known| {
+            let mut known = HashMap::clone(known);
+            if known.len() < SERIES {
+                known.insert(key, Arc::clone(&series));
+            }
+            known
+        });
+    }
+
+    /// Counts sign-ins; other audit events are in the log alone.
+    pub(super) fn audit(&self, event: &AuditEvent<'_>) {
+        if matches!(event.event, "sign_in" | "sign_in_failed") {
+            let labels = SignInLabels { directory: event.directory.to_owned(), outcome: event.outcome.to_owned() };
+            self.sign_ins.get_or_create(&labels).inc();
+        }
+    }
+
+    /// Counts an exchange with an upstream.
+    pub(super) fn upstream(&self, name: &str, outcome: UpstreamOutcome, took: Duration) {
+        let outcome = match outcome {
+            UpstreamOutcome::Answered => "answered",
+            UpstreamOutcome::Unreachable => "unreachable",
+            UpstreamOutcome::Broken => "broken",
+            UpstreamOutcome::TimedOut => "timed_out",
+        };
+        let labels = UpstreamLabels { upstream: name.to_owned(), outcome: outcome.to_owned() };
+        self.upstream.get_or_create(&labels).inc();
+        self.upstream_durations.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// Counts what the HTTP parser refused.
+    pub(super) fn parser_refusal(&self) {
+        self.parser_refusals.inc();
+    }
+
+    /// Counts connections.
+    pub(super) fn connection(&self, opened: bool) {
+        if opened {
+            self.connections_opened.inc();
+            self.connections.inc();
+        } else {
+            self.connections.dec();
+        }
+    }
+
+    /// Which policy decides from now on.
+    pub(super) fn policy(&self, hash: &str) {
+        self.policy.clear();
+        self.policy.get_or_create(&PolicyLabel { hash: hash.to_owned() }).set(1);
+    }
+
+    /// Counts a reload at `seconds` since the epoch.
+    pub(super) fn reload(&self, success: bool, seconds: u64) {
+        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+        self.reloads.get_or_create(&ResultLabel { result: if success { "success" } else { "failure" } }).inc();
+        self.last_reload_failed.set(i64::from(!success));
+        self.last_reload.set(seconds);
+    }
+
+    /// All metrics as text (OpenMetrics 1.0, which Prometheus reads).
+    pub(crate) fn text(&self, sample: Sample) -> Result<String, fmt::Error> {
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.sessions.set(gauge(sample.sessions));
+        self.hashes_queued.set(gauge(sample.hashes_queued));
+        self.hashes_running.set(gauge(sample.hashes_running));
+        self.store_up.set(i64::from(sample.store_up));
+        self.log_drops.inc_by(sample.log_drops.saturating_sub(self.log_drops.get()));
+        let mut text = String::with_capacity(16 << 10);
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
+    /// The counters of an event, made where there are none yet.
+    fn resolve(&self, event: &RequestEvent<'_>, method: &str) -> Arc<Series> {
+        let full = self.series.load().len() >= SERIES;
+        let firewall = if full { OTHER } else { event.firewall };
+        let labels = DecisionLabels {
+            firewall: firewall.to_owned(),
+            method: event.authentication.to_owned(),
+            http_method: method.to_owned(),
+            outcome: event.outcome.to_owned(),
+            reason: event.reason.to_owned(),
+        };
+        let of_firewall = DurationLabels { firewall: firewall.to_owned(), outcome: event.outcome.to_owned() };
+        Arc::new(Series {
+            decisions: self.decisions.get_or_create(&labels).clone(),
+            durations: self.durations.get_or_create(&of_firewall).clone(),
+            labels,
+        })
+    }
+
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register(
+            "decisions",
+            "Requests by firewall, authentication method, HTTP method, outcome and reason",
+            self.decisions.clone(),
+        );
+        r.register_with_unit(
+            "request_duration",
+            "From a request's head to its answer's head",
+            Unit::Seconds,
+            self.durations.clone(),
+        );
+        r.register("upstream_exchanges", "Exchanges with upstreams", self.upstream.clone());
+        r.register_with_unit(
+            "upstream_duration",
+            "How long upstreams took to answer",
+            Unit::Seconds,
+            self.upstream_durations.clone(),
+        );
+        r.register("sign_ins", "Sign-ins by directory and outcome", self.sign_ins.clone());
+        r.register("parser_refusals", "What the HTTP parser refused", self.parser_refusals.clone());
+        r.register("connections", "Open connections", self.connections.clone());
+        r.register("connections_opened", "Connections that were opened", self.connections_opened.clone());
+        r.register("sessions", "Live sessions", self.sessions.clone());
+        r.register("password_hashes_queued", "Sign-ins that wait for a password hash", self.hashes_queued.clone());
+        r.register("password_hashes_running", "Password hashes that are computed now", self.hashes_running.clone());
+        r.register("store_up", "Whether the store can be reached", self.store_up.clone());
+        r.register("log_drops", "Log lines that were dropped because too many waited", self.log_drops.clone());
+        r.register("reloads", "Reloads of the configuration by result", self.reloads.clone());
+        r.register("last_reload_timestamp", "When a reload was last tried", self.last_reload.clone());
+        r.register(
+            "last_reload_failed",
+            "Whether the last reload failed and the earlier policy still decides",
+            self.last_reload_failed.clone(),
+        );
+        r.register("policy", "The policy that decides, by hash", self.policy.clone());
+    }
+}
+
+/// From a tenth of a millisecond to ten seconds.
+fn latency() -> Histogram {
+    Histogram::new([0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
+}
+
+/// The method, or `other`: a client may send any word.
+fn known_method(method: &str) -> &'static str {
+    ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE", "PUBLISH", "COPY", "MOVE", "SWAP"]
+        .into_iter()
+        .find(|known| *known == method)
+        .unwrap_or(OTHER)
+}

@@ -1,0 +1,245 @@
+//! A place with a configuration, the binary running there, a client that hides nothing, and an upstream that records.
+//! Everything is on free ports and in folders of its own, so that tests run side by side.
+#![allow(dead_code, clippy::allow_attributes, reason = "each module uses a part of it")]
+
+pub(crate) mod client;
+pub(crate) mod upstream;
+
+use client::{Reply, exchange};
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// No wait in a test is longer; the machine may be busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a command said.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Output {
+    /// Standard output as JSON.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// A folder with `doorward.toml`, gone at the end of the test.
+pub(crate) struct Site {
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    /// A place with this configuration. Where it names no `[store]`, `doorward.db` in the folder is the store.
+    pub(crate) fn new(config: &str) -> Self {
+        let site = Self { folder: tempfile::tempdir().unwrap() };
+        site.write("doorward.toml", config);
+        site
+    }
+
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file there, and the folders on the way.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Runs `doorward ARGUMENTS` in the folder to its end.
+    pub(crate) fn run(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        // A command that reads nothing may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        Output {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs a command that must succeed.
+    pub(crate) fn ok(&self, arguments: &[&str], input: &str) -> Output {
+        let output = self.run(arguments, input);
+        assert_eq!(output.code, 0, "{arguments:?}: {output:?}");
+        output
+    }
+
+    /// Adds an account with this password.
+    pub(crate) fn user(&self, account: &str, password: &str, roles: &[&str]) {
+        let mut arguments = vec!["user", "add", account, "--password-stdin"];
+        roles.iter().for_each(|role| arguments.extend(["--role", role]));
+        self.ok(&arguments, password);
+    }
+
+    /// Starts `doorward serve` in the folder and waits until it is ready.
+    pub(crate) fn serve(&self) -> Server {
+        Server::start(self.command(&["serve", "--config", "doorward.toml"]))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
+        command.args(arguments).current_dir(self.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null());
+        command
+    }
+}
+
+/// A server that is ready.
+pub(crate) struct Server {
+    child: Child,
+    /// The line that said so.
+    pub(crate) ready: String,
+    /// The first public listener.
+    pub(crate) public: SocketAddr,
+    /// The operations listener.
+    pub(crate) operations: Option<SocketAddr>,
+    log: Arc<Mutex<String>>,
+    reader: Option<thread::JoinHandle<()>>,
+}
+
+impl Server {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let reader = thread::spawn({
+            let (log, err) = (Arc::clone(&log), child.stderr.take().unwrap());
+            move || {
+                for line in BufReader::new(err).lines().map_while(Result::ok) {
+                    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+                    log.push_str(&line);
+                    log.push('\n');
+                }
+            }
+        });
+        let mut ready = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
+        let address = |after: &str| {
+            let rest = ready.split_once(after)?.1;
+            rest.split_whitespace().next()?.strip_prefix("http://")?.parse().ok()
+        };
+        let Some(public) = address("ready ") else {
+            let _ = child.wait();
+            let _ = reader.join();
+            panic!("not ready: {ready:?}\n{}", log.lock().unwrap());
+        };
+        let operations = address("operations ");
+        Self { child, ready: ready.clone(), public, operations, log, reader: Some(reader) }
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal, such as `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().unwrap();
+        assert!(status.success(), "kill -{name} failed");
+    }
+
+    /// Ends it by SIGTERM. Its exit code and everything it logged.
+    pub(crate) fn stop(mut self) -> (i32, String) {
+        self.signal("TERM");
+        let code = self.wait();
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+        (code, self.log())
+    }
+
+    /// Waits for its end; the exit code.
+    pub(crate) fn wait(&mut self) -> i32 {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code().unwrap_or(-1);
+            }
+            assert!(Instant::now() < until, "the server does not end");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until the log holds something, and returns the first line with it.
+    pub(crate) fn logged(&self, text: &str) -> String {
+        eventually(&format!("{text} in the log"), || self.log().lines().find(|line| line.contains(text)).map(str::to_owned))
+    }
+
+    /// One request on a connection of its own, to the public listener.
+    pub(crate) fn exchange(&self, raw: &str) -> Reply {
+        exchange(self.public, raw)
+    }
+
+    /// `GET path` with these header lines (each ending in CR LF).
+    pub(crate) fn get(&self, path: &str, headers: &str) -> Reply {
+        self.exchange(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n", self.public))
+    }
+
+    /// A request with a body.
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> Reply {
+        let length = body.len();
+        self.exchange(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}",
+            self.public
+        ))
+    }
+
+    /// `GET path` on the operations listener.
+    pub(crate) fn operate(&self, path: &str) -> Reply {
+        let address = self.operations.expect("no operations listener");
+        exchange(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"))
+    }
+
+    /// The value of a metric, named with its labels.
+    pub(crate) fn metric(&self, series: &str) -> Option<f64> {
+        let text = self.operate("/metrics").body;
+        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Asks until there is an answer.
+pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < until, "there never was {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Everything of a reader.
+pub(crate) fn read_all(mut reader: impl Read) -> String {
+    let mut bytes = Vec::new();
+    let _ = reader.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
