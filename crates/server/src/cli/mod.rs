@@ -7,6 +7,7 @@ mod context;
 mod role;
 mod session;
 mod terminal;
+mod text;
 mod user;
 
 use args::{Cli, Command};
