@@ -2,6 +2,8 @@
 //!
 //! Exit codes: 0 done or permit, 1 refused, not found or unsound, 2 wrong usage.
 
+#[cfg(test)]
+mod accounts_tests;
 mod args;
 mod context;
 mod role;

@@ -102,12 +102,12 @@ async fn end(context: &mut Context<'_>, name: &str) -> Result<(), Failure> {
         let why = if found.is_empty() { "does not exist" } else { "could be one of several: give more digits" };
         return Err(Failure::new(format_args!("the session {wanted} {why}")));
     };
+    let owners = owners(context, std::slice::from_ref(session)).await?;
+    let login = owners.get(&(&*session.directory, session.account)).map_or("?", |login| &**login);
     if !context.store.delete_session(&session.key, context.clock.now()).await? {
         return Err(Failure::new(format_args!("the session {wanted} does not exist")));
     }
     context.changed().await?;
-    let owners = owners(context, std::slice::from_ref(session)).await?;
-    let login = owners.get(&(&*session.directory, session.account)).map_or("?", |login| &**login);
     let text = format!("ended a session of {}", harmless(&format!("{}/{login}", session.directory)));
     context.terminal.say(text, &json!({ "ended": 1, "session": describe(session, login) }))
 }
