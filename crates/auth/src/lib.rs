@@ -1,1 +1,26 @@
-//! Who are you: sessions, sign-in, throttling, CSRF.
+//! Who are you: sessions, sign-in, throttling, assertions.
+//!
+//! [`Auth`] is what the rest of Doorward asks. It holds the one in-memory [`Sessions`] index, by which a live session is
+//! checked without the store; the [`Roles`]; the [`Throttle`]; and the pool that hashes passwords. Whatever changes in
+//! the store is forgotten here by [`Auth::apply_changes`]; what cannot be known is an error, never a yes.
+
+mod address;
+mod assertions;
+mod auth;
+mod background;
+mod device;
+mod roles;
+mod sessions;
+mod sign_in;
+mod throttle;
+
+pub use address::network;
+pub use auth::{Auth, AuthError, AuthSettings, AuthStats};
+pub use device::label as device_label;
+pub use roles::Roles;
+pub use sessions::{LiveSession, Sessions};
+pub use sign_in::{Attempt, SignInError, SignedIn, Verified, Why};
+pub use throttle::{Gate, Outcome, Subject, Throttle, ThrottleLimits, Who};
+
+#[cfg(test)]
+mod testing;

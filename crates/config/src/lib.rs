@@ -2,7 +2,6 @@
 
 pub mod diagnostics;
 pub mod files;
-pub mod rules;
 
 pub use diagnostics::{Diagnostic, Diagnostics, Place, Severity};
 pub use files::{Files, ReadError, SourceFile};

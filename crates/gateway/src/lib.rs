@@ -10,7 +10,6 @@
 //! ```
 
 pub mod admit;
-pub mod answer;
 pub mod body;
 pub mod listen;
 pub mod record;

@@ -60,6 +60,8 @@ pub struct PoolStats {
     pub refused: u64,
     /// Memory that the workers hold for good, in KiB.
     pub buffers_kib: u64,
+    /// How long one hash takes, smoothed; zero before the first.
+    pub typical: Duration,
 }
 
 /// The pool. Dropping it lets running hashes finish and turns waiting ones away.
@@ -107,7 +109,7 @@ impl PasswordPool {
     /// What it is doing now.
     pub fn stats(&self) -> PoolStats {
         let queue = self.shared.queue();
-        PoolStats { queued: queue.waiting, ..queue.stats }
+        PoolStats { queued: queue.waiting, typical: Duration::from_micros(queue.typical), ..queue.stats }
     }
 
     async fn ask(&self, lane: IpAddr, task: Task) -> Result<Answer, Busy> {

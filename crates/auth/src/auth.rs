@@ -1,0 +1,296 @@
+//! [`Auth`]: everything that must be remembered to know who somebody is, in one place.
+
+use crate::{Roles, Sessions, Throttle, ThrottleLimits, assertions::Assertions, sessions::LiveSession};
+use arc_swap::ArcSwap;
+use doorward_core::{
+    Identity, Time,
+    acl::RoleBook,
+    policy::Directory,
+    ports::{Changed, Clock, Entropy, Store, StoreError, StoredKey},
+};
+use doorward_crypto::{
+    assertion::{self, Claims, Signer},
+    password::{Cost, PasswordPool, PoolLimits, PoolStats},
+    random, session_id, sha256_hex,
+};
+use http::HeaderValue;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::SeqCst},
+};
+
+/// How authentication is set up.
+#[derive(Clone, Debug)]
+pub struct AuthSettings {
+    /// All directories, in the order of the file.
+    pub directories: Vec<Arc<Directory>>,
+    /// The public URL: `iss` of assertions.
+    pub issuer: Arc<str>,
+    /// What one password hash costs.
+    pub cost: Cost,
+    /// The bounds of the pool that hashes.
+    pub pool: PoolLimits,
+    /// Limits on failed sign-ins.
+    pub throttle: ThrottleLimits,
+}
+
+/// Authentication cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// The store cannot be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system gives no threads.
+    #[error("cannot start the threads that hash passwords: {0}")]
+    Threads(#[from] std::io::Error),
+    /// A stored key cannot be used.
+    #[error("the stored assertion key cannot be used: {0}")]
+    Key(#[from] assertion::BadKey),
+}
+
+/// What authentication is doing, for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuthStats {
+    /// Sessions in memory.
+    pub sessions: usize,
+    /// The hash queue.
+    pub pool: PoolStats,
+    /// Entries of the throttle's tables.
+    pub throttled: usize,
+}
+
+/// Knows who somebody is.
+pub struct Auth {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    issuer: Arc<str>,
+    directories: ArcSwap<Vec<Arc<Directory>>>,
+    pool: PasswordPool,
+    sessions: Sessions,
+    roles: Roles,
+    throttle: Arc<Throttle>,
+    form_key: Arc<[u8]>,
+    device_key: Arc<[u8]>,
+    signer: Signer,
+    guests: Assertions,
+    /// The newest change that was applied.
+    heard: AtomicU64,
+    applying: tokio::sync::Mutex<()>,
+}
+
+impl Auth {
+    /// Reads roles and keys from the store (and makes the keys that it lacks), and starts the threads that hash.
+    ///
+    /// # Errors
+    /// When the store cannot be asked, or a thread cannot be had.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        settings: AuthSettings,
+    ) -> Result<Arc<Self>, AuthError> {
+        // Before anything is read: what changes meanwhile is applied twice, never missed.
+        let heard = store.last_change().await?;
+        let roles = Roles::default();
+        roles.reload(&*store).await?;
+        let now = clock.now();
+        let form_key = secret_key(&*store, &*entropy, "form", now).await?;
+        let device_key = secret_key(&*store, &*entropy, "device", now).await?;
+        let signer = assertion_key(&*store, &*entropy, now).await?;
+        Ok(Arc::new(Self {
+            pool: PasswordPool::new(settings.cost, settings.pool, Arc::clone(&entropy))?,
+            sessions: Sessions::new(Arc::clone(&store), Arc::clone(&clock)),
+            roles,
+            throttle: Arc::new(Throttle::new(settings.throttle)),
+            issuer: settings.issuer,
+            directories: ArcSwap::from_pointee(settings.directories),
+            form_key,
+            device_key,
+            signer,
+            guests: Assertions::default(),
+            heard: AtomicU64::new(heard),
+            applying: tokio::sync::Mutex::default(),
+            store,
+            clock,
+            entropy,
+        }))
+    }
+
+    /// The live session of this id in this directory, without the store; see [`Sessions::live`].
+    pub fn live(&self, directory: &Directory, session_id: &str) -> Option<Arc<LiveSession>> {
+        self.sessions.live(directory, session_id)
+    }
+
+    /// The live session of this id in this directory; see [`Sessions::find`].
+    ///
+    /// # Errors
+    /// When it cannot be known.
+    pub async fn find(&self, directory: &Directory, session_id: &str) -> Result<Option<Arc<LiveSession>>, StoreError> {
+        self.sessions.find(directory, session_id).await
+    }
+
+    /// What roles hold now.
+    pub fn roles(&self) -> Arc<RoleBook> {
+        self.roles.book()
+    }
+
+    /// The assertion that tells `upstream` who is calling, by which `method`. The same one serves a session (or all
+    /// guests) for half its life. `None` only if a value cannot stand in a header, which base64url always can.
+    pub fn assertion(
+        &self,
+        live: Option<&LiveSession>,
+        identity: &Identity,
+        upstream: &Arc<str>,
+        method: &'static str,
+    ) -> Option<HeaderValue> {
+        let now = self.clock.now();
+        let slot = live.map_or(&self.guests, |live| &live.assertions);
+        let sign = || {
+            let account = identity.account();
+            let token = self.signer.sign(&Claims {
+                iss: &self.issuer,
+                aud: upstream,
+                sub: &identity.to_string(),
+                login: account.map(|account| &*account.login),
+                roles: account.map(|account| account.role_names().collect()).unwrap_or_default(),
+                method,
+                iat: now,
+            });
+            let mut value = HeaderValue::from_maybe_shared(token).ok()?;
+            value.set_sensitive(true);
+            Some(value)
+        };
+        match (live, identity) {
+            // The slot must be about this very identity, else the assertion is made for this request alone.
+            (Some(live), Identity::Known(account)) if *live.account() == **account => {
+                slot.get_or_sign(upstream, method, now, sign)
+            }
+            (None, Identity::Guest) => slot.get_or_sign(upstream, method, now, sign),
+            _ => sign(),
+        }
+    }
+
+    /// The public keys of assertions, as a JWK set.
+    pub fn assertion_keys(&self) -> serde_json::Value {
+        assertion::jwks([&self.signer])
+    }
+
+    /// Forgets what changed in the store since the last time; how many changes there were. To be called after every
+    /// change of our own before it is acknowledged, when the store says that something changed, and now and then.
+    ///
+    /// # Errors
+    /// When the store cannot be asked; then nothing is taken as heard, and the next call begins at the same change.
+    pub async fn apply_changes(&self) -> Result<usize, StoreError> {
+        let _one_at_a_time = self.applying.lock().await;
+        let heard = self.heard.load(SeqCst);
+        let newest = self.store.last_change().await?;
+        if newest == heard {
+            return Ok(0);
+        }
+        let changes = self.store.changes_since(heard).await?;
+        let whole = changes.first().is_some_and(|first| first.sequence == heard.wrapping_add(1))
+            && changes.last().is_some_and(|last| last.sequence >= newest);
+        if !whole {
+            self.forget_everything().await?;
+        }
+        for change in &changes {
+            self.apply(&change.what).await?;
+        }
+        self.heard.store(changes.last().map_or(newest, |last| last.sequence), SeqCst);
+        Ok(changes.len())
+    }
+
+    /// The directories of a new policy, after a reload.
+    pub fn set_directories(&self, directories: Vec<Arc<Directory>>) {
+        self.directories.store(Arc::new(directories));
+        self.sessions.timeouts_changed();
+    }
+
+    /// The directories as they are now.
+    pub fn directories(&self) -> Arc<Vec<Arc<Directory>>> {
+        self.directories.load_full()
+    }
+
+    /// What it is doing.
+    pub fn stats(&self) -> AuthStats {
+        AuthStats { sessions: self.sessions.len(), pool: self.pool.stats(), throttled: self.throttle.len() }
+    }
+
+    /// The store behind it. Whoever changes something calls [`Auth::apply_changes`] before saying so.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Unpredictable bytes.
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+
+    /// The pool that hashes passwords.
+    pub fn pool(&self) -> &PasswordPool {
+        &self.pool
+    }
+
+    /// The index of live sessions.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// The counters of failed sign-ins.
+    pub fn throttle(&self) -> &Arc<Throttle> {
+        &self.throttle
+    }
+
+    /// The key of form tokens ([`doorward_crypto::form`]).
+    pub fn form_key(&self) -> &[u8] {
+        &self.form_key
+    }
+
+    pub(crate) fn device_key(&self) -> &[u8] {
+        &self.device_key
+    }
+
+    async fn apply(&self, what: &Changed) -> Result<(), StoreError> {
+        match what {
+            Changed::Session(key) => self.sessions.end(key),
+            Changed::Account(kind, id) => self.sessions.account_changed(*kind, *id, &self.directories()).await,
+            Changed::Unlocked(directory, login) => self.throttle.unlock(directory, login),
+            Changed::Roles => {
+                self.roles.reload(&*self.store).await?;
+                // Accounts lose a role that is deleted.
+                self.sessions.everything_changed(&self.directories()).await;
+            }
+            Changed::Everything => self.forget_everything().await?,
+        }
+        Ok(())
+    }
+
+    async fn forget_everything(&self) -> Result<(), StoreError> {
+        self.sessions.everything_changed(&self.directories()).await;
+        self.roles.reload(&*self.store).await
+    }
+}
+
+/// The secret of a purpose: 256 bits, made once and kept.
+async fn secret_key(store: &dyn Store, entropy: &dyn Entropy, purpose: &str, now: Time) -> Result<Arc<[u8]>, StoreError> {
+    let secret: [u8; 32] = random(entropy);
+    let id: String = sha256_hex(session_id::generate(entropy).as_bytes()).chars().take(16).collect();
+    let key = StoredKey { purpose: purpose.into(), id: id.into(), secret: Arc::from(secret.as_slice()), created: now };
+    Ok(store.key_or_insert(key).await?.secret)
+}
+
+async fn assertion_key(store: &dyn Store, entropy: &dyn Entropy, now: Time) -> Result<Signer, AuthError> {
+    let pkcs8 = Signer::generate(entropy)?;
+    let id = Arc::clone(Signer::from_pkcs8(&pkcs8)?.kid());
+    let key = StoredKey { purpose: "assertion".into(), id, secret: Arc::from(pkcs8.as_slice()), created: now };
+    Ok(Signer::from_pkcs8(&store.key_or_insert(key).await?.secret)?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! What happens while nobody asks: changes are heard, dead sessions end, uses are written, old sessions are purged.
+
+use crate::Auth;
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// How often changes are looked for and dead sessions ended: well within the second of guarantee 3.
+const BEAT: Duration = Duration::from_millis(250);
+/// How often uses are written.
+const FLUSH: Duration = Duration::from_secs(5);
+/// How often sessions that nobody asks for any more are purged.
+const PURGE: Duration = Duration::from_secs(60);
+/// After how long without hearing of changes nothing is trusted any more without the store.
+const DEAF: Duration = Duration::from_secs(1);
+
+impl Auth {
+    /// Runs until `shutdown`, then writes what is left to write.
+    pub async fn background(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
+        let mut shutdown = pin!(shutdown);
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let start = Instant::now();
+        let (mut heard, mut flushed, mut purged) = (start, start, start);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                _ = beat.tick() => {}
+            }
+            self.hear(&mut heard).await;
+            self.sessions().sweep(&self.directories()).await;
+            if flushed.elapsed() >= FLUSH {
+                self.flush().await;
+                flushed = Instant::now();
+            }
+            if purged.elapsed() >= PURGE {
+                self.purge().await;
+                purged = Instant::now();
+            }
+        }
+        self.flush().await;
+    }
+
+    async fn hear(&self, heard: &mut Instant) {
+        // What is trusted now was heard of before this began.
+        let began = Instant::now();
+        match self.apply_changes().await {
+            Ok(_) => {
+                *heard = began;
+                self.sessions().set_deaf(false);
+            }
+            Err(error) => {
+                let deaf = heard.elapsed() > DEAF;
+                tracing::warn!(%error, deaf, "changes of the store cannot be heard");
+                self.sessions().set_deaf(deaf);
+            }
+        }
+    }
+
+    async fn flush(&self) {
+        if let Err(error) = self.sessions().flush().await {
+            tracing::warn!(%error, "uses of sessions could not be written");
+        }
+    }
+
+    pub(crate) async fn purge(&self) {
+        let now = self.clock().now();
+        for directory in self.directories().iter() {
+            // The store hears of uses late: a session that is in use must never look idle there.
+            let idle = directory.idle_timeout + directory.idle_timeout / 10 + PURGE;
+            let before =
+                |age: Duration| doorward_core::Time(now.0.saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)));
+            match self.store().purge_sessions(&directory.name, before(idle), before(directory.lifetime)).await {
+                Ok(0) => {}
+                Ok(count) => tracing::debug!(count, directory = &*directory.name, "old sessions were purged"),
+                Err(error) => tracing::warn!(%error, directory = &*directory.name, "old sessions could not be purged"),
+            }
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Signing in: verify who it is, then start a session.
+//!
+//! ```text
+//! network limit -> account -> throttle -> (slowed) -> hash -> settle     verify
+//! new id -> stored, the old one ended in the same transaction -> index   start
+//! ```
+//! Every refusal takes about as long as a wrong password, whether there is an account or not.
+
+use crate::{
+    Auth, LiveSession, device, network,
+    throttle::{Gate, Outcome, Subject},
+};
+use doorward_core::{
+    Account, Time,
+    policy::Directory,
+    ports::{AccountChange, AccountRecord, StoreError},
+    session::{Session, SessionKey},
+};
+use doorward_crypto::{password::Busy, session_id};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+
+/// The longest login that is looked up, in bytes. Nobody has a longer one.
+pub(crate) const LONGEST_LOGIN: usize = 1024;
+
+/// Somebody wants to sign in.
+#[derive(Clone, Copy)]
+pub struct Attempt<'a> {
+    /// The login as typed.
+    pub login: &'a str,
+    /// The password as typed.
+    pub password: &'a str,
+    /// The client's address as far as it may be believed.
+    pub address: IpAddr,
+    /// The device token that a cookie carries, sound or not.
+    pub device_token: Option<&'a str>,
+    /// `User-Agent`, for the session's device label.
+    pub user_agent: Option<&'a str>,
+    /// The site.
+    pub site: &'a str,
+}
+
+/// Whoever proved to be this account. No session yet.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// The account as it is stored.
+    pub record: AccountRecord,
+    /// Its directory.
+    pub directory: Arc<Directory>,
+    /// Whether the device had signed in to this account before.
+    pub known_device: bool,
+    device: device::DeviceId,
+    label: &'static str,
+    site: Arc<str>,
+    at: Time,
+}
+
+/// A session has begun.
+#[derive(Clone)]
+pub struct SignedIn {
+    /// Its id: for the client, and nobody else.
+    pub id: String,
+    /// The session.
+    pub live: Arc<LiveSession>,
+    /// Its directory.
+    pub directory: Arc<Directory>,
+    /// For a long-lived cookie: by this the device is known again.
+    pub device_token: String,
+}
+
+/// Why nobody was signed in, for the audit log. The caller learns none of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// No directory has the login.
+    UnknownLogin,
+    /// The password is wrong.
+    WrongPassword,
+    /// The account may not sign in.
+    Disabled,
+    /// The account has no password.
+    NoPassword,
+    /// Too many failures of this account from this network or device; the password was not looked at.
+    Locked,
+    /// Too many failures of this account from everywhere, and too many already wait.
+    Crowded,
+    /// The account changed between the proof and the session.
+    Changed,
+}
+
+impl Why {
+    /// One word for logs and metrics; stable.
+    pub fn code(self) -> &'static str {
+        match self {
+            Why::UnknownLogin => "unknown_login",
+            Why::WrongPassword => "wrong_password",
+            Why::Disabled => "disabled",
+            Why::NoPassword => "no_password",
+            Why::Locked => "locked",
+            Why::Crowded => "crowded",
+            Why::Changed => "changed",
+        }
+    }
+}
+
+/// Nobody was signed in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignInError {
+    /// 401, and always the same words.
+    #[error("invalid credentials")]
+    Invalid {
+        /// For the audit log alone.
+        why: Why,
+        /// Whose account it was about, if there is one; for the audit log alone.
+        account: Option<Arc<Account>>,
+    },
+    /// 429: too many failures of this network.
+    #[error("too many failed sign-ins")]
+    TooMany {
+        /// When to come back; at least a second.
+        retry_after: Duration,
+    },
+    /// 503: too many passwords are being hashed.
+    #[error("too many sign-ins at once")]
+    Busy {
+        /// When to come back; at least a second.
+        retry_after: Duration,
+    },
+    /// 503: the store cannot be asked.
+    #[error("sign-in is unavailable")]
+    Unavailable(#[source] StoreError),
+}
+
+impl SignInError {
+    /// One word for logs and metrics; stable.
+    pub fn code(&self) -> &'static str {
+        match self {
+            SignInError::Invalid { why, .. } => why.code(),
+            SignInError::TooMany { .. } => "too_many",
+            SignInError::Busy { .. } => "busy",
+            SignInError::Unavailable(_) => "unavailable",
+        }
+    }
+}
+
+impl From<Busy> for SignInError {
+    fn from(busy: Busy) -> Self {
+        SignInError::Busy { retry_after: busy.retry_after }
+    }
+}
+
+impl Auth {
+    /// Verifies and starts in one go; `replaces` ends in the same transaction.
+    ///
+    /// # Errors
+    /// When nobody is signed in. The old session stays then.
+    pub async fn sign_in(
+        &self,
+        directories: &[Arc<Directory>],
+        attempt: Attempt<'_>,
+        replaces: Option<SessionKey>,
+    ) -> Result<SignedIn, SignInError> {
+        let verified = self.verify(directories, attempt).await?;
+        self.start(verified, replaces).await
+    }
+
+    /// Verifies the password. Directories are asked in order; the first that has the login decides, and a wrong password
+    /// there is final.
+    ///
+    /// # Errors
+    /// When it is not proved, for whatever reason.
+    pub async fn verify(&self, directories: &[Arc<Directory>], attempt: Attempt<'_>) -> Result<Verified, SignInError> {
+        let now = self.clock().now();
+        self.throttle().begin(attempt.address, now).map_err(|retry_after| SignInError::TooMany { retry_after })?;
+        let found = self.find_login(directories, attempt.login).await.map_err(|error| {
+            self.throttle().unbegin(attempt.address);
+            SignInError::Unavailable(error)
+        })?;
+        let account = found.as_ref().map(|(record, _)| Arc::clone(&record.account));
+        // A login that nobody has is counted as if the first directory had it.
+        let Some(directory) = found.as_ref().map(|(_, directory)| directory).or(directories.first()) else {
+            return Err(SignInError::Invalid { why: Why::UnknownLogin, account: None });
+        };
+        let known = account
+            .as_ref()
+            .zip(attempt.device_token)
+            .and_then(|(account, token)| device::known(self.device_key(), account, token));
+        let login = account.as_ref().map_or(attempt.login, |account| &account.login);
+        let subject = Subject::new(directory, login, attempt.address, known);
+        self.pass_gate(&subject, account.as_ref(), now).await?;
+        let verdict = self.judge(found, attempt).await;
+        self.throttle().settle(
+            &subject,
+            match &verdict {
+                Ok(_) => Outcome::Succeeded,
+                Err(SignInError::Invalid { .. }) => Outcome::Failed,
+                Err(_) => Outcome::Unjudged,
+            },
+        );
+        let (record, directory) = verdict?;
+        Ok(Verified {
+            record,
+            directory,
+            known_device: known.is_some(),
+            device: known.unwrap_or_else(|| device::new_device(self.entropy())),
+            label: device::label(attempt.user_agent),
+            site: attempt.site.into(),
+            at: self.clock().now(),
+        })
+    }
+
+    /// Starts a session for whoever was verified, under a new id; `replaces` ends in the same transaction.
+    ///
+    /// # Errors
+    /// When the account changed since, or the store cannot be asked. The old session stays then.
+    pub async fn start(&self, verified: Verified, replaces: Option<SessionKey>) -> Result<SignedIn, SignInError> {
+        let Verified { record, directory, device, label, site, at, .. } = verified;
+        let now = self.clock().now();
+        let id = session_id::generate(self.entropy());
+        let key = session_id::key(&id);
+        let session = Session {
+            key,
+            directory: Arc::clone(&directory.name),
+            account: record.account.id,
+            account_version: record.version,
+            created: now,
+            last_seen: now,
+            authenticated: at,
+            factors: vec!["pwd".into()],
+            site,
+            device: label.into(),
+        };
+        let epoch = self.sessions().epoch(&key);
+        self.store().create_session(&session, replaces).await.map_err(|error| match error {
+            StoreError::Missing(_) => SignInError::Invalid { why: Why::Changed, account: Some(Arc::clone(&record.account)) },
+            other => SignInError::Unavailable(other),
+        })?;
+        if let Some(old) = replaces {
+            self.sessions().end(&old);
+        }
+        let live = self.sessions().admit(&directory, session, &record, epoch);
+        let device_token = device::token(self.device_key(), &record.account, &device);
+        Ok(SignedIn { id, live, directory, device_token })
+    }
+
+    /// Ends a session; whether there was one. It is over for every request and connection of it when this returns.
+    ///
+    /// # Errors
+    /// When the store cannot be told. Then the session is over on this node only until it is asked for again.
+    pub async fn sign_out(&self, key: &SessionKey) -> Result<bool, StoreError> {
+        let was_there = self.store().delete_session(key, self.clock().now()).await;
+        self.sessions().end(key);
+        was_there
+    }
+
+    async fn find_login(
+        &self,
+        directories: &[Arc<Directory>],
+        login: &str,
+    ) -> Result<Option<(AccountRecord, Arc<Directory>)>, StoreError> {
+        if login.len() > LONGEST_LOGIN {
+            return Ok(None);
+        }
+        for directory in directories {
+            if let Some(record) = self.store().account_by_login(&directory.name, login).await? {
+                return Ok(Some((record, Arc::clone(directory))));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn pass_gate(&self, subject: &Subject, account: Option<&Arc<Account>>, now: Time) -> Result<(), SignInError> {
+        let why = match self.throttle().enter(subject, now) {
+            Gate::Open => return Ok(()),
+            Gate::Slowed(delay, place) => {
+                tokio::time::sleep(delay).await;
+                drop(place);
+                return Ok(());
+            }
+            Gate::Locked => Why::Locked,
+            Gate::Crowded => Why::Crowded,
+        };
+        // As long as a wrong password takes, without the work.
+        tokio::time::sleep(self.pool().stats().typical).await;
+        Err(SignInError::Invalid { why, account: account.cloned() })
+    }
+
+    async fn judge(
+        &self,
+        found: Option<(AccountRecord, Arc<Directory>)>,
+        attempt: Attempt<'_>,
+    ) -> Result<(AccountRecord, Arc<Directory>), SignInError> {
+        let phc = found.as_ref().and_then(|(record, _)| record.password.clone());
+        let right = self.pool().verify(network(attempt.address), attempt.password, phc.as_deref()).await?;
+        let refuse = |why, account| Err(SignInError::Invalid { why, account });
+        let Some((record, directory)) = found else { return refuse(Why::UnknownLogin, None) };
+        let account = Some(Arc::clone(&record.account));
+        let Some(phc) = phc else { return refuse(Why::NoPassword, account) };
+        if !record.enabled {
+            return refuse(Why::Disabled, account);
+        }
+        if !right {
+            return refuse(Why::WrongPassword, account);
+        }
+        self.renew_hash(&record, &phc, attempt).await;
+        Ok((record, directory))
+    }
+
+    /// Hashes anew what was hashed at another cost. A sign-in does not fail for its sake.
+    async fn renew_hash(&self, record: &AccountRecord, phc: &Arc<str>, attempt: Attempt<'_>) {
+        if !self.pool().cost().differs_from(phc) {
+            return;
+        }
+        let Ok(hash) = self.pool().hash(network(attempt.address), attempt.password).await else { return };
+        let change = AccountChange::Rehash { from: Arc::clone(phc), to: hash.into() };
+        let Account { kind, id, .. } = *record.account;
+        if let Err(error) = self.store().change_account(kind, id, change, self.clock().now()).await {
+            tracing::warn!(%error, account = id, "a password could not be hashed anew");
+        }
+    }
+}
+
+/// Without the password.
+impl fmt::Debug for Attempt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt").field("login", &self.login).field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Without the id.
+impl fmt::Debug for SignedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedIn").field("live", &self.live).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

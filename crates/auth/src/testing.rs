@@ -1,0 +1,253 @@
+//! What tests of this crate share: a clock that is set by hand, a store that can be held or taken away, and accounts.
+
+use crate::{Attempt, Auth, AuthSettings, ThrottleLimits};
+use async_trait::async_trait;
+use doorward_core::{
+    Account, Kind, Time,
+    policy::{CookieSpec, Directory, SameSite},
+    ports::{AccountChange, AccountRecord, Change, Clock, NewAccount, SessionFilter, Store, StoreError, StoredKey},
+    session::{Session, SessionKey},
+};
+use doorward_crypto::{
+    password::{Cost, PoolLimits, hash_password},
+    system::SystemEntropy,
+};
+use doorward_store::Sqlite;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+use tokio::sync::Semaphore;
+
+pub(crate) const COST: Cost = Cost { memory_kib: 64, iterations: 1, parallelism: 1 };
+pub(crate) const PASSWORD: &str = "a quiet brown fox";
+pub(crate) const START: Time = Time(1_700_000_000_000);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+
+pub(crate) fn account(kind: Kind, id: u64, login: &str) -> Account {
+    let directory = match kind {
+        Kind::Admin => "admins",
+        Kind::Customer => "customers",
+    };
+    Account { directory: directory.into(), kind, id, login: login.into(), roles: Vec::new() }
+}
+
+pub(crate) fn directory(kind: Kind) -> Directory {
+    let (name, max_failures) = match kind {
+        Kind::Admin => ("admins", 6),
+        Kind::Customer => ("customers", 10),
+    };
+    Directory {
+        name: name.into(),
+        kind,
+        cookie: CookieSpec {
+            name: format!("doorward_{name}").into(),
+            domain: None,
+            path: "/".into(),
+            lifetime: None,
+            same_site: SameSite::Lax,
+            secure: false,
+        },
+        idle_timeout: 30 * MINUTE,
+        lifetime: 720 * MINUTE,
+        max_failures,
+        lock: 30 * MINUTE,
+    }
+}
+
+/// A clock that only moves when told.
+#[derive(Default)]
+pub(crate) struct Hand(AtomicU64);
+
+impl Hand {
+    pub(crate) fn advance(&self, by: Duration) {
+        self.0.fetch_add(u64::try_from(by.as_millis()).unwrap(), SeqCst);
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> Time {
+        Time(self.0.load(SeqCst))
+    }
+}
+
+/// A real store that counts what is asked, and can be taken away or made to wait.
+pub(crate) struct Watched {
+    pub(crate) inner: Sqlite,
+    pub(crate) away: AtomicBool,
+    pub(crate) reads: AtomicUsize,
+    pub(crate) touches: AtomicUsize,
+    /// When set, reading a session waits here after the answer is known.
+    pub(crate) held: AtomicBool,
+    pub(crate) arrived: Semaphore,
+    pub(crate) release: Semaphore,
+}
+
+impl Watched {
+    fn new() -> Self {
+        Self {
+            inner: Sqlite::memory().unwrap(),
+            away: AtomicBool::new(false),
+            reads: AtomicUsize::new(0),
+            touches: AtomicUsize::new(0),
+            held: AtomicBool::new(false),
+            arrived: Semaphore::new(0),
+            release: Semaphore::new(0),
+        }
+    }
+
+    fn there(&self) -> Result<&Sqlite, StoreError> {
+        if self.away.load(SeqCst) { Err(StoreError::Unavailable("taken away".into())) } else { Ok(&self.inner) }
+    }
+}
+
+#[async_trait]
+impl Store for Watched {
+    async fn add_account(&self, new: NewAccount, now: Time) -> Result<AccountRecord, StoreError> {
+        self.there()?.add_account(new, now).await
+    }
+    async fn account_by_login(&self, directory: &str, login: &str) -> Result<Option<AccountRecord>, StoreError> {
+        self.there()?.account_by_login(directory, login).await
+    }
+    async fn account(&self, kind: Kind, id: u64) -> Result<Option<AccountRecord>, StoreError> {
+        self.there()?.account(kind, id).await
+    }
+    async fn accounts(&self, directory: Option<&str>) -> Result<Vec<AccountRecord>, StoreError> {
+        self.there()?.accounts(directory).await
+    }
+    async fn change_account(&self, kind: Kind, id: u64, change: AccountChange, now: Time) -> Result<AccountRecord, StoreError> {
+        self.there()?.change_account(kind, id, change, now).await
+    }
+    async fn delete_account(&self, kind: Kind, id: u64, now: Time) -> Result<(), StoreError> {
+        self.there()?.delete_account(kind, id, now).await
+    }
+    async fn put_role(&self, name: &str, resources: BTreeSet<Arc<str>>, now: Time) -> Result<(), StoreError> {
+        self.there()?.put_role(name, resources, now).await
+    }
+    async fn roles(&self) -> Result<Vec<(Arc<str>, BTreeSet<Arc<str>>)>, StoreError> {
+        self.there()?.roles().await
+    }
+    async fn delete_role(&self, name: &str, now: Time) -> Result<(), StoreError> {
+        self.there()?.delete_role(name, now).await
+    }
+    async fn create_session(&self, session: &Session, replaces: Option<SessionKey>) -> Result<(), StoreError> {
+        self.there()?.create_session(session, replaces).await
+    }
+    async fn session(&self, key: &SessionKey) -> Result<Option<(Session, AccountRecord)>, StoreError> {
+        self.reads.fetch_add(1, SeqCst);
+        let answer = self.there()?.session(key).await;
+        if self.held.load(SeqCst) {
+            self.arrived.add_permits(1);
+            self.release.acquire().await.unwrap().forget();
+        }
+        answer
+    }
+    async fn delete_session(&self, key: &SessionKey, now: Time) -> Result<bool, StoreError> {
+        self.there()?.delete_session(key, now).await
+    }
+    async fn delete_sessions_of(&self, kind: Kind, id: u64, now: Time) -> Result<u64, StoreError> {
+        self.there()?.delete_sessions_of(kind, id, now).await
+    }
+    async fn touch_sessions(&self, seen: &[(SessionKey, Time)]) -> Result<(), StoreError> {
+        self.touches.fetch_add(seen.len(), SeqCst);
+        self.there()?.touch_sessions(seen).await
+    }
+    async fn sessions(&self, filter: SessionFilter) -> Result<Vec<Session>, StoreError> {
+        self.there()?.sessions(filter).await
+    }
+    async fn purge_sessions(&self, directory: &str, idle_before: Time, created_before: Time) -> Result<u64, StoreError> {
+        self.there()?.purge_sessions(directory, idle_before, created_before).await
+    }
+    async fn session_count(&self) -> Result<u64, StoreError> {
+        self.there()?.session_count().await
+    }
+    async fn keys(&self, purpose: &str) -> Result<Vec<StoredKey>, StoreError> {
+        self.there()?.keys(purpose).await
+    }
+    async fn key_or_insert(&self, key: StoredKey) -> Result<StoredKey, StoreError> {
+        self.there()?.key_or_insert(key).await
+    }
+    async fn changes_since(&self, sequence: u64) -> Result<Vec<Change>, StoreError> {
+        self.there()?.changes_since(sequence).await
+    }
+    async fn last_change(&self) -> Result<u64, StoreError> {
+        self.there()?.last_change().await
+    }
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.there()?.ping().await
+    }
+}
+
+/// Everything that a test needs.
+pub(crate) struct Bench {
+    pub(crate) auth: Arc<Auth>,
+    pub(crate) clock: Arc<Hand>,
+    pub(crate) store: Arc<Watched>,
+    pub(crate) admins: Arc<Directory>,
+    pub(crate) customers: Arc<Directory>,
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        Self::with_pool(PoolLimits { workers: 2, queue: 64, per_address: 64 }).await
+    }
+
+    pub(crate) async fn with_pool(pool: PoolLimits) -> Self {
+        let store = Arc::new(Watched::new());
+        let clock = Arc::new(Hand(AtomicU64::new(START.0)));
+        let (admins, customers) = (Arc::new(directory(Kind::Admin)), Arc::new(directory(Kind::Customer)));
+        let auth = reopen(&store, &clock, &[&admins, &customers], pool).await;
+        Self { auth, clock, store, admins, customers }
+    }
+
+    /// Another node (or the same after a restart) on the same store.
+    pub(crate) async fn another(&self) -> Arc<Auth> {
+        reopen(&self.store, &self.clock, &[&self.admins, &self.customers], PoolLimits::default()).await
+    }
+
+    pub(crate) async fn add(&self, kind: Kind, login: &str) -> AccountRecord {
+        let directory = directory(kind).name;
+        let password = Some(hash_password(PASSWORD, COST, &SystemEntropy).into());
+        let new = NewAccount { directory, kind, id: None, login: login.into(), email: None, password, roles: Vec::new() };
+        self.store.add_account(new, self.clock.now()).await.unwrap()
+    }
+
+    pub(crate) fn both(&self) -> [Arc<Directory>; 2] {
+        [Arc::clone(&self.customers), Arc::clone(&self.admins)]
+    }
+
+    pub(crate) async fn change(&self, kind: Kind, id: u64, change: AccountChange) {
+        self.store.change_account(kind, id, change, self.clock.now()).await.unwrap();
+        self.auth.apply_changes().await.unwrap();
+    }
+}
+
+async fn reopen(store: &Arc<Watched>, clock: &Arc<Hand>, directories: &[&Arc<Directory>], pool: PoolLimits) -> Arc<Auth> {
+    let settings = AuthSettings {
+        directories: directories.iter().map(|directory| Arc::clone(directory)).collect(),
+        issuer: "https://shop.example.com".into(),
+        cost: COST,
+        pool,
+        throttle: ThrottleLimits::default(),
+    };
+    Auth::open(Arc::clone(store) as _, Arc::clone(clock) as _, Arc::new(SystemEntropy), settings).await.unwrap()
+}
+
+pub(crate) fn attempt<'a>(login: &'a str, password: &'a str) -> Attempt<'a> {
+    attempt_from("192.0.2.1", login, password)
+}
+
+pub(crate) fn attempt_from<'a>(address: &str, login: &'a str, password: &'a str) -> Attempt<'a> {
+    Attempt {
+        login,
+        password,
+        address: address.parse().unwrap(),
+        device_token: None,
+        user_agent: Some("curl/8"),
+        site: "default",
+    }
+}
