@@ -12,6 +12,7 @@
 pub mod admit;
 pub mod body;
 pub mod listen;
+pub mod proxy;
 pub mod record;
 
 pub use admit::Admitted;

@@ -82,6 +82,10 @@ pub trait Recorder: Send + Sync {
     fn audit(&self, event: &AuditEvent<'_>);
     /// The HTTP parser refused what a peer sent. `detail` is the parser's own word, never the input.
     fn parser_refusal(&self, peer: IpAddr, detail: &str);
+    /// Answering a request panicked; the caller got a bare 500.
+    fn panicked(&self, peer: IpAddr) {
+        tracing::error!(%peer, "a request panicked");
+    }
     /// A connection was opened (`true`) or closed.
     fn connection(&self, opened: bool);
     /// An exchange with an upstream ended.

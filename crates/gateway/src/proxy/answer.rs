@@ -1,0 +1,200 @@
+//! What comes back from an upstream: its head without what is not for the client, its body as it comes.
+
+use super::{Ended, pool::Lease};
+use crate::{
+    admit::{Announced, names},
+    body::BodyError,
+};
+use bytes::Bytes;
+use doorward_core::policy::Directory;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::time::{Instant, Sleep};
+
+/// Cleans the head of an answer. Returns the trailer fields that may follow.
+pub(super) fn clean(headers: &mut HeaderMap, directories: &[Arc<Directory>], known: bool) -> Vec<HeaderName> {
+    let announced = names::announced_trailers(headers);
+    names::remove_hop_by_hop(headers);
+    if let Some(trailer) = names::announce(&announced) {
+        headers.insert(header::TRAILER, trailer);
+    }
+    let ours: Vec<HeaderName> = headers.keys().filter(|name| names::is_ours(name.as_str())).cloned().collect();
+    for name in ours {
+        headers.remove(name);
+    }
+    if headers.contains_key(header::SET_COOKIE) {
+        drop_our_cookies(headers, directories);
+    }
+    if known {
+        keep_private(headers);
+    }
+    announced
+}
+
+/// An upstream sets no session cookie of ours, and deletes none.
+fn drop_our_cookies(headers: &mut HeaderMap, directories: &[Arc<Directory>]) {
+    let is_ours = |cookie: &HeaderValue| {
+        let bytes = cookie.as_bytes();
+        let end = bytes.iter().position(|b| matches!(b, b'=' | b';')).unwrap_or(bytes.len());
+        let name = bytes.get(..end).unwrap_or_default().trim_ascii();
+        directories.iter().any(|directory| directory.cookie.name.as_bytes() == name)
+    };
+    if headers.get_all(header::SET_COOKIE).iter().any(is_ours) {
+        let kept: Vec<HeaderValue> = headers.get_all(header::SET_COOKIE).iter().filter(|c| !is_ours(c)).cloned().collect();
+        headers.remove(header::SET_COOKIE);
+        for cookie in kept {
+            headers.append(header::SET_COOKIE, cookie);
+        }
+    }
+}
+
+/// No shared cache keeps what was answered to somebody we know. `private` and `no-store` already say so.
+fn keep_private(headers: &mut HeaderMap) {
+    for name in ["surrogate-control", "cdn-cache-control"] {
+        headers.remove(name);
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+        return;
+    }
+    let says = |word: &str| names::tokens(headers, &header::CACHE_CONTROL).any(|d| d.eq_ignore_ascii_case(word));
+    if says("private") || says("no-store") {
+        return;
+    }
+    let shared = |directive: &&str| {
+        let word = directive.split('=').next().unwrap_or_default().trim();
+        !["public", "s-maxage"].iter().any(|w| word.eq_ignore_ascii_case(w))
+    };
+    let kept: Vec<&str> = names::tokens(headers, &header::CACHE_CONTROL).filter(shared).collect();
+    let text = ["private"].into_iter().chain(kept).collect::<Vec<_>>().join(", ");
+    let value = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("private"));
+    headers.insert(header::CACHE_CONTROL, value);
+}
+
+/// Why an answer broke off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// The upstream sent nothing for too long.
+    #[error("the upstream's answer rested for too long")]
+    TooSlow,
+    /// The session that may read it ended.
+    #[error("the session ended")]
+    SessionEnded,
+}
+
+/// The body of an answer. At its end the connection goes back; if it breaks off, the connection ends.
+pub(super) struct Answer {
+    body: Incoming,
+    lease: Option<Lease>,
+    announced: Vec<HeaderName>,
+    timeout: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    moved: bool,
+    ended: Option<Ended>,
+}
+
+impl Answer {
+    pub(super) fn new(body: Incoming, lease: Lease, announced: Vec<HeaderName>, timeout: Duration, ended: Option<Ended>) -> Self {
+        Self { body, lease: Some(lease), announced, timeout, timer: None, moved: true, ended }
+    }
+
+    fn release(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.release();
+        }
+    }
+
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = Instant::now() + self.timeout;
+        let timer = match &mut self.timer {
+            Some(timer) => {
+                if self.moved {
+                    timer.as_mut().reset(deadline);
+                }
+                timer
+            }
+            none => none.insert(Box::pin(tokio::time::sleep_until(deadline))),
+        };
+        self.moved = false;
+        timer.as_mut().poll(cx)
+    }
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        if this.ended.as_mut().is_some_and(|ended| ended.as_mut().poll(cx).is_ready()) {
+            this.ended = None;
+            this.lease = None;
+            return Poll::Ready(Some(Err(Broken::SessionEnded.into())));
+        }
+        match Pin::new(&mut this.body).poll_frame(cx) {
+            Poll::Pending => this.poll_patience(cx).map(|()| {
+                this.lease = None;
+                Some(Err(Broken::TooSlow.into()))
+            }),
+            Poll::Ready(Some(Ok(frame))) => {
+                this.moved = true;
+                if this.body.is_end_stream() {
+                    this.release();
+                }
+                Poll::Ready(Some(Ok(frame.map_trailers_announced(&this.announced))))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                this.lease = None;
+                Poll::Ready(Some(Err(error.into())))
+            }
+            Poll::Ready(None) => {
+                this.release();
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache_control(lines: &[&'static str]) -> String {
+        let mut headers: HeaderMap = lines.iter().map(|line| (header::CACHE_CONTROL, HeaderValue::from_static(line))).collect();
+        keep_private(&mut headers);
+        let mut all = headers.get_all(header::CACHE_CONTROL).iter().map(|v| v.to_str().unwrap());
+        all.by_ref().collect::<Vec<_>>().join(" | ")
+    }
+
+    #[test]
+    fn answers_to_somebody_are_private() {
+        let cases: [(&[&'static str], &str); 8] = [
+            (&[], "private"),
+            (&["max-age=60"], "private, max-age=60"),
+            (&["public, max-age=60"], "private, max-age=60"),
+            (&["Public", "S-MaxAge=9"], "private"),
+            (&["no-store"], "no-store"),
+            (&["private, max-age=1"], "private, max-age=1"),
+            (&["private=\"set-cookie\""], "private, private=\"set-cookie\""),
+            (&["no-cache"], "private, no-cache"),
+        ];
+        for (lines, expected) in cases {
+            assert_eq!(cache_control(lines), expected, "{lines:?}");
+        }
+    }
+}

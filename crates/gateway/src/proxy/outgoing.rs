@@ -1,0 +1,175 @@
+//! The head that an upstream receives.
+
+use crate::{
+    Admitted,
+    admit::{has_scheme, join, strip},
+};
+use doorward_core::{Account, Identity, Permit, Policy, policy::Upstream};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::PathAndQuery};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use std::{fmt::Write as _, net::IpAddr};
+
+/// What stands in a header value only when escaped: what separates values, the escape itself, and all but ASCII.
+const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b',').add(b';').add(b'"').add(b'\\');
+
+const IDENTITY: HeaderName = HeaderName::from_static("doorward-identity");
+const LOGIN: HeaderName = HeaderName::from_static("doorward-login");
+const ROLES: HeaderName = HeaderName::from_static("doorward-roles");
+const METHOD: HeaderName = HeaderName::from_static("doorward-method");
+const REQUEST_ID: HeaderName = HeaderName::from_static("doorward-request-id");
+const ASSERTION: HeaderName = HeaderName::from_static("doorward-assertion");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+
+/// Path and query as they were matched.
+pub(super) fn target(path: &str, query: Option<&str>) -> Option<Uri> {
+    let whole = match query {
+        Some(query) => {
+            let mut whole = String::with_capacity(path.len() + 1 + query.len());
+            whole.push_str(path);
+            whole.push('?');
+            whole.push_str(query);
+            whole
+        }
+        None => path.to_owned(),
+    };
+    PathAndQuery::from_maybe_shared(bytes::Bytes::from(whole)).ok().map(Uri::from)
+}
+
+/// Takes away the credentials, where the upstream is not to see them.
+pub(super) fn strip_credentials(headers: &mut HeaderMap, policy: &Policy, upstream: &Upstream) {
+    if !upstream.pass_credentials {
+        strip(headers, &policy.directories);
+        let readable = |value: &HeaderValue| has_scheme(value, b"bearer") || has_scheme(value, b"basic");
+        if headers.get(header::AUTHORIZATION).is_some_and(readable) {
+            headers.remove(header::AUTHORIZATION);
+        }
+    }
+    join(headers);
+}
+
+/// Says who is calling, and from where. Everything that a client could have said of this is gone already.
+pub(super) fn introduce(headers: &mut HeaderMap, admitted: &Introduced<'_>, permit: &Permit, assertion: HeaderValue) {
+    headers.insert(header::HOST, value(admitted.authority.to_owned()));
+    let proto = if admitted.secure { "https" } else { "http" };
+    headers.insert(FORWARDED_FOR, value(admitted.client.to_string()));
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(proto));
+    headers.insert(FORWARDED_HOST, value(admitted.authority.to_owned()));
+    headers.insert(FORWARDED_PORT, port(admitted));
+    headers.insert(header::FORWARDED, value(forwarded(admitted, proto)));
+    match permit.identity() {
+        Identity::Guest => {
+            headers.insert(IDENTITY, HeaderValue::from_static("guest"));
+        }
+        Identity::Known(account) => {
+            headers.insert(IDENTITY, value(permit.identity().to_string()));
+            headers.insert(LOGIN, value(utf8_percent_encode(&account.login, ESCAPED).to_string()));
+            headers.insert(ROLES, value(roles(account)));
+        }
+    }
+    headers.insert(METHOD, HeaderValue::from_static(permit.method().as_str()));
+    headers.insert(REQUEST_ID, value(admitted.request_id.to_owned()));
+    headers.insert(ASSERTION, assertion);
+}
+
+/// What [`introduce`] needs to know of a request.
+pub(super) struct Introduced<'a> {
+    pub(super) authority: &'a str,
+    pub(super) host: &'a str,
+    pub(super) client: IpAddr,
+    pub(super) secure: bool,
+    pub(super) request_id: &'a str,
+}
+
+impl<'a> Introduced<'a> {
+    pub(super) fn of(admitted: &'a Admitted) -> Self {
+        Self {
+            authority: &admitted.authority,
+            host: &admitted.host,
+            client: admitted.client,
+            secure: admitted.secure,
+            request_id: &admitted.request_id,
+        }
+    }
+}
+
+/// The port that the client named, else that of the scheme.
+fn port(admitted: &Introduced<'_>) -> HeaderValue {
+    let named = admitted.authority.strip_prefix(admitted.host).and_then(|rest| rest.strip_prefix(':'));
+    match named {
+        Some(port) => value(port.to_owned()),
+        None => HeaderValue::from_static(if admitted.secure { "443" } else { "80" }),
+    }
+}
+
+/// RFC 7239, 4 and 6: an IPv6 address stands in brackets and quotes, a host with a port in quotes.
+fn forwarded(admitted: &Introduced<'_>, proto: &str) -> String {
+    let mut text = String::with_capacity(64 + admitted.authority.len());
+    // Writing to a string cannot fail.
+    let _ = match admitted.client {
+        IpAddr::V4(client) => write!(text, "for={client}"),
+        IpAddr::V6(client) => write!(text, "for=\"[{client}]\""),
+    };
+    let _ = if admitted.authority.contains(':') {
+        write!(text, ";host=\"{}\";proto={proto}", admitted.authority)
+    } else {
+        write!(text, ";host={};proto={proto}", admitted.authority)
+    };
+    text
+}
+
+fn roles(account: &Account) -> String {
+    let mut text = String::with_capacity(48);
+    for role in account.role_names() {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.extend(utf8_percent_encode(role, ESCAPED));
+    }
+    text
+}
+
+/// A header value of text that has nothing but visible ASCII; what has more is escaped whole.
+fn value(text: String) -> HeaderValue {
+    HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use doorward_core::Kind;
+
+    fn introduced<'a>(authority: &'a str, host: &'a str, client: &str) -> Introduced<'a> {
+        Introduced { authority, host, client: client.parse().unwrap(), secure: false, request_id: "1" }
+    }
+
+    #[test]
+    fn forwarded_is_quoted_where_it_must_be() {
+        let cases = [
+            (introduced("a.test", "a.test", "192.0.2.1"), "for=192.0.2.1;host=a.test;proto=http", "80"),
+            (introduced("a.test:81", "a.test", "192.0.2.1"), "for=192.0.2.1;host=\"a.test:81\";proto=http", "81"),
+            (introduced("[::1]:81", "[::1]", "2001:db8::1"), "for=\"[2001:db8::1]\";host=\"[::1]:81\";proto=http", "81"),
+            (introduced("[::1]", "[::1]", "::2"), "for=\"[::2]\";host=\"[::1]\";proto=http", "80"),
+        ];
+        for (admitted, text, number) in cases {
+            assert_eq!(forwarded(&admitted, "http"), text);
+            assert_eq!(port(&admitted), number);
+        }
+    }
+
+    #[test]
+    fn logins_and_roles_are_escaped_where_they_must_be() {
+        assert_eq!(utf8_percent_encode("jo, \"é\"%\r\n", ESCAPED).to_string(), "jo%2C%20%22%C3%A9%22%25%0D%0A");
+        assert_eq!(utf8_percent_encode("jo@shop.test", ESCAPED).to_string(), "jo@shop.test");
+        let account = Account {
+            directory: "d".into(),
+            kind: Kind::Admin,
+            id: 1,
+            login: "l".into(),
+            roles: vec!["Sales, north".into(), "x".into()],
+        };
+        assert_eq!(roles(&account), "ROLE_USER,ROLE_ADMIN,Sales%2C%20north,x");
+    }
+}
