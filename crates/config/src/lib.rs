@@ -2,6 +2,7 @@
 
 pub mod diagnostics;
 pub mod files;
+pub mod rules;
 
 pub use diagnostics::{Diagnostic, Diagnostics, Place, Severity};
 pub use files::{Files, ReadError, SourceFile};

@@ -10,6 +10,7 @@
 //! ```
 
 pub mod admit;
+pub mod answer;
 pub mod body;
 pub mod listen;
 pub mod proxy;

@@ -25,6 +25,14 @@ impl Error {
         }
     }
 
+    /// A parameter has no value (magento-webapi 3.4).
+    pub fn required(field: &str) -> Self {
+        Self {
+            message: "\"%fieldName\" is required. Enter and try again.".to_owned(),
+            parameters: vec![("fieldName", field.to_owned())],
+        }
+    }
+
     /// What a server error looks like; `report` is what the operator can look for.
     pub fn masked(report: &str) -> Self {
         let hex: String = report.chars().filter(char::is_ascii_hexdigit).take(13).collect();

@@ -107,6 +107,18 @@ pub fn without_store(path: &str) -> (Option<&str>, &str) {
     (None, path)
 }
 
+/// Why no request but one that spells it out ever matches this url of `webapi.xml`, if that is so (magento-webapi 3.7,
+/// step 2).
+pub fn never_matches(url: &str) -> Option<&'static str> {
+    if !url.starts_with('/') {
+        Some("it does not begin with `/`")
+    } else if !has_base(url) && segments(url).iter().any(|segment| matches!(segment, Segment::Variable(_))) {
+        Some("its first two segments do not begin with plain words, which is how Magento finds candidates")
+    } else {
+        None
+    }
+}
+
 /// The variables that `rule` takes from a path below prefix and store code which it matches, with their values decoded
 /// as PHP's `urldecode` does (`+` is a space); the bytes need not be UTF-8.
 pub fn variables<'r>(rule: &'r RouteRule, path: &str) -> Vec<(&'r str, Vec<u8>)> {

@@ -8,6 +8,7 @@ use doorward_core::{
     Policy,
     ports::{Clock, Entropy, Store},
 };
+use doorward_crypto::password::Cost;
 use std::sync::Arc;
 
 /// The configuration, its store, and the terminal.
@@ -20,6 +21,8 @@ pub(crate) struct Context<'t> {
     pub(crate) clock: Arc<dyn Clock>,
     /// Unpredictable bytes.
     pub(crate) entropy: Arc<dyn Entropy>,
+    /// What one password hash costs.
+    pub(crate) cost: Cost,
     /// Where to say the result.
     pub(crate) terminal: &'t mut Terminal,
 }

@@ -2,11 +2,14 @@
 //!
 //! Exit codes: 0 done or permit, 1 refused, not found or unsound, 2 wrong usage.
 
+#[cfg(test)]
+mod accounts_tests;
 mod args;
 mod context;
 mod role;
 mod session;
 mod terminal;
+mod text;
 mod user;
 
 use args::{Cli, Command};

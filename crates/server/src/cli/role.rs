@@ -3,8 +3,17 @@
 use super::{
     context::Context,
     terminal::{Answer, Failure},
+    text::{Table, harmless, new_name, suggestions},
 };
 use clap::Subcommand;
+use doorward_core::{
+    Kind,
+    acl::{ADMIN, ALL, Tree},
+    identity::ROLE_USER,
+    ports::AccountRecord,
+};
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, sync::Arc};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RoleCommand {
@@ -35,6 +44,134 @@ pub(crate) enum RoleCommand {
 
 /// Runs a command on roles.
 pub(crate) async fn run(command: RoleCommand, context: &mut Context<'_>) -> Result<Answer, Failure> {
-    let _ = context;
-    Err(Failure::new(format_args!("{command:?} is not available in this build")))
+    match command {
+        RoleCommand::Add { name, allow } => add(context, &name, &allow).await?,
+        RoleCommand::List => list(context).await?,
+        RoleCommand::Show { name } => show(context, &name).await?,
+        RoleCommand::Delete { name } => delete(context, &name).await?,
+    }
+    Ok(Answer::Done)
+}
+
+/// Refuses names that everyone has by the kind of account, or that access control reads as something else.
+pub(super) fn given(name: &str) -> Result<(), Failure> {
+    let implied = [ROLE_USER, Kind::Admin.role(), Kind::Customer.role(), "PUBLIC_ACCESS"];
+    if implied.contains(&name) || name.starts_with("IS_AUTHENTICATED") {
+        return Err(Failure::usage(format_args!(
+            "{name} is not given: it follows from being signed in and the kind of directory"
+        )));
+    }
+    Ok(())
+}
+
+async fn add(context: &mut Context<'_>, name: &str, allow: &[String]) -> Result<(), Failure> {
+    new_name("role name", name)?;
+    given(name)?;
+    let resources = known_resources(&context.policy.resources, allow)?;
+    let existed = context.store.roles().await?.iter().any(|(role, _)| &**role == name);
+    context.store.put_role(name, resources.clone(), context.clock.now()).await?;
+    context.changed().await?;
+    let done = if existed { "changed" } else { "added" };
+    context
+        .terminal
+        .say(format_args!("{done} the role {name}, which grants {}", count(resources.len())), &describe(name, &resources))
+}
+
+async fn list(context: &mut Context<'_>) -> Result<(), Failure> {
+    let (roles, accounts) = (context.store.roles().await?, context.store.accounts(None).await?);
+    let mut table = Table::new(&["ROLE", "RESOURCES", "ACCOUNTS"]);
+    let mut documents = Vec::new();
+    for (name, resources) in &roles {
+        let holders = holders(&accounts, name);
+        table.row([name, &resources.len().to_string(), &holders.len().to_string()]);
+        documents.push(with_accounts(describe(name, resources), &holders));
+    }
+    context.terminal.say(table, &documents)
+}
+
+async fn show(context: &mut Context<'_>, name: &str) -> Result<(), Failure> {
+    let roles = context.store.roles().await?;
+    let Some((_, resources)) = roles.iter().find(|(role, _)| &**role == name) else {
+        return Err(missing(name, roles.iter().map(|(role, _)| &**role)));
+    };
+    let accounts = context.store.accounts(None).await?;
+    let holders = holders(&accounts, name);
+    let mut lines = vec![format!("role {name} grants {}", count(resources.len()))];
+    for id in resources {
+        lines.push(match context.policy.resources.get(id) {
+            Some(resource) => format!("  {id}  {}", harmless(&resource.title)),
+            None if is_root(id) => format!("  {id}"),
+            None => format!("  {id}  (unknown to this configuration: it grants nothing)"),
+        });
+    }
+    if !resources.is_empty() && !resources.contains(ALL) && !resources.contains(ADMIN) {
+        lines.push(format!("  {ADMIN}  (as every role with any resource)"));
+    }
+    lines.push(format!("accounts: {}", if holders.is_empty() { "none".to_owned() } else { harmless(&holders.join(", ")) }));
+    context.terminal.say(lines.join("\n"), &with_accounts(describe(name, resources), &holders))
+}
+
+async fn delete(context: &mut Context<'_>, name: &str) -> Result<(), Failure> {
+    let roles = context.store.roles().await?;
+    let Some((_, resources)) = roles.iter().find(|(role, _)| &**role == name) else {
+        return Err(missing(name, roles.iter().map(|(role, _)| &**role)));
+    };
+    let accounts = context.store.accounts(None).await?;
+    let holders = holders(&accounts, name);
+    context.store.delete_role(name, context.clock.now()).await?;
+    context.changed().await?;
+    let lost = match holders.len() {
+        1 => "1 account lost it".to_owned(),
+        n => format!("{n} accounts lost it"),
+    };
+    context.terminal.say(format_args!("deleted the role {name}; {lost}"), &with_accounts(describe(name, resources), &holders))
+}
+
+/// That there is no such role, with the nearest ones.
+pub(super) fn missing<'r>(name: &str, roles: impl Iterator<Item = &'r str>) -> Failure {
+    Failure::new(format_args!("the role {} does not exist{}", harmless(name), suggestions(name, roles)))
+}
+
+/// The ids as a set, or all that the tree does not know. The two roots are known without any `acl.xml`.
+fn known_resources(tree: &Tree, ids: &[String]) -> Result<BTreeSet<Arc<str>>, Failure> {
+    let problems: Vec<String> = ids
+        .iter()
+        .filter(|id| !is_root(id) && tree.get(id).is_none())
+        .map(|id| {
+            let near = suggestions(id, tree.iter().map(|resource| &*resource.id));
+            format!("the resource {} is in none of the configuration's files{near}", harmless(id))
+        })
+        .collect();
+    if !problems.is_empty() {
+        return Err(Failure::new(problems.join("\nerror: ")));
+    }
+    Ok(ids.iter().map(|id| Arc::from(id.as_str())).collect())
+}
+
+fn is_root(id: &str) -> bool {
+    id == ALL || id == ADMIN
+}
+
+fn holders(accounts: &[AccountRecord], role: &str) -> Vec<String> {
+    let has = |record: &&AccountRecord| record.account.roles.iter().any(|name| &**name == role);
+    accounts.iter().filter(has).map(|record| format!("{}/{}", record.account.directory, record.account.login)).collect()
+}
+
+fn describe(name: &str, resources: &BTreeSet<Arc<str>>) -> Value {
+    json!({ "name": name, "resources": resources })
+}
+
+fn with_accounts(mut role: Value, accounts: &[String]) -> Value {
+    if let Some(fields) = role.as_object_mut() {
+        fields.insert("accounts".to_owned(), json!(accounts));
+    }
+    role
+}
+
+fn count(resources: usize) -> String {
+    match resources {
+        0 => "no resources".to_owned(),
+        1 => "1 resource".to_owned(),
+        n => format!("{n} resources"),
+    }
 }

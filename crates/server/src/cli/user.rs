@@ -3,9 +3,18 @@
 use super::{
     args::{AccountName, account_name},
     context::Context,
+    role,
     terminal::{Answer, Failure},
+    text::{Table, harmless, moment, new_name, suggestions},
 };
 use clap::Subcommand;
+use doorward_core::{
+    policy::Directory,
+    ports::{AccountChange, AccountRecord, NewAccount, SessionFilter},
+};
+use doorward_crypto::password::{LONGEST, hash_password, weakness};
+use serde_json::{Value, json};
+use std::sync::Arc;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand {
@@ -20,8 +29,11 @@ pub(crate) enum UserCommand {
         /// A role that it has; may be repeated
         #[arg(long = "role", value_name = "R")]
         roles: Vec<String>,
+        /// The id that it must have, one that no account of the kind ever had [default: the next one]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..1 << 53))]
+        id: Option<u64>,
         /// Read the password from standard input
-        #[arg(long)]
+        #[arg(long, required = true)]
         password_stdin: bool,
     },
     /// List accounts
@@ -54,7 +66,7 @@ pub(crate) enum UserCommand {
         #[arg(value_name = "DIRECTORY/LOGIN", value_parser = account_name)]
         account: AccountName,
         /// Read the password from standard input
-        #[arg(long)]
+        #[arg(long, required = true)]
         password_stdin: bool,
     },
     /// Delete an account and its sessions; its id is never used again
@@ -73,6 +85,169 @@ pub(crate) enum UserCommand {
 
 /// Runs a command on accounts.
 pub(crate) async fn run(command: UserCommand, context: &mut Context<'_>) -> Result<Answer, Failure> {
-    let _ = context;
-    Err(Failure::new(format_args!("{command:?} is not available in this build")))
+    match command {
+        UserCommand::Add { account, email, roles, id, password_stdin: _ } => add(context, account, email, roles, id).await?,
+        UserCommand::List { directory } => list(context, directory.as_deref()).await?,
+        UserCommand::Show { account } => show(context, &account).await?,
+        UserCommand::Disable { account } => {
+            change(context, &account, AccountChange::Disable, "disabled the account {}; its sessions have ended").await?;
+        }
+        UserCommand::Enable { account } => change(context, &account, AccountChange::Enable, "enabled the account {}").await?,
+        UserCommand::Password { account, password_stdin: _ } => password(context, &account).await?,
+        UserCommand::Delete { account } => delete(context, &account).await?,
+        UserCommand::Unlock { account } => {
+            change(context, &account, AccountChange::Unlock, "forgot failed sign-ins of the account {}").await?;
+        }
+    }
+    Ok(Answer::Done)
+}
+
+/// The account of this name, or what is wrong with the name.
+pub(super) async fn find(context: &Context<'_>, name: &AccountName) -> Result<AccountRecord, Failure> {
+    if let Some(record) = context.store.account_by_login(&name.directory, &name.login).await? {
+        return Ok(record);
+    }
+    directory(context, &name.directory)?;
+    let accounts = context.store.accounts(Some(&name.directory)).await?;
+    let near = suggestions(&name.login, accounts.iter().map(|record| &*record.account.login));
+    let name = harmless(&format!("{}/{}", name.directory, name.login));
+    Err(Failure::new(format_args!("the account {name} does not exist{}", harmless(&near))))
+}
+
+/// `admins/admin`, fit for a terminal.
+pub(super) fn shown(record: &AccountRecord) -> String {
+    harmless(&format!("{}/{}", record.account.directory, record.account.login))
+}
+
+fn directory<'c>(context: &'c Context<'_>, name: &str) -> Result<&'c Arc<Directory>, Failure> {
+    context.policy.directory(name).ok_or_else(|| {
+        let near = suggestions(name, context.policy.directories.iter().map(|directory| &*directory.name));
+        Failure::new(format_args!("the configuration has no directory {}{near}", harmless(name)))
+    })
+}
+
+async fn add(
+    context: &mut Context<'_>,
+    name: AccountName,
+    email: Option<String>,
+    roles: Vec<String>,
+    id: Option<u64>,
+) -> Result<(), Failure> {
+    new_name("login", &name.login)?;
+    let (directory, kind) = directory(context, &name.directory).map(|found| (Arc::clone(&found.name), found.kind))?;
+    check_roles(context, &roles).await?;
+    let password = Some(read_password(context, &name.login)?);
+    let roles = roles.into_iter().map(Arc::from).collect();
+    let new = NewAccount { directory, kind, id, login: name.login.into(), email: email.map(Arc::from), password, roles };
+    let record = context.store.add_account(new, context.clock.now()).await?;
+    context.changed().await?;
+    let text = format!("added the account {} with id {}", shown(&record), record.account.id);
+    context.terminal.say(text, &describe(&record))
+}
+
+async fn list(context: &mut Context<'_>, name: Option<&str>) -> Result<(), Failure> {
+    let accounts = context.store.accounts(name).await?;
+    if let Some(name) = name
+        && accounts.is_empty()
+    {
+        directory(context, name)?;
+    }
+    let mut table = Table::new(&["ACCOUNT", "ID", "STATE", "ROLES", "E-MAIL"]);
+    for record in &accounts {
+        let id = format!("{}/{}", record.account.kind.as_str(), record.account.id);
+        let email = record.email.as_deref().unwrap_or_default();
+        table.row([&shown(record), &id, state(record), &record.account.roles.join(", "), email]);
+    }
+    let documents: Vec<Value> = accounts.iter().map(describe).collect();
+    context.terminal.say(table, &documents)
+}
+
+async fn show(context: &mut Context<'_>, name: &AccountName) -> Result<(), Failure> {
+    let record = find(context, name).await?;
+    let filter = SessionFilter { account: Some((Arc::clone(&record.account.directory), record.account.id)), limit: usize::MAX };
+    let sessions = super::session::live(context, context.store.sessions(filter).await?).len();
+    let names: Vec<&str> = record.account.role_names().collect();
+    let text = [
+        format!("account   {}", shown(&record)),
+        format!("id        {}/{}", record.account.kind.as_str(), record.account.id),
+        format!("state     {}", state(&record)),
+        format!("e-mail    {}", record.email.as_deref().map_or_else(|| "none".to_owned(), harmless)),
+        format!("password  {}", if record.password.is_some() { "set" } else { "none" }),
+        format!("roles     {}", harmless(&names.join(", "))),
+        format!("created   {}", moment(record.created)),
+        format!("sessions  {sessions}"),
+    ];
+    let mut document = describe(&record);
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert("sessions".to_owned(), json!(sessions));
+    }
+    context.terminal.say(text.join("\n"), &document)
+}
+
+async fn change(context: &mut Context<'_>, name: &AccountName, change: AccountChange, done: &str) -> Result<(), Failure> {
+    let account = find(context, name).await?.account;
+    let record = context.store.change_account(account.kind, account.id, change, context.clock.now()).await?;
+    context.changed().await?;
+    context.terminal.say(done.replace("{}", &shown(&record)), &describe(&record))
+}
+
+async fn password(context: &mut Context<'_>, name: &AccountName) -> Result<(), Failure> {
+    let login = Arc::clone(&find(context, name).await?.account.login);
+    let hash = read_password(context, &login)?;
+    change(context, name, AccountChange::Password(hash), "changed the password of the account {}; its sessions have ended").await
+}
+
+async fn delete(context: &mut Context<'_>, name: &AccountName) -> Result<(), Failure> {
+    let record = find(context, name).await?;
+    context.store.delete_account(record.account.kind, record.account.id, context.clock.now()).await?;
+    context.changed().await?;
+    context.terminal.say(format_args!("deleted the account {} and its sessions", shown(&record)), &describe(&record))
+}
+
+/// All given roles exist and may be given.
+async fn check_roles(context: &Context<'_>, wanted: &[String]) -> Result<(), Failure> {
+    let roles = context.store.roles().await?;
+    for name in wanted {
+        role::given(name)?;
+        if !roles.iter().any(|(role, _)| &**role == name.as_str()) {
+            return Err(role::missing(name, roles.iter().map(|(role, _)| &**role)));
+        }
+    }
+    Ok(())
+}
+
+/// The hash of the password on standard input, without the end of its line. A weak one is taken with a warning.
+fn read_password(context: &mut Context<'_>, login: &str) -> Result<Arc<str>, Failure> {
+    let line_end = 2;
+    let text = context.terminal.read_input((LONGEST + line_end) as u64)?;
+    let password = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    if password.is_empty() {
+        return Err(Failure::new("the password on standard input is empty"));
+    }
+    if password.len() > LONGEST {
+        return Err(Failure::new(format_args!("the password on standard input has more than {LONGEST} bytes")));
+    }
+    if let Some(why) = weakness(password, login) {
+        context.terminal.warn(format_args!("warning: the password is weak: {why}"))?;
+    }
+    Ok(hash_password(password, context.cost, &*context.entropy).into())
+}
+
+fn state(record: &AccountRecord) -> &'static str {
+    if record.enabled { "enabled" } else { "disabled" }
+}
+
+/// An account without anything secret.
+fn describe(record: &AccountRecord) -> Value {
+    json!({
+        "directory": record.account.directory,
+        "login": record.account.login,
+        "kind": record.account.kind,
+        "id": record.account.id,
+        "email": record.email,
+        "roles": record.account.roles,
+        "enabled": record.enabled,
+        "password": record.password.is_some(),
+        "created": moment(record.created),
+    })
 }

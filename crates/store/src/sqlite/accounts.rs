@@ -138,7 +138,7 @@ fn take_id(connection: &Connection, kind: Kind, wanted: Option<u64>) -> Outcome<
     let used =
         "SELECT 1 FROM account WHERE kind = ?1 AND id = ?2 UNION ALL SELECT 1 FROM account_grave WHERE kind = ?1 AND id = ?2";
     if wanted.is_some() && exists(connection, used, target)? {
-        return Err(StoreError::Exists(format!("{}, or did once,", name(kind, id))).into());
+        return Err(StoreError::Exists(format!("an account that has or had the id {}/{id}", kind.as_str())).into());
     }
     connection.prepare_cached("UPDATE account_sequence SET last = max(last, ?2) WHERE kind = ?1")?.execute(target)?;
     Ok(id)

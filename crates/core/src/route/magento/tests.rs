@@ -71,6 +71,15 @@ fn counts_empty_segments_and_lets_variables_be_empty() {
 }
 
 #[test]
+fn says_which_urls_sleep() {
+    for (url, sleeps) in
+        [("/V1/a/:x", false), ("/V1/a", false), ("/V1", false), ("/V1/:x", true), ("V1/a", true), ("/:v/a", true)]
+    {
+        assert_eq!(never_matches(url).is_some(), sleeps, "{url}");
+    }
+}
+
+#[test]
 fn numeric_text_is_compared_as_text() {
     let table = table(&["/V1/a/10/x/:y"]);
     assert_eq!(found(&table, "/V1/a/10/x/1"), Some("/V1/a/10/x/:y"));
