@@ -22,7 +22,7 @@ use doorward_core::{
 };
 use failure::{Failure, Outcome};
 use readers::Readers;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::{
     collections::BTreeSet,
     fs::{File, OpenOptions},
@@ -121,10 +121,8 @@ impl Sqlite {
         // An absolute path is never one of SQLite's special names.
         let path = std::path::absolute(path).map_err(|error| trouble(&error))?;
         create_private(&path).map_err(|error| trouble(&error))?;
-        let writer = connect(&path, options)?;
-        schema::prepare(&writer, schema::MIGRATIONS)?;
-        // After the database was judged: this writes to the file.
-        writer.pragma_update(None, "journal_mode", "WAL")?;
+        let writer = patiently(options.busy_timeout, || open_writer(&path, Options { busy_timeout: Duration::ZERO, ..options }))?;
+        writer.busy_timeout(options.busy_timeout)?;
         let reader = || -> Outcome<Connection> {
             let connection = connect(&path, options)?;
             connection.pragma_update(None, "query_only", true)?;
@@ -271,6 +269,31 @@ impl Store for Sqlite {
     }
 }
 
+/// Tries again while the database is locked: for some locks that another process holds while it makes the same
+/// database, SQLite itself does not wait.
+fn patiently<T>(patience: Duration, attempt: impl Fn() -> Outcome<T>) -> Outcome<T> {
+    let pause = Duration::from_millis(5);
+    for _ in 0..patience.as_millis() / pause.as_millis() {
+        match attempt() {
+            Err(Failure::Sql(error)) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => std::thread::sleep(pause),
+            outcome => return outcome,
+        }
+    }
+    attempt()
+}
+
+/// A connection to a database that is ours and of our version.
+fn open_writer(path: &Path, options: Options) -> Outcome<Connection> {
+    let connection = connect(path, options)?;
+    schema::prepare(&connection, schema::MIGRATIONS)?;
+    // After the database was judged: this writes to the file.
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Unavailable(format!("the file system allows journal mode {mode} only, and WAL is needed")).into());
+    }
+    Ok(connection)
+}
+
 fn start_writer(connection: Connection, options: Options) -> Outcome<Writer> {
     let limits = Limits { queue: options.queue, group: options.group.max(1), changes: options.changes };
     Ok(Writer::start(connection, limits).map_err(|error| trouble(&error))?)
@@ -311,4 +334,32 @@ fn create_private(path: &Path) -> io::Result<()> {
 
 fn trouble(error: &io::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The settings on which the promise of durability rests.
+    #[tokio::test]
+    async fn commits_are_synced_and_references_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&folder.path().join("store.db"), Options::default()).unwrap();
+        let setting = async |name: &'static str| {
+            let read =
+                move |c: &Connection| Ok(c.pragma_query_value(None, name, |row| row.get_ref(0).map(|v| format!("{v:?}")))?);
+            store.write(read).await.unwrap()
+        };
+        assert_eq!(setting("synchronous").await, "Integer(2)", "FULL");
+        assert_eq!(setting("journal_mode").await, format!("{:?}", rusqlite::types::ValueRef::from("wal")));
+        assert_eq!(setting("foreign_keys").await, "Integer(1)");
+    }
+
+    #[tokio::test]
+    async fn readers_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&folder.path().join("store.db"), Options::default()).unwrap();
+        let refused = store.read(|c| Ok(c.execute("INSERT INTO role (name) VALUES ('clerk')", [])?)).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    }
 }

@@ -29,6 +29,19 @@ async fn keeps_its_accounts_when_it_is_opened_again() {
     assert_eq!(open(&path).account_by_login("admins", "A").await.unwrap(), Some(made));
 }
 
+#[test]
+fn many_may_open_a_new_database_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    std::fs::write(&path, b"").unwrap();
+    std::thread::scope(|scope| {
+        let openers: Vec<_> = (0..8).map(|_| scope.spawn(|| Sqlite::open(&path, Options::default()).map(drop))).collect();
+        for opener in openers {
+            assert_eq!(opener.join().unwrap(), Ok(()));
+        }
+    });
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn only_the_owner_may_read_the_files() {
