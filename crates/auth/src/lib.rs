@@ -20,7 +20,7 @@ pub use device::label as device_label;
 pub use roles::Roles;
 pub use sessions::{LiveSession, Sessions};
 pub use sign_in::{Attempt, SignInError, SignedIn, Verified, Why};
-pub use throttle::{Gate, Outcome, Subject, Throttle, ThrottleLimits, Who};
+pub use throttle::{Gate, Outcome, Pass, Place, Subject, Throttle, ThrottleLimits, Who};
 
 #[cfg(test)]
 mod testing;

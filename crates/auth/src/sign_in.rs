@@ -8,7 +8,7 @@
 
 use crate::{
     Auth, LiveSession, device, network,
-    throttle::{Gate, Outcome, Subject},
+    throttle::{Gate, Outcome, Pass, Subject},
 };
 use doorward_core::{
     Account, Time,
@@ -170,10 +170,7 @@ impl Auth {
     pub async fn verify(&self, directories: &[Arc<Directory>], attempt: Attempt<'_>) -> Result<Verified, SignInError> {
         let now = self.clock().now();
         self.throttle().begin(attempt.address, now).map_err(|retry_after| SignInError::TooMany { retry_after })?;
-        let found = self.find_login(directories, attempt.login).await.map_err(|error| {
-            self.throttle().unbegin(attempt.address);
-            SignInError::Unavailable(error)
-        })?;
+        let found = self.find_login(directories, attempt.login).await.map_err(SignInError::Unavailable)?;
         let account = found.as_ref().map(|(record, _)| Arc::clone(&record.account));
         // A login that nobody has is counted as if the first directory had it.
         let Some(directory) = found.as_ref().map(|(_, directory)| directory).or(directories.first()) else {
@@ -185,16 +182,13 @@ impl Auth {
             .and_then(|(account, token)| device::known(self.device_key(), account, token));
         let login = account.as_ref().map_or(attempt.login, |account| &account.login);
         let subject = Subject::new(directory, login, attempt.address, known);
-        self.pass_gate(&subject, account.as_ref(), now).await?;
+        let pass = self.pass_gate(&subject, account.as_ref(), now).await?;
         let verdict = self.judge(found, attempt).await;
-        self.throttle().settle(
-            &subject,
-            match &verdict {
-                Ok(_) => Outcome::Succeeded,
-                Err(SignInError::Invalid { .. }) => Outcome::Failed,
-                Err(_) => Outcome::Unjudged,
-            },
-        );
+        pass.settle(match &verdict {
+            Ok(_) => Outcome::Succeeded,
+            Err(SignInError::Invalid { .. }) => Outcome::Failed,
+            Err(_) => Outcome::Unjudged,
+        });
         let (record, directory) = verdict?;
         Ok(Verified {
             record,
@@ -267,14 +261,15 @@ impl Auth {
         Ok(None)
     }
 
-    async fn pass_gate(&self, subject: &Subject, account: Option<&Arc<Account>>, now: Time) -> Result<(), SignInError> {
-        let why = match self.throttle().enter(subject, now) {
-            Gate::Open => return Ok(()),
-            Gate::Slowed(delay, place) => {
+    async fn pass_gate(&self, subject: &Subject, account: Option<&Arc<Account>>, now: Time) -> Result<Pass, SignInError> {
+        let why = match self.throttle().enter(subject, now).await {
+            Gate::Open(pass) => return Ok(pass),
+            Gate::Slowed(delay, pass, place) => {
                 tokio::time::sleep(delay).await;
                 drop(place);
-                return Ok(());
+                return Ok(pass);
             }
+            Gate::Busy => return Err(SignInError::Busy { retry_after: Duration::from_secs(1) }),
             Gate::Locked => Why::Locked,
             Gate::Crowded => Why::Crowded,
         };

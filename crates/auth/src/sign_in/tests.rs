@@ -170,8 +170,6 @@ async fn a_full_hash_queue_is_busy_and_does_not_count_as_failing() {
                     busy += 1;
                     assert!(retry_after.as_secs() >= 1);
                 }
-                // More at once than may fail: the rest would have been judged after them.
-                Err(SignInError::Invalid { why: Why::Locked, .. }) => {}
                 Err(other) => panic!("{other:?}"),
             }
         }
@@ -195,6 +193,29 @@ async fn too_many_failures_lock_the_right_password_out_until_the_lock_ends() {
     bench.auth.sign_in(&both, attempt_from("192.0.2.9", "admin", PASSWORD), None).await.unwrap();
     bench.clock.advance(30 * MINUTE);
     bench.auth.sign_in(&both, attempt("admin", PASSWORD), None).await.unwrap();
+}
+
+#[tokio::test]
+async fn many_right_passwords_at_once_all_get_in() {
+    let bench = Bench::new().await;
+    bench.add(Kind::Admin, "admin").await;
+    let both = bench.both();
+    let all = (0..60).map(|_| bench.auth.sign_in(&both, attempt("admin", PASSWORD), None));
+    for outcome in futures_util::future::join_all(all).await {
+        outcome.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_guesses_at_once_get_no_more_tries_than_in_a_row() {
+    let bench = Bench::new().await;
+    bench.add(Kind::Admin, "admin").await;
+    let both = bench.both();
+    let all = (0..60).map(|_| bench.auth.sign_in(&both, attempt("admin", "wrong"), None));
+    let outcomes: Vec<_> = futures_util::future::join_all(all).await.into_iter().map(why).collect();
+    assert_eq!(outcomes.iter().filter(|why| **why == Why::WrongPassword).count(), 6);
+    assert_eq!(outcomes.iter().filter(|why| **why == Why::Locked).count(), 54);
+    assert_eq!(bench.auth.pool().stats().done, 6);
 }
 
 #[tokio::test(start_paused = true)]

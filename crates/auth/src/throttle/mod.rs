@@ -6,9 +6,10 @@
 //! | network | [`Gate::TooMany`] until the window ends | trying one password on many accounts |
 //! | account over all networks | unknown devices wait before the hash, ever longer; beyond a few waiting ones the rest is answered like a wrong password | guessing from many networks |
 //!
-//! Nobody can lock another out: a device that signed in before is counted by itself alone and never slowed. An attempt
-//! counts as failed from its beginning until it is settled, so that a hundred at once get no more tries than a hundred in
-//! a row. A login that nobody has is counted like any other, so limits do not tell which logins exist.
+//! Nobody can lock another out: a device that signed in before is counted by itself alone and never slowed. Attempts that
+//! are under way count too: no more are judged at once than may still fail, the others wait, so that a hundred at once get
+//! no more tries than a hundred in a row. A login that nobody has is counted like any other, so limits do not tell which
+//! logins exist.
 
 mod table;
 
@@ -21,6 +22,10 @@ use std::{
     time::Duration,
 };
 use table::Table;
+use tokio::sync::Notify;
+
+/// How many attempts of one account and network (or device) may wait for those that are being judged.
+const MOST_WAITING: u32 = 64;
 
 /// Limits that do not belong to a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,19 +98,21 @@ impl Subject {
 #[derive(Debug)]
 pub enum Gate {
     /// Verify the password, then settle.
-    Open,
+    Open(Pass),
     /// Wait so long while holding the place, then verify and settle.
-    Slowed(Duration, Place),
-    /// Answer as to a wrong password; nothing is to be settled.
+    Slowed(Duration, Pass, Place),
+    /// Answer as to a wrong password.
     Locked,
     /// The same, because too many already wait.
     Crowded,
+    /// Come back later: more are under way than are worth waiting for.
+    Busy,
 }
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It failed. An attempt that is never settled failed too.
+    /// It failed.
     Failed,
     /// It succeeded: the failures of this account and network (or device) are forgotten.
     Succeeded,
@@ -113,10 +120,45 @@ pub enum Outcome {
     Unjudged,
 }
 
+/// An attempt that was let in. Dropped without [`Pass::settle`], it failed.
+pub struct Pass {
+    throttle: Arc<Throttle>,
+    subject: Subject,
+    entered: Time,
+    settled: bool,
+}
+
+impl Pass {
+    /// Ends the attempt.
+    pub fn settle(mut self, outcome: Outcome) {
+        self.end(outcome);
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        if !std::mem::replace(&mut self.settled, true) {
+            self.throttle.settle(&self.subject, outcome, self.entered);
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.end(Outcome::Failed);
+    }
+}
+
+impl std::fmt::Debug for Pass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pass")
+    }
+}
+
 /// The counters.
 pub struct Throttle {
     limits: ThrottleLimits,
     tables: Mutex<Tables>,
+    /// Rings when an attempt is settled.
+    settled: Notify,
 }
 
 struct Tables {
@@ -131,13 +173,22 @@ struct Failures {
     first: Time,
     /// Until when it is locked.
     until: Option<Time>,
+    /// How many are being judged.
+    open: u32,
+    /// How many wait.
     waiting: u32,
 }
 
-/// A place among the slowed attempts on an account; given back when dropped.
+/// A place among those that wait; given back when dropped.
 pub struct Place {
     throttle: Arc<Throttle>,
-    account: AccountKey,
+    line: Line,
+}
+
+#[derive(Clone, Copy)]
+enum Line {
+    Account(AccountKey),
+    Pair(AccountKey, Who),
 }
 
 impl Throttle {
@@ -148,83 +199,119 @@ impl Throttle {
             networks: Table::new(limits.entries),
             accounts: Table::new(limits.entries),
         };
-        Self { limits, tables: Mutex::new(tables) }
+        Self { limits, tables: Mutex::new(tables), settled: Notify::new() }
     }
 
-    /// Begins an attempt of `address`, before anything else is done. `Err` says when to come back.
+    /// Judges a network before anything else is done. `Err` says when to come back.
     ///
     /// # Errors
-    /// When its network failed too often.
+    /// When it failed too often.
     pub fn begin(&self, address: IpAddr, now: Time) -> Result<(), Duration> {
         let mut tables = self.tables();
         let window = self.limits.network_window;
-        let failures = tables.networks.entry(&network(address));
+        let Some(failures) = tables.networks.get_mut(&network(address)) else { return Ok(()) };
         failures.forget_after(window, now);
-        if failures.count >= self.limits.network_failures {
-            return Err((failures.first + window).since(now).max(Duration::from_secs(1)));
+        if failures.count < self.limits.network_failures {
+            return Ok(());
         }
-        failures.add(now);
-        Ok(())
+        Err((failures.first + window).since(now).max(Duration::from_secs(1)))
     }
 
-    /// Takes back what [`Throttle::begin`] counted, for an attempt that was not judged.
-    pub fn unbegin(&self, address: IpAddr) {
-        if let Some(failures) = self.tables().networks.get_mut(&network(address)) {
-            failures.count = failures.count.saturating_sub(1);
+    /// Judges an attempt, after waiting for those of the same account and network (or device) that are being judged, if
+    /// they could still use up what may fail.
+    pub async fn enter(self: &Arc<Self>, subject: &Subject, now: Time) -> Gate {
+        let mut waiting = None;
+        loop {
+            let settled = self.settled.notified();
+            let mut settled = std::pin::pin!(settled);
+            // From here on no ring is missed.
+            settled.as_mut().enable();
+            if let Some(gate) = self.try_enter(subject, now) {
+                return gate;
+            }
+            if waiting.is_none() {
+                waiting = self.wait_in_line(subject);
+            }
+            if waiting.is_none() {
+                return Gate::Busy;
+            }
+            settled.await;
         }
     }
 
-    /// Judges an attempt that has begun, and counts it as failed until it is settled.
-    pub fn enter(self: &Arc<Self>, subject: &Subject, now: Time) -> Gate {
-        let mut tables = self.tables();
+    /// `None` when those that are being judged must be waited for.
+    fn try_enter(self: &Arc<Self>, subject: &Subject, now: Time) -> Option<Gate> {
+        let mut guard = self.tables();
+        let tables = &mut *guard;
         let pair = tables.pairs.entry(&(subject.account, subject.who));
         if pair.until.is_some_and(|until| now < until) {
-            return Gate::Locked;
+            tables.fail_network(subject.network, self.limits.network_window, now);
+            return Some(Gate::Locked);
         }
         if pair.until.take().is_some() {
             pair.count = 0;
         }
         pair.forget_after(subject.lock, now);
-        pair.add(now);
-        if pair.count >= subject.max_failures {
-            // This one is judged still; if it fails, the next one is not.
-            pair.until = Some(now + subject.lock);
+        if pair.count.saturating_add(pair.open) >= subject.max_failures {
+            return None;
         }
-        let limit = subject.max_failures.saturating_mul(self.limits.account_factor).max(1);
         let account = tables.accounts.entry(&subject.account);
         account.forget_after(subject.lock, now);
-        account.add(now);
-        let beyond = account.count.saturating_sub(limit);
-        if beyond == 0 || matches!(subject.who, Who::Device(_)) {
-            return Gate::Open;
+        let limit = subject.max_failures.saturating_mul(self.limits.account_factor);
+        let slowed = account.count >= limit && !matches!(subject.who, Who::Device(_));
+        if slowed && account.waiting >= self.limits.account_waiting {
+            tables.fail_network(subject.network, self.limits.network_window, now);
+            return Some(Gate::Crowded);
         }
-        if account.waiting >= self.limits.account_waiting {
-            return Gate::Crowded;
+        account.waiting += u32::from(slowed);
+        let doublings = (account.count.saturating_sub(limit) / subject.max_failures).min(16);
+        let pair = tables.pairs.entry(&(subject.account, subject.who));
+        pair.open += 1;
+        let pass = Pass { throttle: Arc::clone(self), subject: subject.clone(), entered: now, settled: false };
+        if !slowed {
+            return Some(Gate::Open(pass));
         }
-        account.waiting += 1;
-        let doublings = (beyond / subject.max_failures).min(16);
         let delay = Duration::from_secs(1 << doublings).min(self.limits.longest_delay);
-        Gate::Slowed(delay, Place { throttle: Arc::clone(self), account: subject.account })
+        Some(Gate::Slowed(delay, pass, Place { throttle: Arc::clone(self), line: Line::Account(subject.account) }))
     }
 
-    /// Ends an attempt that was let in.
-    pub fn settle(&self, subject: &Subject, outcome: Outcome) {
-        if outcome == Outcome::Failed {
-            return;
-        }
+    fn wait_in_line(self: &Arc<Self>, subject: &Subject) -> Option<Place> {
+        let key = (subject.account, subject.who);
         let mut tables = self.tables();
-        let pair = (subject.account, subject.who);
-        if outcome == Outcome::Succeeded {
-            tables.pairs.remove(&pair);
-        } else if let Some(failures) = tables.pairs.get_mut(&pair) {
-            failures.take_back();
+        let pair = tables.pairs.entry(&key);
+        if pair.waiting >= MOST_WAITING {
+            return None;
         }
-        if let Some(failures) = tables.accounts.get_mut(&subject.account) {
-            failures.take_back();
+        pair.waiting += 1;
+        Some(Place { throttle: Arc::clone(self), line: Line::Pair(key.0, key.1) })
+    }
+
+    fn settle(&self, subject: &Subject, outcome: Outcome, entered: Time) {
+        let mut guard = self.tables();
+        let tables = &mut *guard;
+        let pair = tables.pairs.entry(&(subject.account, subject.who));
+        pair.open = pair.open.saturating_sub(1);
+        match outcome {
+            Outcome::Unjudged => {}
+            Outcome::Succeeded => {
+                pair.count = 0;
+                if pair.open == 0 && pair.waiting == 0 {
+                    tables.pairs.remove(&(subject.account, subject.who));
+                }
+            }
+            Outcome::Failed => {
+                pair.add(entered);
+                if pair.count >= subject.max_failures {
+                    pair.until = Some(entered + subject.lock);
+                }
+                let account = tables.accounts.entry(&subject.account);
+                account.forget_after(subject.lock, entered);
+                account.add(entered);
+                tables.fail_network(subject.network, self.limits.network_window, entered);
+            }
         }
-        if let Some(failures) = tables.networks.get_mut(&subject.network) {
-            failures.take_back();
-        }
+        drop(guard);
+        self.settled.notify_waiters();
     }
 
     /// Forgets the failures of an account: an operator unlocked it.
@@ -252,6 +339,14 @@ impl Throttle {
     }
 }
 
+impl Tables {
+    fn fail_network(&mut self, network: IpAddr, window: Duration, now: Time) {
+        let failures = self.networks.entry(&network);
+        failures.forget_after(window, now);
+        failures.add(now);
+    }
+}
+
 impl Failures {
     fn forget_after(&mut self, window: Duration, now: Time) {
         if self.count > 0 && self.until.is_none() && now.since(self.first) >= window {
@@ -265,16 +360,16 @@ impl Failures {
         }
         self.count = self.count.saturating_add(1);
     }
-
-    fn take_back(&mut self) {
-        self.count = self.count.saturating_sub(1);
-        self.until = None;
-    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(failures) = self.throttle.tables().accounts.get_mut(&self.account) {
+        let mut tables = self.throttle.tables();
+        let failures = match self.line {
+            Line::Account(account) => tables.accounts.get_mut(&account),
+            Line::Pair(account, who) => tables.pairs.get_mut(&(account, who)),
+        };
+        if let Some(failures) = failures {
             failures.waiting = failures.waiting.saturating_sub(1);
         }
     }
