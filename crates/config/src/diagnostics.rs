@@ -230,7 +230,12 @@ impl Diagnostics {
 
     /// Puts them in the order of a reader: file by file in the order of their first mention, from top to bottom.
     pub fn sort(&mut self) {
-        let mut files: Vec<Arc<str>> = Vec::new();
+        self.sort_from("");
+    }
+
+    /// As [`Diagnostics::sort`], but the file `first` comes first.
+    pub fn sort_from(&mut self, first: &str) {
+        let mut files: Vec<Arc<str>> = vec![first.into()];
         for diagnostic in &self.all {
             if !files.contains(&diagnostic.file.name) {
                 files.push(Arc::clone(&diagnostic.file.name));
@@ -336,14 +341,14 @@ mod tests {
         let (a, b) = (file(), Arc::new(SourceFile::new("other.xml", "x\n")));
         let mut all = Diagnostics::default();
         for diagnostic in [
-            Diagnostic::error(&a, 11..16, "second"),
             Diagnostic::warning(&b, 0..1, "third"),
+            Diagnostic::error(&a, 11..16, "second"),
             Diagnostic::error(&a, 1..2, "first"),
             Diagnostic::error(&a, 1..2, "first"),
         ] {
             all.push(diagnostic);
         }
-        all.sort();
+        all.sort_from("doorward.toml");
         assert_eq!(all.iter().map(Diagnostic::message).collect::<Vec<_>>(), ["first", "second", "third"]);
         assert_eq!((all.errors(), all.warnings()), (2, 1));
     }

@@ -95,11 +95,16 @@ impl Files {
     /// The file at `path`, read from disk the first time only. It is watched even when it cannot be read.
     pub fn read(&mut self, path: impl AsRef<Path>) -> Result<Arc<SourceFile>, ReadError> {
         let path = path.as_ref();
-        let at = self.resolve(path);
+        self.read_as(path, &path.to_string_lossy())
+    }
+
+    /// As [`Files::read`], under another name than its path.
+    pub fn read_as(&mut self, path: impl AsRef<Path>, name: &str) -> Result<Arc<SourceFile>, ReadError> {
+        let at = self.resolve(path.as_ref());
         if let Some(known) = self.read.get(&at) {
             return known.clone();
         }
-        let name = display(path);
+        let name: Arc<str> = name.into();
         let outcome =
             text_of(&at).map(|text| Arc::new(SourceFile::new(Arc::clone(&name), text))).map_err(|why| ReadError { name, why });
         self.read.insert(at, outcome.clone());
@@ -132,7 +137,8 @@ impl Files {
     /// The path that is opened for `path`.
     pub fn resolve(&self, path: &Path) -> PathBuf {
         // Joining drops the base where `path` is absolute. `./` would make one file look like two.
-        self.base.join(path).components().filter(|part| *part != Component::CurDir).collect()
+        let plain: PathBuf = self.base.join(path).components().filter(|part| *part != Component::CurDir).collect();
+        if plain.as_os_str().is_empty() { PathBuf::from(".") } else { plain }
     }
 
     /// Every file and folder that the configuration depends on, missing ones included, sorted.

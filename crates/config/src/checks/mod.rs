@@ -1,0 +1,19 @@
+//! What can only be seen across tables: rules that open what nothing closes, that never match, that guard nothing.
+
+mod access;
+mod firewalls;
+mod routes;
+
+use crate::{load::Draft, reader::Reader};
+
+pub(crate) fn run(r: &mut Reader<'_>, draft: &Draft) {
+    if draft.sound.access {
+        access::check(r, draft);
+    }
+    if draft.sound.firewalls {
+        firewalls::check(r, draft);
+    }
+    if draft.sound.routes {
+        routes::check(r, draft);
+    }
+}

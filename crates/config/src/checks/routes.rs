@@ -1,0 +1,197 @@
+//! Route rules: what never matches, what nothing serves, what nothing guards.
+
+use super::firewalls;
+use crate::{
+    Diagnostic, Place,
+    load::{Draft, file_of},
+    reader::Reader,
+    sections::api::Api,
+};
+use doorward_core::{
+    firewall::Authentication,
+    policy::{Unmatched, is_under},
+    route::{
+        Requirement, RouteRule,
+        pattern::{Pattern, Segment},
+    },
+};
+use http::Method;
+use std::collections::BTreeMap;
+
+pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
+    for rule in draft.routes.native.iter() {
+        for (message, hint) in native(draft, rule) {
+            let file = file_of(r, &rule.source);
+            r.out.push(Diagnostic::warning(&file, Place::Line(rule.source.line), message).hint(hint));
+        }
+    }
+    magento(r, draft);
+    upstreams(r, draft);
+}
+
+type Finding = (String, String);
+
+/// What is odd about a rule of `routes.toml`.
+fn native(draft: &Draft, rule: &RouteRule) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    let Ok(pattern) = Pattern::parse(&rule.template) else { return found };
+    let segments = pattern.segments();
+    if let Some(own) = own_endpoints(&draft.api).into_iter().find(|own| own.hides(rule, segments)) {
+        found.push((
+            format!("this rule can never match: Doorward answers `{}` itself", own.path),
+            "see `serve` and `leave` in [api]".into(),
+        ));
+    } else if !draft.upstreams.iter().any(|(upstream, _)| meets(&upstream.path, segments)) {
+        let message = "no [[upstream]] serves this route".into();
+        let hint = match draft.upstreams.is_empty() {
+            true => "there is no [[upstream]]".into(),
+            false => "the `path` of an [[upstream]] must be a prefix of the route".into(),
+        };
+        found.push((message, hint));
+    }
+    if draft.routes.magento_prefix.as_deref().is_some_and(|prefix| !prefix.is_empty() && is_under(&rule.template, prefix)) {
+        let hint = "rules of webapi.xml come first there, and refusals speak the Magento dialect".into();
+        found.push(("this rule stands under `magento_prefix`".into(), hint));
+    }
+    let sample = sample(segments);
+    if let Some(name) = unguarded(draft, &sample, &rule.methods).filter(|_| demands(rule)) {
+        let message = format!("nobody can pass this rule: firewall `{name}` makes everyone a guest");
+        found.push((message, "give the path a session firewall, or require \"anonymous\"".into()));
+    }
+    found
+}
+
+/// Rules of `webapi.xml` are Magento's own and many: what is odd about them is said once.
+fn magento(r: &mut Reader<'_>, draft: &Draft) {
+    let table = &draft.routes.magento;
+    if table.is_empty() {
+        return;
+    }
+    let prefix = draft.routes.magento_prefix.as_deref().unwrap_or_default();
+    let place = draft.api.magento_place.clone();
+    let serves = |path: &str| is_under(prefix, path) || is_under(path, prefix);
+    if !draft.upstreams.iter().any(|(upstream, _)| serves(&upstream.path)) {
+        let message = format!("no [[upstream]] serves the {} routes of webapi.xml under \"{prefix}\"", table.len());
+        r.warn(place.clone(), message, "the `path` of an [[upstream]] must be a prefix of `magento_prefix`");
+    }
+    let mut unguarded_by: BTreeMap<String, usize> = BTreeMap::new();
+    for rule in table.iter().filter(|rule| demands(rule)) {
+        let path: Vec<&str> = rule.template.split('/').map(|part| if part.starts_with(':') { "1" } else { part }).collect();
+        let sample = format!("{prefix}{}", path.join("/"));
+        if let Some(name) = unguarded(draft, &sample, &rule.methods) {
+            *unguarded_by.entry(name).or_default() += 1;
+        }
+    }
+    for (name, count) in unguarded_by {
+        let message = format!("nobody can pass {count} routes of webapi.xml: firewall `{name}` makes everyone a guest");
+        r.warn(place.clone(), message, "give their paths a session firewall");
+    }
+}
+
+/// Upstreams to which no request can go.
+fn upstreams(r: &mut Reader<'_>, draft: &Draft) {
+    if draft.unmatched != Unmatched::Deny {
+        return;
+    }
+    let prefix = draft.routes.magento_prefix.as_deref().filter(|_| !draft.routes.magento.is_empty());
+    for (upstream, place) in &draft.upstreams {
+        let native = draft
+            .routes
+            .native
+            .iter()
+            .any(|rule| Pattern::parse(&rule.template).is_ok_and(|p| meets(&upstream.path, p.segments())));
+        let magento = prefix.is_some_and(|prefix| is_under(prefix, &upstream.path) || is_under(&upstream.path, prefix));
+        if !native && !magento {
+            let message = format!("no route rule leads to upstream `{}`, so it is never used", upstream.name);
+            r.warn(place.clone(), message, "add rules to `files` in [routes], or set `unmatched`");
+        }
+    }
+}
+
+/// Whether a rule asks for more than any guest has.
+fn demands(rule: &RouteRule) -> bool {
+    rule.require.iter().any(|requirement| *requirement != Requirement::Anonymous)
+}
+
+/// The firewall that makes everyone a guest on a path, when no session firewall can come to speak there.
+fn unguarded(draft: &Draft, path: &str, methods: &[Method]) -> Option<String> {
+    for (firewall, _) in &draft.firewalls {
+        let speaks = firewall.path.as_ref().is_none_or(|regex| regex.is_match(path))
+            && (firewall.methods.is_empty() || methods.iter().any(|method| firewall.methods.contains(method)));
+        match firewall.authentication {
+            Authentication::Session if speaks => return None,
+            Authentication::None if speaks && firewalls::is_unconditional(firewall) => return Some(firewall.name.to_string()),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A path that a template matches.
+fn sample(segments: &[Segment]) -> String {
+    segments.iter().fold(String::new(), |path, segment| match segment {
+        Segment::Static(text) => path + "/" + text,
+        Segment::Variable(_) | Segment::Tail(_) => path + "/1",
+    })
+}
+
+/// Whether some path of the template is below an upstream's path.
+fn meets(upstream: &str, segments: &[Segment]) -> bool {
+    let mut template = segments.iter();
+    upstream.split('/').filter(|part| !part.is_empty()).all(|part| match template.next() {
+        Some(Segment::Static(text)) => **text == *part,
+        Some(Segment::Variable(_)) => true,
+        Some(Segment::Tail(_)) => {
+            // The tail takes this segment and all that follow.
+            template = [].iter();
+            true
+        }
+        None => matches!(segments.last(), Some(Segment::Tail(_))),
+    })
+}
+
+/// One of Doorward's own endpoints: the methods that it answers and its path, with `*` for any segment.
+struct Own {
+    methods: &'static [Method],
+    path: String,
+}
+
+impl Own {
+    /// Whether every request of the rule is answered here.
+    fn hides(&self, rule: &RouteRule, segments: &[Segment]) -> bool {
+        let own: Vec<&str> = self.path.split('/').skip(1).collect();
+        own.len() == segments.len()
+            && rule.methods.iter().all(|method| self.methods.contains(method))
+            && own.iter().zip(segments).all(|(own, segment)| match segment {
+                Segment::Static(text) => *own == "*" || **text == **own,
+                Segment::Variable(_) => *own == "*",
+                Segment::Tail(_) => false,
+            })
+    }
+}
+
+/// The endpoints that the configuration makes Doorward serve (ibexa-rest 1, 2, 7, 8).
+fn own_endpoints(api: &Api) -> Vec<Own> {
+    const READ: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
+    const FORM: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
+    let mut all = Vec::new();
+    let mut own = |on: bool, methods: &'static [Method], path: String| {
+        if on {
+            all.push(Own { methods, path });
+        }
+    };
+    for prefix in &api.ibexa_prefixes {
+        let serve = api.serve;
+        own(serve.sessions, &[Method::POST, Method::OPTIONS], format!("{prefix}/user/sessions"));
+        own(serve.sessions, READ, format!("{prefix}/user/sessions/current"));
+        own(serve.sessions, &[Method::DELETE, Method::OPTIONS], format!("{prefix}/user/sessions/*"));
+        own(serve.sessions, &[Method::POST, Method::OPTIONS], format!("{prefix}/user/sessions/*/refresh"));
+        own(serve.users, READ, format!("{prefix}/user/current"));
+        own(serve.users, READ, format!("{prefix}/user/users/*"));
+        own(serve.root, READ, format!("{prefix}/"));
+    }
+    own(api.serve.pages, FORM, "/login".into());
+    own(api.serve.pages, FORM, "/login/*".into());
+    own(api.serve.pages, FORM, "/logout".into());
+    all
+}

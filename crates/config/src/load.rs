@@ -1,0 +1,234 @@
+//! From text to policy: read every table, load the rules, check the whole, compile.
+
+use crate::{
+    Diagnostic, Diagnostics, Files, Place, SourceFile, checks,
+    reader::{Reader, Span},
+    rules,
+    sections::{access, api, directory, firewall, operation, server, storage, upstream},
+    settings::Settings,
+};
+use doorward_core::{
+    Policy, Source,
+    policy::{Directory, Unmatched, Upstream},
+    route::{RouteTable, magento, template},
+};
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use toml::de::DeTable;
+
+/// A sound configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What no decision reads.
+    pub settings: Settings,
+    /// What decisions read.
+    pub policy: Policy,
+}
+
+impl Config {
+    /// The same configuration once the first public listener is bound to `address`: without a `public_url` it is
+    /// `http://address`, which is then our own origin too.
+    #[must_use]
+    pub fn bound_to(mut self, address: SocketAddr) -> Self {
+        if self.settings.server.public_url.is_none() {
+            // Browsers and `Origin` leave out the port that the scheme has by itself.
+            let url: Arc<str> = match address.port() {
+                80 => format!("http://{}", address.to_string().trim_end_matches(":80")).into(),
+                _ => format!("http://{address}").into(),
+            };
+            self.policy.origins.insert(0, Arc::clone(&url));
+            self.settings.server.public_url = Some(url);
+        }
+        self
+    }
+}
+
+/// What came of reading a configuration.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The configuration, unless there were errors.
+    pub config: Option<Config>,
+    /// What is wrong with it, in the order of the files.
+    pub diagnostics: Diagnostics,
+    /// Every file and folder that it depends on, missing ones included: what to watch.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads `path` and the files that it names. `env` answers for `${NAME}`.
+pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Outcome {
+    let base = path.parent().unwrap_or(Path::new(""));
+    let mut files = Files::new(base);
+    let mut diagnostics = Diagnostics::default();
+    // Its name in messages is the path as given, so that terminals can open it.
+    match files.read_as(path.file_name().map_or(path, Path::new), &path.to_string_lossy()) {
+        Ok(file) => build(file, files, diagnostics, env),
+        Err(error) => {
+            diagnostics.push(Diagnostic::unreadable(&error));
+            Outcome { config: None, diagnostics, files: files.watch_list() }
+        }
+    }
+}
+
+/// Reads a configuration that is not on disk; its relative paths are relative to `base`.
+pub fn from_text(text: &str, base: &Path, env: &dyn Fn(&str) -> Option<String>) -> Outcome {
+    from_texts(text, &[], base, env)
+}
+
+/// As [`from_text`], with further files that are not on disk either: their paths and texts.
+pub fn from_texts(text: &str, others: &[(&str, &str)], base: &Path, env: &dyn Fn(&str) -> Option<String>) -> Outcome {
+    let mut files = Files::new(base);
+    let file = files.embed("doorward.toml", text);
+    for (path, text) in others {
+        files.embed(path, *text);
+    }
+    build(file, files, Diagnostics::default(), env)
+}
+
+fn build(file: Arc<SourceFile>, mut files: Files, mut diagnostics: Diagnostics, env: &dyn Fn(&str) -> Option<String>) -> Outcome {
+    let (root, errors) = DeTable::parse_recoverable(&file.text);
+    let mut lines = BTreeSet::new();
+    // One mistake can confuse the rest of its line.
+    for error in errors.iter().filter(|error| error.span().is_none_or(|span| lines.insert(file.line(span.start)))) {
+        let place = error.span().map_or(Place::File, |span| Place::Span(widened(&file.text, span)));
+        diagnostics.push(Diagnostic::error(&file, place, format!("this is not TOML: {}", error.message())));
+    }
+    // What the parser guessed after a mistake would make for problems that nobody has.
+    let config = if errors.is_empty() {
+        let mut reader = Reader { file: Arc::clone(&file), env, files: &mut files, out: &mut diagnostics };
+        compile(&mut reader, root.get_ref())
+    } else {
+        None
+    };
+    diagnostics.sort_from(&file.name);
+    let config = config.filter(|_| !diagnostics.has_errors());
+    Outcome { config, diagnostics, files: files.watch_list() }
+}
+
+/// An empty span would mark nothing.
+fn widened(text: &str, span: Span) -> Span {
+    if span.is_empty() && text[span.start..].chars().next().is_some_and(|c| c != '\n') { span.start..span.end + 1 } else { span }
+}
+
+/// Everything read, with places, for the checks across tables.
+pub(crate) struct Draft {
+    pub(crate) firewalls: Vec<firewall::Placed>,
+    pub(crate) access: Vec<access::Placed>,
+    pub(crate) upstreams: Vec<(Arc<Upstream>, Span)>,
+    pub(crate) directories: Vec<Arc<Directory>>,
+    pub(crate) api: api::Api,
+    pub(crate) unmatched: Unmatched,
+    pub(crate) routes: RouteTable,
+    pub(crate) resources: doorward_core::acl::Tree,
+    /// Which parts were read without an error, so that what is said across them is no mere consequence of one.
+    pub(crate) sound: Sound,
+}
+
+pub(crate) struct Sound {
+    pub(crate) firewalls: bool,
+    pub(crate) access: bool,
+    pub(crate) routes: bool,
+}
+
+fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
+    r.check_top(root);
+    let server = server::read(r, root);
+    let operations = operation::operations(r, root, &server.server.listen);
+    let log = operation::log(r, root);
+    let store = storage::store(r, root);
+    let lives = storage::sessions(r, root);
+    let (api, api_sound) = soundly(r, |r| api::read(r, root));
+    let secure = server.public_url.as_ref().is_some_and(|url| url.secure);
+    let directories = directory::read(r, root, lives, secure);
+    let (firewalls, firewalls_sound) = soundly(r, |r| firewall::read(r, root, &directories));
+    let (access, access_sound) = soundly(r, |r| access::read(r, root));
+    let (entries, entries_sound) = soundly(r, |r| upstream::routes(r, root));
+    let (upstreams, upstreams_sound) = soundly(r, |r| upstream::read(r, root));
+    let mut origins: Vec<Arc<str>> = server.server.public_url.iter().cloned().collect();
+    origins.extend(operation::origins(r, root));
+    let settings = Settings {
+        server: server.server,
+        operations,
+        log,
+        store,
+        passwords: operation::passwords(r, root),
+        sign_in: operation::sign_in(r, root),
+        assertion: operation::assertion(r, root),
+    };
+    let ((routes, resources), rules_sound) = soundly(r, |r| routes(r, &entries.files, api.magento_prefix.clone()));
+    let sound = Sound {
+        firewalls: firewalls_sound,
+        access: access_sound,
+        routes: api_sound && entries_sound && upstreams_sound && rules_sound && firewalls_sound,
+    };
+    let draft = Draft { firewalls, access, upstreams, directories, api, unmatched: entries.unmatched, routes, resources, sound };
+    checks::run(r, &draft);
+    if r.out.has_errors() {
+        return None;
+    }
+    let policy = Policy {
+        hash: r.files.hash().into(),
+        hosts: server.hosts,
+        origins,
+        ibexa_prefixes: draft.api.ibexa_prefixes,
+        serve: draft.api.serve,
+        directories: draft.directories,
+        firewalls: draft.firewalls.into_iter().map(|(firewall, _)| firewall).collect(),
+        access: draft.access.into_iter().map(|placed| placed.rule).collect(),
+        routes: draft.routes,
+        resources: draft.resources,
+        unmatched: draft.unmatched,
+        upstreams: draft.upstreams.into_iter().map(|(upstream, _)| upstream).collect(),
+    };
+    Some(Config { settings, policy })
+}
+
+/// A value, and whether reading it found no error.
+fn soundly<T>(r: &mut Reader<'_>, read: impl FnOnce(&mut Reader<'_>) -> T) -> (T, bool) {
+    let before = r.out.errors();
+    let value = read(r);
+    (value, r.out.errors() == before)
+}
+
+/// Loads and compiles the rule files.
+fn routes(r: &mut Reader<'_>, files: &[PathBuf], prefix: Option<Arc<str>>) -> (RouteTable, doorward_core::acl::Tree) {
+    let before = r.out.errors();
+    let loaded = rules::load(files, r.files, r.out);
+    let said = r.out.errors() > before;
+    // Without a `webapi.xml` the Magento dialect stands nowhere, unless it is asked for.
+    let prefix = prefix.or_else(|| (!loaded.magento.is_empty()).then(|| api::MAGENTO_PREFIX.into()));
+    let native = template::Table::build(loaded.native).unwrap_or_else(|conflicts| {
+        for conflict in conflicts.iter().filter(|_| !said) {
+            let at = match conflict {
+                template::Conflict::Tie { second: (_, at), .. } | template::Conflict::Malformed { source: at, .. } => at,
+            };
+            at_source(r, at, conflict.to_string());
+        }
+        template::Table::default()
+    });
+    let magento = magento::Table::build(loaded.magento).unwrap_or_else(|conflicts| {
+        for conflict in conflicts.iter().filter(|_| !said) {
+            at_source(r, &conflict.second, conflict.to_string());
+        }
+        magento::Table::default()
+    });
+    (RouteTable { native, magento, magento_prefix: prefix }, loaded.resources)
+}
+
+/// An error at a rule; the message's own `file:line: ` is left to the place.
+fn at_source(r: &mut Reader<'_>, at: &Source, message: String) {
+    let message = message.strip_prefix(&format!("{at}: ")).map(str::to_owned).unwrap_or(message);
+    let file = file_of(r, at);
+    r.out.push(Diagnostic::error(&file, Place::Line(at.line), message));
+}
+
+/// The file in which a rule stands; it was read already.
+pub(crate) fn file_of(r: &mut Reader<'_>, at: &Source) -> Arc<SourceFile> {
+    if at.file == r.file.name {
+        return Arc::clone(&r.file);
+    }
+    r.files.read(&*at.file).unwrap_or_else(|_| Arc::new(SourceFile::new(Arc::clone(&at.file), "")))
+}

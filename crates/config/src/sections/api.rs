@@ -1,0 +1,74 @@
+//! `[api]`: what Doorward answers itself, and where.
+
+use super::web;
+use crate::reader::{Reader, Span};
+use doorward_core::policy::Serve;
+use std::{cmp::Reverse, sync::Arc};
+use toml::de::DeTable;
+
+/// `[api]`.
+pub(crate) struct Api {
+    /// Longest first.
+    pub(crate) ibexa_prefixes: Vec<Arc<str>>,
+    /// `None` when nothing was said.
+    pub(crate) magento_prefix: Option<Arc<str>>,
+    pub(crate) magento_place: Span,
+    pub(crate) serve: Serve,
+}
+
+/// Where the Magento dialect stands when `webapi.xml` files are loaded and nothing is said.
+pub(crate) const MAGENTO_PREFIX: &str = "/rest";
+
+pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Api {
+    let section = r.section(Some(root), "api");
+    let mut ibexa_prefixes: Vec<Arc<str>> = Vec::new();
+    match r.some_texts(&section, "ibexa_prefix") {
+        None => ibexa_prefixes.push("/api/ibexa/v2".into()),
+        Some(texts) => {
+            for text in texts {
+                let Some(prefix) = r.parsed(&text, web::path_prefix) else { continue };
+                if ibexa_prefixes.iter().any(|known| **known == *prefix) {
+                    r.error(text.span, "this prefix is listed twice");
+                } else {
+                    ibexa_prefixes.push(prefix.into());
+                }
+            }
+        }
+    }
+    ibexa_prefixes.sort_by_key(|prefix| Reverse(prefix.len()));
+    let magento_prefix = r.text(&section, "magento_prefix").and_then(|text| r.parsed(&text, web::path_prefix)).map(Arc::from);
+    let effective = magento_prefix.as_deref().unwrap_or(MAGENTO_PREFIX);
+    if ibexa_prefixes.iter().any(|prefix| **prefix == *effective) {
+        let place = if section.has("magento_prefix") { "magento_prefix" } else { "ibexa_prefix" };
+        r.error(section.place(place), "`ibexa_prefix` and `magento_prefix` cannot be the same: the prefix chooses the dialect");
+    }
+    let mut serve = Serve { sessions: false, root: true, users: true, pages: true };
+    match r.texts(&section, "serve") {
+        None => serve.sessions = true,
+        Some(texts) => {
+            for text in texts {
+                match &*text.value {
+                    "sessions" => serve.sessions = true,
+                    "tokens" | "accounts" => {
+                        let message = format!("{} is not available in this version", text.shown());
+                        r.error_with(text.span, message, "this version serves \"sessions\"");
+                    }
+                    _ => drop(r.one_of("serve", &text, &[("sessions", ())])),
+                }
+            }
+        }
+    }
+    // Without sessions there is nothing to sign in to, and nobody to be the current user.
+    if !serve.sessions {
+        serve = Serve { sessions: false, root: false, users: false, pages: false };
+    }
+    for text in r.texts(&section, "leave").unwrap_or_default() {
+        match r.one_of("leave", &text, &[("root", 0), ("users", 1), ("pages", 2)]) {
+            Some(0) => serve.root = false,
+            Some(1) => serve.users = false,
+            Some(_) => serve.pages = false,
+            None => {}
+        }
+    }
+    Api { ibexa_prefixes, magento_prefix, magento_place: section.place("magento_prefix"), serve }
+}

@@ -1,0 +1,129 @@
+//! `[[directory]]`.
+
+use super::{storage::Lives, web};
+use crate::reader::{Reader, Section, Text};
+use doorward_core::{
+    Kind,
+    policy::{CookieSpec, Directory, SameSite},
+};
+use std::{sync::Arc, time::Duration};
+use toml::de::DeTable;
+
+/// MD5 of `default`, the name of the one site there is, as Ibexa puts it into cookie names (ibexa-rest 1.2).
+const SITE_HASH: &str = "c21f969b5f03d33d43e04f8f136e7682";
+
+pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, lives: Lives, secure: bool) -> Vec<Arc<Directory>> {
+    let mut all: Vec<Arc<Directory>> = Vec::new();
+    for section in r.sections(root, "directory") {
+        let Some(directory) = one(r, &section, lives, secure) else { continue };
+        if all.iter().any(|other| other.name == directory.name) {
+            r.error(section.place("name"), format!("there is a directory `{}` already", directory.name));
+        } else if let Some(other) = all.iter().find(|other| other.cookie.name == directory.cookie.name) {
+            let message = format!("directory `{}` has a cookie of this name already: each needs its own", other.name);
+            r.error(section.place("cookie"), message);
+        }
+        all.push(Arc::new(directory));
+    }
+    all
+}
+
+fn one(r: &mut Reader<'_>, section: &Section<'_>, lives: Lives, secure: bool) -> Option<Directory> {
+    let name = r.required(section, "name");
+    let name = name.and_then(|text| r.parsed(&text, directory_name));
+    let kinds = [("customer", Kind::Customer), ("admin", Kind::Admin)];
+    let kind = r.required(section, "kind").and_then(|text| r.one_of("kind", &text, &kinds));
+    let cookie = cookie(r, section, name.as_deref().unwrap_or("x"), secure);
+    let idle_timeout = r.duration(section, "idle_timeout", lives.idle_timeout);
+    let lifetime = r.duration(section, "lifetime", lives.lifetime);
+    let (max_failures, lock) = match kind {
+        Some(Kind::Admin) | None => (6, Duration::from_secs(30 * 60)),
+        Some(Kind::Customer) => (10, Duration::from_secs(10 * 60)),
+    };
+    let max_failures = r.count(section, "max_failures", 1, max_failures);
+    let lock = r.duration(section, "lock", lock);
+    Some(Directory { name: name?.into(), kind: kind?, cookie: cookie?, idle_timeout, lifetime, max_failures, lock })
+}
+
+/// It stands in cookie names, paths and log lines.
+fn directory_name(text: &str) -> Result<String, String> {
+    let sound = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+    if !text.is_empty() && text.len() <= 64 && text.bytes().all(sound) {
+        Ok(text.to_owned())
+    } else {
+        Err("is no name of a directory\nwrite lower-case letters, digits, `-` and `_`".into())
+    }
+}
+
+fn cookie(r: &mut Reader<'_>, section: &Section<'_>, directory: &str, secure: bool) -> Option<CookieSpec> {
+    let given = r.text(section, "cookie");
+    let broken = section.has("cookie") && given.is_none();
+    let prefix = if secure { "__Host-" } else { "" };
+    let name = match &given {
+        Some(text) => r.parsed(text, |text| cookie_name(&text.replace("{site_hash}", SITE_HASH))),
+        None => Some(format!("{prefix}doorward_{directory}")),
+    };
+    let domain = r.text(section, "cookie_domain").filter(|text| !text.value.is_empty());
+    let domain = domain.and_then(|text| r.parsed(&text, |text| web::host(text.strip_prefix('.').unwrap_or(text))));
+    let path = r.text(section, "cookie_path").and_then(|text| r.parsed(&text, cookie_path)).unwrap_or_else(|| "/".into());
+    let lifetime = r.optional_duration(section, "cookie_lifetime");
+    let words = [("lax", SameSite::Lax), ("strict", SameSite::Strict), ("none", SameSite::None)];
+    let same_site = r.word(section, "same_site", &words, SameSite::Lax);
+    if same_site == SameSite::None && !secure {
+        let message = "`same_site = \"none\"` needs an https `public_url`: browsers refuse such a cookie over plain HTTP";
+        r.error(section.place("same_site"), message);
+    }
+    let name = name.filter(|_| !broken)?;
+    check_prefix(r, section, &name, given.as_ref(), domain.is_some(), &path, secure);
+    Some(CookieSpec { name: name.into(), domain: domain.map(Into::into), path: path.into(), lifetime, same_site, secure })
+}
+
+/// A token of RFC 6265 4.1.1.
+fn cookie_name(text: &str) -> Result<String, String> {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if !text.is_empty() && text.bytes().all(token) {
+        Ok(text.to_owned())
+    } else {
+        Err("is no name for a cookie\nwrite letters, digits, `-` and `_`; `{site_hash}` is the only word in braces".into())
+    }
+}
+
+fn cookie_path(text: &str) -> Result<String, String> {
+    let path = web::path_prefix(text)?;
+    // The trailing slash matters to browsers, so what was written stays.
+    Ok(if path.is_empty() { "/".into() } else { text.to_owned() })
+}
+
+/// Browsers drop a cookie that breaks the promise of its name (RFC 6265bis 4.1.3).
+fn check_prefix(
+    r: &mut Reader<'_>,
+    section: &Section<'_>,
+    name: &str,
+    given: Option<&Text>,
+    domain: bool,
+    path: &str,
+    secure: bool,
+) {
+    let lower = name.to_ascii_lowercase();
+    let (host, any) = (lower.starts_with("__host-"), lower.starts_with("__host-") || lower.starts_with("__secure-"));
+    if any && !secure {
+        r.error(section.place("cookie"), "a cookie of this name needs an https `public_url`: browsers drop it otherwise");
+    }
+    let hint = match given {
+        Some(_) => "drop the key, or `__Host-` from the cookie's name".to_owned(),
+        None => format!("drop the key, or give the cookie a name: cookie = \"{}\"", name.trim_start_matches("__Host-")),
+    };
+    if host && domain {
+        r.error_with(
+            section.place("cookie_domain"),
+            format!("`{name}` may have no domain: browsers drop it otherwise"),
+            hint.clone(),
+        );
+    }
+    if host && path != "/" {
+        r.error_with(
+            section.place("cookie_path"),
+            format!("`{name}` must have the path \"/\": browsers drop it otherwise"),
+            hint,
+        );
+    }
+}

@@ -1,0 +1,159 @@
+//! `[[firewall]]`.
+
+use super::web;
+use crate::{
+    hints, patterns,
+    reader::{Reader, Section, Span},
+};
+use doorward_core::{
+    firewall::{Authentication, Entry, Firewall, Guards, Invalid, When},
+    policy::Directory,
+};
+use std::sync::Arc;
+use toml::de::DeTable;
+
+/// A firewall and its place; `None` for the one that stands without any.
+pub(crate) type Placed = (Arc<Firewall>, Option<Span>);
+
+pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, directories: &[Arc<Directory>]) -> Vec<Placed> {
+    let sections = r.sections(root, "firewall");
+    if sections.is_empty() {
+        // One that was read badly has been spoken of.
+        if !root.iter().any(|(key, _)| matches!(&**key.get_ref(), "directory" | "firewall")) {
+            nobody(r, 0..0);
+        }
+        return vec![(Arc::new(default(r, directories)), None)];
+    }
+    let mut all: Vec<Placed> = Vec::new();
+    for section in sections {
+        let Some(firewall) = one(r, &section, directories) else { continue };
+        let asks = firewall.authentication == Authentication::Session;
+        if asks && !root.iter().any(|(key, _)| key.get_ref() == "directory") {
+            nobody(r, section.span.clone());
+        }
+        if all.iter().any(|(other, _)| other.name == firewall.name) {
+            r.error(section.place("name"), format!("there is a firewall `{}` already", firewall.name));
+        }
+        all.push((Arc::new(firewall), Some(section.span)));
+    }
+    all
+}
+
+fn nobody(r: &mut Reader<'_>, place: Span) {
+    let hint = "for example: [[directory]] with name = \"admins\" and kind = \"admin\"";
+    r.error_with(place, "a session firewall needs a [[directory]], and there is none", hint);
+}
+
+fn default(r: &Reader<'_>, directories: &[Arc<Directory>]) -> Firewall {
+    Firewall {
+        name: "default".into(),
+        host: None,
+        path: None,
+        methods: Vec::new(),
+        when: None,
+        authentication: Authentication::Session,
+        directories: directories.iter().map(|directory| Arc::clone(&directory.name)).collect(),
+        guards: Guards { csrf: true, ajax: false },
+        invalid: Invalid::Refuse,
+        entry: Entry::Status,
+        source: r.file.source(0),
+    }
+}
+
+fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]) -> Option<Firewall> {
+    let name = r.required(section, "name").and_then(|text| r.parsed(&text, firewall_name));
+    let whens = [("bearer", When::Bearer), ("basic", When::Basic), ("certificate", When::Certificate), ("cookie", When::Cookie)];
+    let authentication = authentication(r, section);
+    let is_session = authentication == Some(Authentication::Session);
+    let host = patterns::host(r, section);
+    let path = patterns::path(r, section);
+    let methods = web::methods(r, section);
+    let when = r.optional_word(section, "when", &whens);
+    let asked = asked(r, section, directories);
+    let guards = guards(r, section, is_session);
+    if authentication == Some(Authentication::None) {
+        for key in ["guard", "directory"].into_iter().filter(|key| section.has(key)) {
+            r.error(section.place(key), format!("`{key}` is for session firewalls only: here everyone is a guest"));
+        }
+    }
+    let invalid = r.word(section, "invalid", &[("refuse", Invalid::Refuse), ("guest", Invalid::Guest)], Invalid::Refuse);
+    let entry = r.word(section, "entry", &[("status", Entry::Status), ("page", Entry::Page)], Entry::Status);
+    let source = r.file.source(section.span.start);
+    let authentication = authentication?;
+    Some(Firewall {
+        name: name?,
+        host,
+        path,
+        methods,
+        when,
+        authentication,
+        directories: if is_session { asked } else { Vec::new() },
+        guards: if is_session { guards } else { Guards { csrf: false, ajax: false } },
+        invalid,
+        entry,
+        source,
+    })
+}
+
+fn firewall_name(text: &str) -> Result<Arc<str>, String> {
+    let sound = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !text.is_empty() && text.len() <= 64 && text.chars().all(sound) {
+        Ok(text.into())
+    } else {
+        Err("is no name of a firewall\nwrite letters, digits, `-`, `_` and `.`".into())
+    }
+}
+
+fn authentication(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Authentication> {
+    let text = match r.text(section, "authentication") {
+        Some(text) => text,
+        None => return (!section.has("authentication")).then_some(Authentication::Session),
+    };
+    if matches!(&*text.value, "jwt" | "basic" | "oauth" | "certificate") {
+        let message = format!("{} is not available: this version has \"session\" and \"none\"", text.shown());
+        r.error(text.span, message);
+        return None;
+    }
+    r.one_of("authentication", &text, &[("session", Authentication::Session), ("none", Authentication::None)])
+}
+
+/// The directories that are asked, in order; by default all.
+fn asked(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]) -> Vec<Arc<str>> {
+    let all: Vec<Arc<str>> = directories.iter().map(|directory| Arc::clone(&directory.name)).collect();
+    let Some(texts) = r.some_texts(section, "directory") else { return all };
+    let mut asked: Vec<Arc<str>> = Vec::new();
+    for text in texts {
+        match all.iter().find(|name| ***name == *text.value) {
+            Some(name) if asked.contains(name) => r.error(text.span, "this directory is listed twice"),
+            Some(name) => asked.push(Arc::clone(name)),
+            None => {
+                let near = if text.is_literal() { hints::nearest(&text.value, all.iter().map(AsRef::as_ref)) } else { None };
+                let hint = match near {
+                    Some(near) => format!("did you mean \"{near}\"?"),
+                    None if all.is_empty() => "there is no [[directory]]".into(),
+                    None => format!("there are {}", hints::list(all.iter().map(|name| format!("\"{name}\"")), "and")),
+                };
+                let message = format!("{} is no directory", text.shown());
+                r.error_with(text.span, message, hint);
+            }
+        }
+    }
+    asked
+}
+
+fn guards(r: &mut Reader<'_>, section: &Section<'_>, is_session: bool) -> Guards {
+    let Some(texts) = r.texts(section, "guard") else { return Guards { csrf: true, ajax: false } };
+    let mut guards = Guards { csrf: false, ajax: false };
+    for text in &texts {
+        match r.one_of("guard", text, &[("csrf", true), ("ajax", false)]) {
+            Some(true) => guards.csrf = true,
+            Some(false) => guards.ajax = true,
+            None => {}
+        }
+    }
+    if texts.is_empty() && is_session {
+        let message = "nothing but the request's origin stands between this session and other sites";
+        r.warn(section.place("guard"), message, "guard = [\"csrf\"] asks for a token on unsafe methods");
+    }
+    guards
+}

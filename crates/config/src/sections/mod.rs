@@ -1,0 +1,11 @@
+//! The tables of `doorward.toml`, one file for each kind of thing.
+
+pub(crate) mod access;
+pub(crate) mod api;
+pub(crate) mod directory;
+pub(crate) mod firewall;
+pub(crate) mod operation;
+pub(crate) mod server;
+pub(crate) mod storage;
+pub(crate) mod upstream;
+pub(crate) mod web;

@@ -1,0 +1,92 @@
+//! `[[upstream]]` and `[routes]`.
+
+use super::web;
+use crate::reader::{Reader, Section, Span, Text};
+use doorward_core::policy::{Unmatched, Upstream};
+use std::{cmp::Reverse, path::PathBuf, sync::Arc, time::Duration};
+use toml::de::DeTable;
+
+/// Upstreams and their places, longest path first.
+pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Vec<(Arc<Upstream>, Span)> {
+    let mut all: Vec<(Arc<Upstream>, Span)> = Vec::new();
+    for section in r.sections(root, "upstream") {
+        let Some(upstream) = one(r, &section) else { continue };
+        if all.iter().any(|(other, _)| other.name == upstream.name) {
+            r.error(section.place("name"), format!("there is an upstream `{}` already", upstream.name));
+        }
+        if let Some((other, _)) = all.iter().find(|(other, _)| other.path == upstream.path) {
+            let message = format!("upstream `{}` serves the path \"{}\" already", other.name, other.path);
+            r.error(section.place("path"), message);
+        }
+        all.push((Arc::new(upstream), section.span));
+    }
+    all.sort_by_key(|(upstream, _)| Reverse(upstream.path.len()));
+    all
+}
+
+fn one(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Upstream> {
+    let name = r.required(section, "name").and_then(|text| r.parsed(&text, upstream_name));
+    let base = r.required(section, "url").and_then(|text| r.parsed(&text, web::upstream));
+    let path = match r.text(section, "path") {
+        Some(text) => r.parsed(&text, web::path_prefix),
+        None => (!section.has("path")).then(String::new),
+    };
+    let path = path.map(|path| if path.is_empty() { "/".into() } else { path });
+    let pass_credentials = r.word(section, "credentials", &[("strip", false), ("pass", true)], false);
+    let keep_encoded_slash = r.word(section, "encoded_slash", &[("refuse", false), ("keep", true)], false);
+    let connect_timeout = r.duration(section, "connect_timeout", Duration::from_secs(5));
+    let response_timeout = r.duration(section, "response_timeout", Duration::from_secs(60));
+    let idle_timeout = r.duration(section, "idle_timeout", Duration::from_secs(60));
+    Some(Upstream {
+        name: name?,
+        base: base?.into(),
+        path: path?.into(),
+        pass_credentials,
+        keep_encoded_slash,
+        connect_timeout,
+        response_timeout,
+        idle_timeout,
+        source: r.file.source(section.span.start),
+    })
+}
+
+/// It stands in assertions and log lines.
+fn upstream_name(text: &str) -> Result<Arc<str>, String> {
+    if !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(text.into())
+    } else {
+        Err("is no name of an upstream\nwrite letters, digits and punctuation, without spaces".into())
+    }
+}
+
+/// `[routes]`.
+pub(crate) struct Routes {
+    /// As written, relative to the file.
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) unmatched: Unmatched,
+}
+
+pub(crate) fn routes(r: &mut Reader<'_>, root: &DeTable<'_>) -> Routes {
+    let section = r.section(Some(root), "routes");
+    let texts = r.texts(&section, "files").unwrap_or_default();
+    let files = texts.into_iter().filter_map(|text| entry(r, text)).collect();
+    let words = [("deny", Unmatched::Deny), ("authenticated", Unmatched::Authenticated), ("allow", Unmatched::Allow)];
+    let unmatched = r.word(&section, "unmatched", &words, Unmatched::Deny);
+    if unmatched == Unmatched::Allow {
+        let message = "every request without a route rule passes, whoever sends it";
+        r.warn(section.place("unmatched"), message, "\"deny\" and \"authenticated\" are safer");
+    }
+    Routes { files, unmatched }
+}
+
+/// What is missing is marked here, and watched: it may come.
+fn entry(r: &mut Reader<'_>, text: Text) -> Option<PathBuf> {
+    if r.files.exists(&text.value) {
+        return Some(PathBuf::from(text.value));
+    }
+    if let Err(error) = r.files.read(&text.value) {
+        let message = if text.is_literal() { error.to_string() } else { format!("{} names no file or folder", text.shown()) };
+        r.error(text.span, message);
+    }
+    None
+}

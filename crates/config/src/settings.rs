@@ -1,0 +1,222 @@
+//! Everything that is configured and that no decision reads: listeners, limits, stores, logs.
+
+use ipnet::IpNet;
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+/// What is not part of the [`doorward_core::Policy`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `[server]`.
+    pub server: Server,
+    /// `[operations]`.
+    pub operations: Operations,
+    /// `[log]`.
+    pub log: Log,
+    /// `[store]`.
+    pub store: StoreUrl,
+    /// `[passwords]`.
+    pub passwords: Passwords,
+    /// `[sign_in]`.
+    pub sign_in: SignIn,
+    /// `[assertion]`.
+    pub assertion: Assertion,
+}
+
+/// Where Doorward listens, and what it believes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Addresses to listen on; never empty. Port 0 picks a free one.
+    pub listen: Vec<SocketAddr>,
+    /// Scheme and authority under which browsers reach us, without trailing slash. `None` is `http://` and the first
+    /// bound listener; [`crate::Config::bound_to`] fills it in.
+    pub public_url: Option<Arc<str>>,
+    /// Networks whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The one source of the client's address.
+    pub client_address: ClientAddress,
+    /// `[server.limits]`.
+    pub limits: Limits,
+}
+
+impl Server {
+    /// Whether browsers speak TLS to us (through something in front): the scheme of `public_url`.
+    pub fn is_secure(&self) -> bool {
+        self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
+
+    /// Whether forwarding headers from this address are believed.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|net| net.contains(&address))
+    }
+}
+
+/// The one source of the client's address, read right to left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientAddress {
+    /// The connection's other end.
+    #[default]
+    Peer,
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+    /// The PROXY protocol's header before the first request.
+    ProxyProtocol,
+}
+
+/// Bounds for clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a request's head.
+    pub head: usize,
+    /// How many headers a request may have.
+    pub headers: usize,
+    /// Bytes of the body of a request for an upstream; `None` is unlimited.
+    pub body: Option<u64>,
+    /// How many connections may be open at once.
+    pub connections: usize,
+    /// How long a request's head may take.
+    pub header_timeout: Duration,
+    /// How long a connection may rest between two requests.
+    pub idle_timeout: Duration,
+    /// How long requests in flight may take to finish after SIGTERM.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: 64 << 10,
+            headers: 100,
+            body: Some(64 << 20),
+            connections: 10_000,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The second listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operations {
+    /// Its address.
+    pub listen: SocketAddr,
+}
+
+/// What is written to standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// How events look.
+    pub format: LogFormat,
+    /// Which requests make one.
+    pub requests: LogRequests,
+}
+
+/// How log events look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Which requests make a log event. Audit events are always written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogRequests {
+    /// Each one.
+    #[default]
+    All,
+    /// Those that were refused.
+    Refused,
+    /// None.
+    Off,
+}
+
+/// Where accounts, roles, sessions and keys are kept.
+#[derive(Clone, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// An SQLite file. The path is ready to be opened.
+    Sqlite(PathBuf),
+    /// Nowhere: forgotten at the end.
+    Memory,
+}
+
+/// The kind alone where the path may come from a secret's file.
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StoreUrl::Sqlite(_) => "Sqlite(..)",
+            StoreUrl::Memory => "Memory",
+        })
+    }
+}
+
+/// The cost of Argon2id and the pool that computes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passwords {
+    /// KiB of memory for one hash.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub iterations: u32,
+    /// How many hashes are computed at once.
+    pub workers: usize,
+    /// How many sign-ins may wait for one.
+    pub queue: usize,
+}
+
+/// Limits for failed sign-ins by address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignIn {
+    /// So many failures are too many.
+    pub address_failures: u32,
+    /// How long they count.
+    pub address_window: Duration,
+}
+
+/// The signed token for upstreams.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Assertion {
+    /// Its `iss`; `None` is `public_url`.
+    pub issuer: Option<Arc<str>>,
+    /// Where its public keys stand on the public listeners, if anywhere.
+    pub jwks_path: Option<Arc<str>>,
+}
+
+impl Settings {
+    /// Keys whose change takes effect only at a restart, as `server.listen`; empty when `new` can take over now.
+    pub fn restart_needed(&self, new: &Settings) -> Vec<&'static str> {
+        let (a, b) = (self, new);
+        let (la, lb) = (&a.server.limits, &b.server.limits);
+        [
+            ("server.listen", a.server.listen != b.server.listen),
+            ("server.client_address", proxy_protocol(a) != proxy_protocol(b)),
+            ("server.limits.head", la.head != lb.head),
+            ("server.limits.headers", la.headers != lb.headers),
+            ("server.limits.connections", la.connections != lb.connections),
+            ("server.limits.header_timeout", la.header_timeout != lb.header_timeout),
+            ("server.limits.idle_timeout", la.idle_timeout != lb.idle_timeout),
+            ("operations.listen", a.operations != b.operations),
+            ("log.format", a.log.format != b.log.format),
+            ("store.url", a.store != b.store),
+            ("passwords", a.passwords != b.passwords),
+            ("sign_in", a.sign_in != b.sign_in),
+        ]
+        .into_iter()
+        .filter_map(|(name, changed)| changed.then_some(name))
+        .collect()
+    }
+}
+
+/// Whether connections begin with a PROXY header; the other sources can change between two requests.
+fn proxy_protocol(settings: &Settings) -> bool {
+    settings.server.client_address == ClientAddress::ProxyProtocol
+}
