@@ -11,8 +11,10 @@
 
 pub mod admit;
 pub mod answer;
+pub mod api;
 pub mod body;
 pub mod listen;
+pub mod pages;
 pub mod proxy;
 pub mod record;
 

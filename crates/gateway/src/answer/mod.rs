@@ -104,19 +104,30 @@ pub fn upstream_trouble(status: StatusCode, to: &Reader) -> Response<Body> {
 
 /// A document of ours with the headers that all our answers have.
 pub fn with_body(status: StatusCode, document: Document, to: &Reader) -> Response<Body> {
+    let mut response = page(status, document, to.head);
+    // No browser asks for a password because of this challenge; the two dialects send none, as their contracts have
+    // it (ibexa-rest 0.1, magento-webapi 5.1).
+    if status == StatusCode::UNAUTHORIZED && to.dialect == Dialect::Problem {
+        challenge(&mut response);
+    }
+    response
+}
+
+/// The challenge that RFC 9110 15.5.2 demands of a 401.
+pub(crate) fn challenge(response: &mut Response<Body>) {
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Session realm=\"Doorward\""));
+}
+
+/// A document for anyone, in no dialect.
+pub(crate) fn page(status: StatusCode, document: Document, head: bool) -> Response<Body> {
     let length = document.body.len();
-    let body = if to.head { Body::Empty } else { document.body.into() };
+    let body = if head { Body::Empty } else { document.body.into() };
     let mut response = bare(status, body);
     let headers = response.headers_mut();
     if let Ok(kind) = HeaderValue::try_from(document.content_type) {
         headers.insert(CONTENT_TYPE, kind);
     }
     headers.insert(CONTENT_LENGTH, length.into());
-    // RFC 9110 15.5.2: a 401 must carry a challenge. No browser asks for a password because of this one; the two
-    // dialects send none, as their contracts have it (ibexa-rest 0.1, magento-webapi 5.1).
-    if status == StatusCode::UNAUTHORIZED && to.dialect == Dialect::Problem {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Session realm=\"Doorward\""));
-    }
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(RETRY_AFTER, RETRY_SECONDS.into());
     }

@@ -1,0 +1,118 @@
+//! `Set-Cookie` (RFC 6265 4.1) as the contract has it (ibexa-rest 1.5, 1.6), and the two cookies of our own that are
+//! no sessions.
+
+use doorward_core::{
+    Time,
+    policy::{CookieSpec, Directory, SameSite},
+};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{COOKIE, SET_COOKIE},
+};
+use std::{fmt::Write as _, sync::Arc, time::Duration};
+
+/// The cookie by which a device that signed in before is known again. It opens nothing.
+pub const DEVICE: &str = "doorward_device";
+/// The nonce of the sign-in form.
+pub const FORM: &str = "doorward_form";
+
+/// How long a device is known.
+const DEVICE_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
+/// A year and a second: what PHP subtracts to delete a cookie.
+const LONG_AGO: u64 = 31_536_001;
+
+/// Starts a session in the browser.
+pub fn session(spec: &CookieSpec, id: &str, now: Time) -> Option<HeaderValue> {
+    let mut text = format!("{}={id}", spec.name);
+    place(&mut text, spec);
+    if let Some(lifetime) = spec.lifetime {
+        write_lifetime(&mut text, now, lifetime);
+    }
+    finish(text, spec.secure, "HttpOnly", spec.same_site)
+}
+
+/// Deletes a session's cookie. Its beginning is what clients look for.
+pub fn deletion(spec: &CookieSpec, now: Time) -> Option<HeaderValue> {
+    let expires = date(now.seconds().saturating_sub(LONG_AGO));
+    let mut text = format!("{}=deleted; expires={expires}; Max-Age=0", spec.name);
+    place(&mut text, spec);
+    finish(text, spec.secure, "httponly", spec.same_site)
+}
+
+/// Lets the device be known again.
+pub fn device(token: &str, secure: bool, now: Time) -> Option<HeaderValue> {
+    let mut text = format!("{DEVICE}={token}; path=/");
+    write_lifetime(&mut text, now, DEVICE_LIFETIME);
+    finish(text, secure, "HttpOnly", SameSite::Lax)
+}
+
+/// The nonce of the sign-in form, for the browser's session.
+pub fn form(nonce: &str, secure: bool) -> Option<HeaderValue> {
+    finish(format!("{FORM}={nonce}; path=/login"), secure, "HttpOnly", SameSite::Lax)
+}
+
+/// Adds the header, after those that are there.
+pub fn add(headers: &mut HeaderMap, cookie: Option<HeaderValue>) {
+    if let Some(cookie) = cookie {
+        headers.append(SET_COOKIE, cookie);
+    }
+}
+
+/// Deletes the cookies of these directories, except where the answer already sets a cookie of that name.
+pub fn delete_dead(headers: &mut HeaderMap, dead: &[Arc<Directory>], now: Time) {
+    for directory in dead {
+        let name = directory.cookie.name.as_bytes();
+        let is_set = |value: &HeaderValue| value.as_bytes().strip_prefix(name).is_some_and(|rest| rest.starts_with(b"="));
+        if !headers.get_all(SET_COOKIE).iter().any(is_set) {
+            add(headers, deletion(&directory.cookie, now));
+        }
+    }
+}
+
+/// The value of a cookie that the request carries once, or always with the same value.
+pub fn value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut values = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter_map(|(key, value)| (key == name).then_some(value));
+    let first = values.next()?;
+    values.all(|value| value == first).then_some(first)
+}
+
+fn place(text: &mut String, spec: &CookieSpec) {
+    if let Some(domain) = &spec.domain {
+        text.push_str("; domain=");
+        text.push_str(domain);
+    }
+    text.push_str("; path=");
+    text.push_str(&spec.path);
+}
+
+fn write_lifetime(text: &mut String, now: Time, lifetime: Duration) {
+    // Writing to a String cannot fail.
+    let _ = write!(text, "; expires={}; Max-Age={}", date(now.seconds().saturating_add(lifetime.as_secs())), lifetime.as_secs());
+}
+
+fn finish(mut text: String, secure: bool, http_only: &str, same_site: SameSite) -> Option<HeaderValue> {
+    if secure {
+        text.push_str("; Secure");
+    }
+    text.push_str("; ");
+    text.push_str(http_only);
+    text.push_str(match same_site {
+        SameSite::Lax => "; SameSite=Lax",
+        SameSite::Strict => "; SameSite=Strict",
+        SameSite::None => "; SameSite=None",
+    });
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// An HTTP date (RFC 9110 5.6.7). Years beyond 9999 have none, so nothing lies further ahead.
+fn date(seconds: u64) -> String {
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(seconds.min(253_402_300_799)))
+}

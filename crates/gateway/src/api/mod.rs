@@ -1,0 +1,299 @@
+//! Doorward's own endpoints: one file each. They are judged like every other request (`Endpoint::own` says by what);
+//! what comes here has passed.
+//!
+//! The contract is ibexa-rest 1, 7 and 8. Three deviations, all to the safe side: a wrong session id in DELETE or
+//! refresh does not sign the caller out; a deletion cookie is sent only for a session that is dead; 200 for an active
+//! session is given only after the password was verified.
+
+pub mod cookie;
+mod form;
+mod read;
+mod recognise;
+mod root;
+mod session;
+#[cfg(test)]
+mod tests;
+mod user;
+
+pub use recognise::recognise;
+pub(crate) use {form::Form, read::header};
+
+use crate::{
+    Admitted, Body,
+    admit::SessionCookie,
+    answer::{self, Reader},
+    pages,
+    record::{AuditEvent, Recorder},
+};
+use doorward_auth::{Auth, LiveSession, SignInError};
+use doorward_core::{
+    Account, Identity, Policy, Provenance, Reason, Refusal,
+    firewall::{Authentication, Firewall},
+    policy::{Dialect, Directory, Own},
+    ports::StoreError,
+};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header::RETRY_AFTER};
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+/// The resource that lets an admin see other accounts.
+pub const USERS: &str = "Doorward_Accounts::users";
+
+/// A session that a request presents and that is alive.
+#[derive(Clone)]
+pub struct Presented {
+    /// Its directory.
+    pub directory: Arc<Directory>,
+    /// Its id, as the cookie had it. A secret.
+    pub id: String,
+    /// The session.
+    pub live: Arc<LiveSession>,
+}
+
+/// What the endpoints read of a request. (Not [`Admitted`] itself: a body cannot be shared between threads.)
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The effective method.
+    pub method: &'a Method,
+    /// The canonical path.
+    pub path: &'a str,
+    /// The query, without `?`.
+    pub query: Option<&'a str>,
+    /// The prefix that chose the dialect; hrefs carry it.
+    pub prefix: &'a str,
+    /// The dialect of the path.
+    pub dialect: Dialect,
+    /// Headers.
+    pub headers: &'a HeaderMap,
+    /// Session cookies of our directories.
+    pub cookies: &'a [SessionCookie],
+    /// The believed client address.
+    pub client: IpAddr,
+    /// Whether cookies are `Secure`.
+    pub secure: bool,
+    /// Where a browser says that the request comes from.
+    pub provenance: Provenance,
+    /// Names the request.
+    pub request_id: &'a str,
+}
+
+impl<'a> From<&'a Admitted> for Asked<'a> {
+    fn from(request: &'a Admitted) -> Self {
+        Self {
+            method: &request.method,
+            path: &request.path,
+            query: request.query.as_deref(),
+            prefix: &request.prefix,
+            dialect: request.dialect,
+            headers: &request.headers,
+            cookies: &request.cookies,
+            client: request.client,
+            secure: request.secure,
+            provenance: request.provenance,
+            request_id: &request.request_id,
+        }
+    }
+}
+
+/// A request for an endpoint of ours, with everything that it may need.
+pub struct Call<'a> {
+    /// Who knows who somebody is.
+    pub auth: &'a Arc<Auth>,
+    /// The policy that judged the request.
+    pub policy: &'a Arc<Policy>,
+    /// Where audit events go.
+    pub recorder: &'a dyn Recorder,
+    /// The request.
+    pub request: Asked<'a>,
+    /// Its body.
+    pub body: Body,
+    /// The firewall that judged it.
+    pub firewall: &'a Firewall,
+    /// Who passed.
+    pub identity: &'a Identity,
+    /// The live session that the firewall found; it counts where `identity` is known.
+    pub session: Option<&'a Presented>,
+    /// Directories whose cookie the request carries without a live session behind it; those cookies are deleted.
+    pub dead: &'a [Arc<Directory>],
+}
+
+/// One of our endpoints, with the method that was asked of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `GET {prefix}/`.
+    Root,
+    /// `POST /user/sessions`.
+    CreateSession,
+    /// `GET /user/sessions/current`.
+    CheckSession,
+    /// `POST /user/sessions/{id}/refresh`; the id is a secret if it is right.
+    RefreshSession(String),
+    /// `DELETE /user/sessions/{id}`.
+    DeleteSession(String),
+    /// `GET /user/current`.
+    CurrentUser,
+    /// `GET /user/users/{id}`.
+    User(u64),
+    /// OPTIONS on one of these.
+    Options(Allowed),
+    /// Any other method on one of these.
+    NotAllowed(Allowed),
+    /// A page.
+    Page(pages::Page),
+}
+
+/// The methods of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// `Allow`, without spaces.
+    pub methods: &'static str,
+    /// Whether it is one of the four session endpoints.
+    pub session: bool,
+}
+
+impl Endpoint {
+    /// What the decision needs to know of it.
+    pub fn own(&self) -> Own {
+        let own = |name, access_control, provenance| Own { name, access_control, csrf: false, provenance };
+        match self {
+            Endpoint::Root => own("root", true, false),
+            Endpoint::CreateSession => own("session.create", false, true),
+            Endpoint::CheckSession => own("session.current", true, false),
+            // These ask for the token themselves, after 404.
+            Endpoint::RefreshSession(_) => own("session.refresh", true, true),
+            Endpoint::DeleteSession(_) => own("session.delete", true, true),
+            Endpoint::CurrentUser => own("user.current", true, false),
+            Endpoint::User(_) => own("user.show", true, false),
+            Endpoint::Options(_) => own("options", false, false),
+            Endpoint::NotAllowed(_) => own("method_not_allowed", true, false),
+            Endpoint::Page(page) => page.own(),
+        }
+    }
+
+    /// Answers the call.
+    pub async fn run(self, call: Call<'_>) -> Response<Body> {
+        let (dead, now) = (call.dead, call.auth.clock().now());
+        let mut response = self.answer(call).await;
+        cookie::delete_dead(response.headers_mut(), dead, now);
+        response
+    }
+
+    async fn answer(self, call: Call<'_>) -> Response<Body> {
+        if self.is_session() && call.firewall.authentication != Authentication::Session {
+            // Enabling another method disables session there.
+            return answer::refuse(&Refusal::new(Reason::NoRoute, call.identity.account().is_some()), &call.reader());
+        }
+        match self {
+            Endpoint::Root => root::show(&call),
+            Endpoint::CreateSession => session::create::run(call).await,
+            Endpoint::CheckSession => session::current::run(&call),
+            Endpoint::RefreshSession(id) => session::refresh::run(&call, &id),
+            Endpoint::DeleteSession(id) => session::delete::run(&call, &id).await,
+            Endpoint::CurrentUser => user::current(&call),
+            Endpoint::User(id) => user::show(&call, id).await,
+            Endpoint::Options(allowed) => answer::options(allowed.methods),
+            Endpoint::NotAllowed(allowed) => not_allowed(&call, allowed.methods),
+            Endpoint::Page(page) => page.run(call).await,
+        }
+    }
+
+    fn is_session(&self) -> bool {
+        match self {
+            Endpoint::CreateSession | Endpoint::CheckSession | Endpoint::RefreshSession(_) | Endpoint::DeleteSession(_) => true,
+            Endpoint::Options(allowed) | Endpoint::NotAllowed(allowed) => allowed.session,
+            Endpoint::Root | Endpoint::CurrentUser | Endpoint::User(_) | Endpoint::Page(_) => false,
+        }
+    }
+}
+
+impl Call<'_> {
+    /// Who reads the answer.
+    pub(crate) fn reader(&self) -> Reader {
+        Reader {
+            dialect: self.request.dialect,
+            accept: answer::accept(self.request.headers),
+            request_id: self.request.request_id.to_owned(),
+            head: self.request.method == Method::HEAD,
+        }
+    }
+
+    /// The live session, where it counts.
+    pub(crate) fn counting_session(&self) -> Option<&Presented> {
+        self.session.filter(|_| self.identity.account().is_some())
+    }
+
+    /// The firewall's directories, in its order.
+    pub(crate) fn directories(&self) -> Vec<Arc<Directory>> {
+        self.firewall.directories.iter().filter_map(|name| self.policy.directory(name)).cloned().collect()
+    }
+
+    /// The live session that the request presents in this directory.
+    pub(crate) async fn live_in(&self, directory: &Directory) -> Result<Option<Presented>, StoreError> {
+        let Some(cookie) = self.request.cookies.iter().find(|cookie| cookie.directory.name == directory.name) else {
+            return Ok(None);
+        };
+        let live = self.auth.find(directory, &cookie.value).await?;
+        Ok(live.map(|live| Presented { directory: Arc::clone(&cookie.directory), id: cookie.value.clone(), live }))
+    }
+
+    /// A refusal in the caller's dialect, audited by whoever records refusals.
+    pub(crate) fn refuse(&self, reason: Reason) -> Response<Body> {
+        answer::refuse(&Refusal::new(reason, self.identity.account().is_some()), &self.reader())
+    }
+
+    /// Writes an audit event. The login is cut: it is whatever somebody typed.
+    pub(crate) fn audit(&self, event: &str, outcome: &str, account: Option<&Account>, login: &str) {
+        let identity = account.map(|account| format!("{}/{}", account.kind.as_str(), account.id));
+        self.recorder.audit(&AuditEvent {
+            event,
+            outcome,
+            request_id: self.request.request_id,
+            directory: account.map_or("-", |account| &account.directory),
+            identity: identity.as_deref().unwrap_or("-"),
+            login: bounded(login, 128),
+            client: Some(self.request.client),
+            method: "session pwd",
+            detail: "",
+        });
+    }
+
+    /// Audits a sign-in that failed.
+    pub(crate) fn audit_failure(&self, error: &SignInError, login: &str) {
+        let account = match error {
+            SignInError::Invalid { account, .. } => account.as_deref(),
+            SignInError::TooMany { .. } | SignInError::Busy { .. } | SignInError::Unavailable(_) => None,
+        };
+        self.audit("sign_in_failed", error.code(), account, login);
+    }
+}
+
+/// The first `bytes` of a text, or less where a character would be cut.
+pub(crate) fn bounded(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    end.and_then(|end| text.get(..end)).unwrap_or_default()
+}
+
+/// The status of a failed sign-in and when to come back.
+pub(crate) fn failure(error: &SignInError) -> (StatusCode, Option<Duration>) {
+    match error {
+        SignInError::Invalid { .. } => (StatusCode::UNAUTHORIZED, None),
+        SignInError::TooMany { retry_after } => (StatusCode::TOO_MANY_REQUESTS, Some(*retry_after)),
+        SignInError::Busy { retry_after } => (StatusCode::SERVICE_UNAVAILABLE, Some(*retry_after)),
+        SignInError::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, None),
+    }
+}
+
+/// Sets `Retry-After` in whole seconds, at least one.
+pub(crate) fn set_retry_after(response: &mut Response<Body>, after: Option<Duration>) {
+    if let Some(after) = after {
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        response.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());
+    }
+}
+
+/// 405; `Allow` is sent as RFC 9110 15.5.6 demands, though the contract's code loses it.
+fn not_allowed(call: &Call<'_>, allow: &'static str) -> Response<Body> {
+    let text = format!("Method Not Allowed (Allow: {})", allow.replace(',', ", "));
+    let mut response = answer::error(StatusCode::METHOD_NOT_ALLOWED, &text, &call.reader());
+    response.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static(allow));
+    response
+}

@@ -1,0 +1,28 @@
+//! `DELETE /user/sessions/{id}` (ibexa-rest 1.5).
+
+use super::{
+    super::{Call, cookie, read},
+    addressed,
+};
+use crate::{Body, answer};
+use doorward_core::Reason;
+use doorward_crypto::csrf;
+use http::{Response, StatusCode};
+
+/// 404 for another id, then 401 without the token, then 204: the session is over wherever it is asked for.
+pub(in crate::api) async fn run(call: &Call<'_>, id: &str) -> Response<Body> {
+    let Some(session) = addressed(call, id) else {
+        return answer::empty(StatusCode::NOT_FOUND);
+    };
+    if !read::csrf_token(call.request.headers).is_some_and(|token| csrf::verify(&session.id, token)) {
+        return call.refuse(Reason::Csrf);
+    }
+    let account = session.live.account();
+    if let Err(error) = call.auth.sign_out(&session.live.key()).await {
+        return call.refuse(Reason::Unavailable(error.to_string().into()));
+    }
+    call.audit("sign_out", "success", Some(&account), &account.login);
+    let mut response = answer::empty(StatusCode::NO_CONTENT);
+    cookie::add(response.headers_mut(), cookie::deletion(&session.directory.cookie, call.auth.clock().now()));
+    response
+}

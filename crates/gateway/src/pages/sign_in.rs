@@ -1,0 +1,135 @@
+//! `/login` and `/login/DIRECTORY`.
+
+use super::{describe, live_sessions, no_page, page, target, unavailable};
+use crate::{
+    Body, answer,
+    api::{Call, Form, cookie, failure, header, set_retry_after},
+};
+use doorward_auth::{Attempt, SignInError, SignedIn};
+use doorward_core::{Provenance, Reason, policy::Directory};
+use doorward_crypto::form;
+use doorward_wire::pages as html;
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{LOCATION, USER_AGENT},
+};
+use std::sync::Arc;
+
+/// The text for every cause: whether there is such an account is nobody's business.
+const WRONG: &str = "The username or the password is wrong.";
+const EXPIRED: &str = "This form is too old or was opened without cookies. Please try again.";
+const TOO_MANY: &str = "There were too many failed attempts. Please try again later.";
+const BUSY: &str = "Too many people are signing in at the moment. Please try again in a few seconds.";
+
+/// The form, or who one is.
+pub(super) async fn show(call: &Call<'_>, directory: Option<&str>) -> Response<Body> {
+    let Some(directories) = chosen(call, directory) else { return no_page(call) };
+    let query = call.request.query.unwrap_or_default();
+    let wanted = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "return").map(|(_, value)| value);
+    let target = target::safe(wanted.as_deref().unwrap_or("/"));
+    match live_sessions(call, &directories).await {
+        Ok(sessions) if sessions.is_empty() => {
+            form_page(call, StatusCode::OK, &View { directory, target, login: "", error: None })
+        }
+        Ok(sessions) => {
+            describe(&sessions, |sessions| page(call, StatusCode::OK, html::render(&html::SignedIn { sessions, target })))
+        }
+        // Whoever wants to sign in may try all the same.
+        Err(_) => unavailable(call),
+    }
+}
+
+/// What was typed.
+pub(super) async fn submit(mut call: Call<'_>, directory: Option<&str>) -> Response<Body> {
+    let Some(directories) = chosen(&call, directory) else { return no_page(&call) };
+    if call.request.provenance == Provenance::Foreign {
+        return call.refuse(Reason::ForeignOrigin);
+    }
+    let fields = match Form::read(&mut call).await {
+        Ok(fields) => fields,
+        Err(response) => return response,
+    };
+    let (login, target) = (fields.text("_username"), target::safe(fields.text("_target_path")));
+    let view = |error| View { directory, target, login, error: Some(error) };
+    let nonce = cookie::value(call.request.headers, cookie::FORM).unwrap_or_default();
+    if !form::verify(call.auth.form_key(), nonce, fields.text("_csrf_token")) {
+        return form_page(&call, StatusCode::BAD_REQUEST, &view(EXPIRED));
+    }
+    match sign_in(&call, &directories, login, fields.text("_password")).await {
+        Ok(signed_in) => welcome(&call, &signed_in, target),
+        Err(error) => {
+            call.audit_failure(&error, login);
+            let (status, after) = failure(&error);
+            let text = match error {
+                SignInError::Invalid { .. } => WRONG,
+                SignInError::TooMany { .. } => TOO_MANY,
+                SignInError::Busy { .. } | SignInError::Unavailable(_) => BUSY,
+            };
+            let mut response = form_page(&call, status, &view(text));
+            set_retry_after(&mut response, after);
+            response
+        }
+    }
+}
+
+/// The directories that are asked: the firewall's, or the one of the path if it is among them.
+fn chosen(call: &Call<'_>, directory: Option<&str>) -> Option<Vec<Arc<Directory>>> {
+    let mut directories = call.directories();
+    directories.retain(|each| directory.is_none_or(|name| *each.name == *name));
+    (!directories.is_empty()).then_some(directories)
+}
+
+/// Signs in under a new id; a session of the same directory that the browser already has ends with that.
+async fn sign_in(call: &Call<'_>, directories: &[Arc<Directory>], login: &str, password: &str) -> Result<SignedIn, SignInError> {
+    let attempt = Attempt {
+        login,
+        password,
+        address: call.request.client,
+        device_token: cookie::value(call.request.headers, cookie::DEVICE),
+        user_agent: header(call.request.headers, USER_AGENT),
+        site: "default",
+    };
+    let verified = call.auth.verify(directories, attempt).await?;
+    let old = call.live_in(&verified.directory).await.map_err(SignInError::Unavailable)?;
+    call.auth.start(verified, old.map(|old| old.live.key())).await
+}
+
+/// 303 to where the person wanted to go. The session's cookie comes first: clients take the first one.
+fn welcome(call: &Call<'_>, signed_in: &SignedIn, target: &str) -> Response<Body> {
+    let account = signed_in.live.account();
+    call.audit("sign_in", "success", Some(&account), &account.login);
+    let now = call.auth.clock().now();
+    let mut response = answer::empty(StatusCode::SEE_OTHER);
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, HeaderValue::try_from(target).unwrap_or(HeaderValue::from_static("/")));
+    cookie::add(headers, cookie::session(&signed_in.directory.cookie, &signed_in.id, now));
+    cookie::add(headers, cookie::device(&signed_in.device_token, call.request.secure, now));
+    response
+}
+
+/// What the form shows.
+struct View<'a> {
+    directory: Option<&'a str>,
+    target: &'a str,
+    login: &'a str,
+    error: Option<&'a str>,
+}
+
+/// The form with a token of its own for this browser, which gets a nonce if it has none.
+fn form_page(call: &Call<'_>, status: StatusCode, view: &View<'_>) -> Response<Body> {
+    let entropy = call.auth.entropy();
+    let held = cookie::value(call.request.headers, cookie::FORM).filter(|nonce| form::is_nonce(nonce));
+    let nonce = held.map_or_else(|| form::nonce(entropy), str::to_owned);
+    let action = view.directory.map_or_else(|| "/login".to_owned(), |name| format!("/login/{name}"));
+    let token = form::token(call.auth.form_key(), &nonce, entropy);
+    let login = crate::api::bounded(view.login, 255);
+    let html = html::SignIn { action: &action, token: &token, target: view.target, login, error: view.error };
+    let mut response = page(call, status, html::render(&html));
+    if status == StatusCode::UNAUTHORIZED {
+        answer::challenge(&mut response);
+    }
+    if held.is_none() {
+        cookie::add(response.headers_mut(), cookie::form(&nonce, call.request.secure));
+    }
+    response
+}

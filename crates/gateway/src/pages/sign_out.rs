@@ -1,0 +1,62 @@
+//! `/logout`: asks first, then ends every session of ours that the browser presents.
+
+use super::{describe, live_sessions, page, unavailable};
+use crate::{
+    Body, answer,
+    api::{Call, Form, Presented, cookie},
+};
+use doorward_core::{Provenance, Reason};
+use doorward_crypto::csrf;
+use doorward_wire::pages as html;
+use http::{Response, StatusCode};
+
+/// The question, or that there is nothing to ask.
+pub(super) async fn show(call: &Call<'_>) -> Response<Body> {
+    match live_sessions(call, &call.policy.directories).await {
+        Ok(sessions) => ask(call, StatusCode::OK, &sessions),
+        Err(_) => unavailable(call),
+    }
+}
+
+/// The answer to it. A token of any of the sessions proves that it was our form.
+pub(super) async fn submit(mut call: Call<'_>) -> Response<Body> {
+    if call.request.provenance == Provenance::Foreign {
+        return call.refuse(Reason::ForeignOrigin);
+    }
+    let fields = match Form::read(&mut call).await {
+        Ok(fields) => fields,
+        Err(response) => return response,
+    };
+    let Ok(sessions) = live_sessions(&call, &call.policy.directories).await else { return unavailable(&call) };
+    let token = fields.text("_csrf_token");
+    if !sessions.iter().any(|session| csrf::verify(&session.id, token)) {
+        let status = if sessions.is_empty() { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
+        return ask(&call, status, &sessions);
+    }
+    for session in &sessions {
+        let account = session.live.account();
+        if call.auth.sign_out(&session.live.key()).await.is_err() {
+            return unavailable(&call);
+        }
+        call.audit("sign_out", "success", Some(&account), &account.login);
+    }
+    let mut response = page(&call, StatusCode::OK, html::render(&html::SignedOut));
+    let now = call.auth.clock().now();
+    for session in &sessions {
+        cookie::add(response.headers_mut(), cookie::deletion(&session.directory.cookie, now));
+    }
+    response
+}
+
+fn ask(call: &Call<'_>, status: StatusCode, sessions: &[Presented]) -> Response<Body> {
+    let Some(first) = sessions.first() else {
+        return page(call, status, html::render(&html::SignedOut));
+    };
+    let token = csrf::token(&first.id, call.auth.entropy());
+    let html = describe(sessions, |sessions| html::render(&html::SignOut { sessions, token: &token }));
+    let mut response = page(call, status, html);
+    if status == StatusCode::UNAUTHORIZED {
+        answer::challenge(&mut response);
+    }
+    response
+}
