@@ -72,8 +72,7 @@ pub struct Auth {
     throttle: Arc<Throttle>,
     form_key: Arc<[u8]>,
     device_key: Arc<[u8]>,
-    /// The one that signs comes first; the others are still published.
-    signers: Vec<Signer>,
+    signer: Signer,
     guests: Assertions,
     /// The newest change that was applied.
     heard: AtomicU64,
@@ -98,7 +97,7 @@ impl Auth {
         let now = clock.now();
         let form_key = secret_key(&*store, &*entropy, "form", now).await?;
         let device_key = secret_key(&*store, &*entropy, "device", now).await?;
-        let signers = assertion_keys(&*store, &*entropy, now).await?;
+        let signer = assertion_key(&*store, &*entropy, now).await?;
         Ok(Arc::new(Self {
             pool: PasswordPool::new(settings.cost, settings.pool, Arc::clone(&entropy))?,
             sessions: Sessions::new(Arc::clone(&store), Arc::clone(&clock)),
@@ -108,7 +107,7 @@ impl Auth {
             directories: ArcSwap::from_pointee(settings.directories),
             form_key,
             device_key,
-            signers,
+            signer,
             guests: Assertions::default(),
             heard: AtomicU64::new(heard),
             applying: tokio::sync::Mutex::default(),
@@ -137,7 +136,7 @@ impl Auth {
     }
 
     /// The assertion that tells `upstream` who is calling, by which `method`. The same one serves a session (or all
-    /// guests) for half its life. `None` without a key, which [`Auth::open`] excludes: then nothing may be sent.
+    /// guests) for half its life. `None` only if a value cannot stand in a header, which base64url always can.
     pub fn assertion(
         &self,
         live: Option<&LiveSession>,
@@ -149,7 +148,7 @@ impl Auth {
         let slot = live.map_or(&self.guests, |live| &live.assertions);
         let sign = || {
             let account = identity.account();
-            let token = self.signers.first()?.sign(&Claims {
+            let token = self.signer.sign(&Claims {
                 iss: &self.issuer,
                 aud: upstream,
                 sub: &identity.to_string(),
@@ -174,7 +173,7 @@ impl Auth {
 
     /// The public keys of assertions, as a JWK set.
     pub fn assertion_keys(&self) -> serde_json::Value {
-        assertion::jwks(&self.signers)
+        assertion::jwks([&self.signer])
     }
 
     /// Forgets what changed in the store since the last time; how many changes there were. To be called after every
@@ -286,13 +285,11 @@ async fn secret_key(store: &dyn Store, entropy: &dyn Entropy, purpose: &str, now
     Ok(store.key_or_insert(key).await?.secret)
 }
 
-/// All assertion keys, newest first; one is made if there is none.
-async fn assertion_keys(store: &dyn Store, entropy: &dyn Entropy, now: Time) -> Result<Vec<Signer>, AuthError> {
+async fn assertion_key(store: &dyn Store, entropy: &dyn Entropy, now: Time) -> Result<Signer, AuthError> {
     let pkcs8 = Signer::generate(entropy)?;
     let id = Arc::clone(Signer::from_pkcs8(&pkcs8)?.kid());
-    store.key_or_insert(StoredKey { purpose: "assertion".into(), id, secret: Arc::from(pkcs8.as_slice()), created: now }).await?;
-    let keys = store.keys("assertion").await?;
-    Ok(keys.iter().map(|key| Signer::from_pkcs8(&key.secret)).collect::<Result<_, _>>()?)
+    let key = StoredKey { purpose: "assertion".into(), id, secret: Arc::from(pkcs8.as_slice()), created: now };
+    Ok(Signer::from_pkcs8(&store.key_or_insert(key).await?.secret)?)
 }
 
 #[cfg(test)]

@@ -58,8 +58,13 @@ pub struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    /// Whether the method promises to change nothing (ibexa-rest 0): exactly GET, HEAD, OPTIONS.
+    /// Whether the method promises to change nothing.
     pub fn is_safe(&self) -> bool {
-        matches!(*self.method, Method::GET | Method::HEAD | Method::OPTIONS)
+        is_safe(self.method)
     }
+}
+
+/// Whether a method promises to change nothing (ibexa-rest 0): exactly GET, HEAD, OPTIONS.
+pub fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }

@@ -21,7 +21,7 @@ pub enum Body {
     /// Straight from a connection.
     Incoming(hyper::body::Incoming),
     /// Anything else, such as a stream that ends with its session.
-    Boxed(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>),
+    Boxed(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send + Sync>>),
 }
 
 impl std::fmt::Debug for Body {

@@ -15,8 +15,10 @@ pub mod api;
 pub mod body;
 pub mod listen;
 pub mod pages;
+pub mod pipeline;
 pub mod proxy;
 pub mod record;
 
 pub use admit::Admitted;
 pub use body::Body;
+pub use pipeline::{Gateway, GatewayParts};

@@ -6,7 +6,7 @@
 mod tests;
 mod wording;
 
-use crate::{Admitted, Body};
+use crate::{Admitted, Body, admit::Rejected};
 use doorward_core::{Refusal, policy::Dialect, refusal::Public};
 use doorward_wire::{Document, Format, ibexa, magento, negotiate, problem::Problem};
 use http::{
@@ -41,6 +41,16 @@ impl Reader {
             accept: accept(&request.headers),
             request_id: request.request_id.clone(),
             head: request.method == Method::HEAD,
+        }
+    }
+
+    /// The reader of the answer to a request that `admit` could not read in one way only.
+    pub fn of_rejected(rejected: &Rejected) -> Self {
+        Self {
+            dialect: rejected.dialect,
+            accept: rejected.accept.as_ref().and_then(|value| value.to_str().ok()).map(Into::into),
+            request_id: rejected.request_id.clone(),
+            head: rejected.method == Method::HEAD,
         }
     }
 

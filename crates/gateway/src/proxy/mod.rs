@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tunnel::Tunnel;
 
 /// Resolves when the session that a request was permitted by has ended.
-pub type Ended = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub type Ended = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
 /// Answers longer than this end with their session, as those of unknown length do.
 const LONG: u64 = 1024 * 1024;
@@ -140,7 +140,7 @@ impl Proxy {
         ended: Option<E>,
     ) -> Result<Response<Body>, UpstreamError>
     where
-        E: Future<Output = ()> + Send + 'static,
+        E: Future<Output = ()> + Send + Sync + 'static,
     {
         if !permit.parameters().is_empty() {
             enrich::carry_out(permit, &mut admitted, self.settings.max_rewritten_body).await?;

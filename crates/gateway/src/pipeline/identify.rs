@@ -1,0 +1,100 @@
+//! Who is calling: the one method that the firewall names reads its credential; nothing else does.
+
+use super::Gateway;
+use crate::{
+    admit::SessionCookie,
+    api::{Asked, Presented},
+};
+use doorward_core::{
+    Evidence, Found, Kind, Offer, Target,
+    facts::is_safe,
+    firewall::{Authentication, Firewall},
+    policy::{Dialect, Directory, Policy},
+};
+use doorward_crypto::csrf;
+use std::sync::Arc;
+
+/// What authentication found.
+pub(super) struct Identified {
+    /// For the decision.
+    pub(super) offer: Offer,
+    /// The live session that counts, if any.
+    pub(super) session: Option<Presented>,
+    /// Directories whose cookie names no live session; the cookie is deleted.
+    pub(super) dead: Vec<Arc<Directory>>,
+}
+
+impl Identified {
+    fn absent() -> Self {
+        Self { offer: Offer::Absent, session: None, dead: Vec::new() }
+    }
+}
+
+impl Gateway {
+    /// Reads the credential that the firewall's method is about.
+    pub(super) async fn identify(&self, policy: &Policy, asked: Asked<'_>, found: &Found<'_>) -> Identified {
+        match found.firewall {
+            Some(firewall) if firewall.authentication == Authentication::Session => {
+                self.identify_by_session(policy, asked, found, firewall).await
+            }
+            _ => Identified::absent(),
+        }
+    }
+
+    /// The first live session in the firewall's order of directories; under the Magento prefix customers come first
+    /// ('Settled semantics', Session cookies). A cookie that names no live session counts as absent.
+    async fn identify_by_session(&self, policy: &Policy, asked: Asked<'_>, found: &Found<'_>, firewall: &Firewall) -> Identified {
+        let mut identified = Identified::absent();
+        for cookie in in_order(policy, asked, firewall) {
+            let live = match self.parts.auth.find(&cookie.directory, &cookie.value).await {
+                Ok(Some(live)) => live,
+                Ok(None) => {
+                    identified.dead.push(Arc::clone(&cookie.directory));
+                    continue;
+                }
+                // Not being able to know is neither 401 nor a deleted cookie.
+                Err(error) => return Identified { offer: Offer::Unavailable(error.to_string().into()), ..Identified::absent() },
+            };
+            identified.offer = Offer::Verified(Evidence {
+                account: live.account(),
+                ambient: true,
+                csrf_valid: csrf_valid(asked, found, firewall, &cookie.value),
+            });
+            identified.session = Some(Presented { directory: Arc::clone(&cookie.directory), id: cookie.value.clone(), live });
+            break;
+        }
+        identified
+    }
+}
+
+/// The presented cookies of the firewall's directories, in the order in which they count.
+fn in_order<'a>(policy: &'a Policy, asked: Asked<'a>, firewall: &'a Firewall) -> impl Iterator<Item = &'a SessionCookie> {
+    let of_kind = move |kind: Option<Kind>| {
+        let directories = firewall.directories.iter();
+        let directories = directories.filter_map(|name| policy.directory(name));
+        directories
+            .filter(move |directory| kind.is_none_or(|kind| directory.kind == kind))
+            .flat_map(|directory| asked.cookies.iter().filter(move |c| c.directory.name == directory.name))
+    };
+    let (first, second) = match asked.dialect {
+        Dialect::Magento => (Some(Kind::Customer), Some(Some(Kind::Admin))),
+        Dialect::Ibexa | Dialect::Problem => (None, None),
+    };
+    of_kind(first).chain(second.into_iter().flat_map(of_kind))
+}
+
+/// Whether the request carries a CSRF token of this session. Only asked where the guard wants one.
+fn csrf_valid(asked: Asked<'_>, found: &Found<'_>, firewall: &Firewall, session_id: &str) -> bool {
+    let wanted = match found.target {
+        Target::Own(own) => own.csrf,
+        Target::Route(_) | Target::Unmatched => true,
+    };
+    if !firewall.guards.csrf || !wanted || is_safe(asked.method) {
+        return false;
+    }
+    let mut values = asked.headers.get_all("x-csrf-token").iter();
+    match (values.next().map(http::HeaderValue::to_str), values.next()) {
+        (Some(Ok(token)), None) => csrf::verify(session_id, token),
+        _ => false,
+    }
+}

@@ -1,0 +1,201 @@
+//! The pipeline: the stages of a request in their order, each with the type that the stage before made.
+//!
+//! ```text
+//! admit -> find -> identify -> decide -> endpoint of ours | upstream -> finish -> record
+//! ```
+//!
+//! A request reads one immutable snapshot of the policy, taken first, so a reload never changes it half-way.
+
+mod identify;
+mod ours;
+mod trace;
+
+use crate::{
+    Admitted, Body,
+    admit::{Network, admit},
+    answer::{self, Reader},
+    api::{Asked, cookie},
+    listen::{Connection, Handler},
+    pages,
+    proxy::{Outgoing, Proxy, UpstreamError},
+    record::{Recorder, UpstreamOutcome},
+};
+use arc_swap::ArcSwap;
+use doorward_auth::Auth;
+use doorward_core::{Found, Offer, Permit, Policy, Reason, Refusal, decide, firewall::Entry, ports::Entropy, refusal::Public};
+use http::{HeaderValue, Request, Response, header::CONNECTION};
+use hyper::body::Incoming;
+use identify::Identified;
+use ours::Ours;
+use std::{sync::Arc, time::Instant};
+use trace::Trace;
+
+/// What a gateway is made of.
+pub struct GatewayParts {
+    /// The first policy.
+    pub policy: Arc<Policy>,
+    /// Whom forwarding headers may be believed from.
+    pub network: Network,
+    /// Sessions, sign-in, keys.
+    pub auth: Arc<Auth>,
+    /// The road to upstreams.
+    pub proxy: Proxy,
+    /// Whoever writes events down.
+    pub recorder: Arc<dyn Recorder>,
+    /// Unpredictable bytes.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where the assertion keys are published on the public listeners, if anywhere.
+    pub jwks_path: Option<Arc<str>>,
+}
+
+/// The gateway: judges each request and passes on what may pass.
+pub struct Gateway {
+    policy: ArcSwap<Policy>,
+    parts: GatewayParts,
+}
+
+impl Gateway {
+    /// Puts the parts together.
+    pub fn new(parts: GatewayParts) -> Self {
+        Self { policy: ArcSwap::new(Arc::clone(&parts.policy)), parts }
+    }
+
+    /// Judges requests that come from now on by `policy`. Requests in flight finish under the old one.
+    pub fn replace_policy(&self, policy: Arc<Policy>) {
+        self.parts.auth.set_directories(policy.directories.clone());
+        self.policy.store(policy);
+    }
+
+    /// The policy that judges now.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
+
+    /// 128 random bits in hex.
+    fn request_id(&self) -> String {
+        let mut bytes = [0; 16];
+        self.parts.entropy.fill(&mut bytes);
+        format!("{:032x}", u128::from_be_bytes(bytes))
+    }
+
+    /// Everything between `admit` and `record`.
+    async fn judge(&self, policy: &Arc<Policy>, admitted: Admitted, trace: &mut Trace) -> Response<Body> {
+        let ours = self.recognise(policy, &admitted);
+        let found = policy.find(&admitted.facts(), ours.as_ref().map(Ours::own));
+        trace.found(&found);
+        let identified = self.identify(policy, Asked::from(&admitted), &found).await;
+        let verdict = decide(policy, &self.parts.auth.roles(), &admitted.facts(), &found, &identified.offer);
+        trace.judged(&identified, &verdict);
+        let mut response = match (verdict, ours, found.firewall) {
+            (Ok(permit), Some(ours), Some(firewall)) => {
+                return self.answer_ourselves(ours, policy, admitted, firewall, &permit, &identified).await;
+            }
+            (Ok(permit), _, _) => self.send_onward(policy, admitted, &permit, &identified, trace).await,
+            (Err(refusal), _, _) => self.refuse(policy, &admitted, &found, &refusal, &identified, trace),
+        };
+        cookie::delete_dead(response.headers_mut(), &identified.dead, self.parts.auth.clock().now());
+        response
+    }
+
+    /// The only road to an upstream; the permit is the key.
+    async fn send_onward(
+        &self,
+        policy: &Policy,
+        admitted: Admitted,
+        permit: &Permit,
+        identified: &Identified,
+        trace: &mut Trace,
+    ) -> Response<Body> {
+        let reader = Reader::of(&admitted);
+        let Some(upstream) = policy.upstream(&admitted.path) else {
+            return self.refuse_late(Reason::NoUpstream, permit, &reader, trace);
+        };
+        trace.upstream = Some(Arc::clone(&upstream.name));
+        // A session that does not count (the guard made its caller a guest) is none.
+        let live = identified.session.as_ref().map(|session| &session.live).filter(|_| permit.identity().account().is_some());
+        let Some(assertion) =
+            self.parts.auth.assertion(live.map(|live| &**live), permit.identity(), &upstream.name, permit.method().as_str())
+        else {
+            return self.refuse_late(Reason::Unenforceable("the assertion cannot be made"), permit, &reader, trace);
+        };
+        let ended = live.map(|live| live.ended().cancelled_owned());
+        let started = Instant::now();
+        let answer = self.parts.proxy.forward(permit, admitted, policy, upstream, Outgoing { assertion }, ended).await;
+        let outcome = match &answer {
+            Ok(_) => Some(UpstreamOutcome::Answered),
+            Err(UpstreamError::Unreachable(_)) => Some(UpstreamOutcome::Unreachable),
+            Err(UpstreamError::Broken(_)) => Some(UpstreamOutcome::Broken),
+            Err(UpstreamError::TimedOut(_)) => Some(UpstreamOutcome::TimedOut),
+            Err(_) => None,
+        };
+        if let Some(outcome) = outcome {
+            self.parts.recorder.upstream(&upstream.name, outcome, started.elapsed());
+        }
+        match answer {
+            Ok(response) => response,
+            Err(UpstreamError::Refused(reason)) => self.refuse_late(reason, permit, &reader, trace),
+            Err(error) => {
+                trace.failed(error.code(), error.to_string());
+                match error {
+                    UpstreamError::Request(status, _, what) => answer::error(status, &what, &reader),
+                    other => answer::upstream_trouble(other.status(), &reader),
+                }
+            }
+        }
+    }
+
+    /// A refusal after the permit: what it demands cannot be carried out.
+    fn refuse_late(&self, reason: Reason, permit: &Permit, reader: &Reader, trace: &mut Trace) -> Response<Body> {
+        let refusal = Refusal::new(reason, permit.identity().account().is_some());
+        trace.refused(&refusal);
+        trace.audit_refusal(&*self.parts.recorder);
+        answer::refuse(&refusal, reader)
+    }
+
+    /// A refusal: its status in the caller's dialect or, for people, a page.
+    fn refuse(
+        &self,
+        policy: &Policy,
+        admitted: &Admitted,
+        found: &Found<'_>,
+        refusal: &Refusal,
+        identified: &Identified,
+        trace: &Trace,
+    ) -> Response<Body> {
+        trace.audit_refusal(&*self.parts.recorder);
+        let pages = found.firewall.is_some_and(|firewall| firewall.entry == Entry::Page);
+        let page = match (&identified.offer, refusal.public) {
+            _ if !pages => None,
+            (Offer::Verified(evidence), Public::Forbidden) => pages::forbidden(admitted, &evidence.account.login),
+            (Offer::Absent, Public::Unauthenticated) => pages::entry_redirect(policy, admitted),
+            _ => None,
+        };
+        page.unwrap_or_else(|| answer::refuse(refusal, &Reader::of(admitted)))
+    }
+}
+
+impl Handler for Gateway {
+    async fn handle(&self, request: Request<Incoming>, connection: Connection) -> Response<Body> {
+        let started = Instant::now();
+        let policy = self.policy.load_full();
+        let request_id = self.request_id();
+        let mut trace = Trace::new(&policy, &request_id);
+        let mut close = false;
+        let mut response = match admit(request, &connection, &policy, &self.parts.network, request_id) {
+            Ok(admitted) => {
+                trace.admitted(&admitted);
+                close = admitted.close;
+                self.judge(&policy, admitted, &mut trace).await
+            }
+            Err(rejected) => {
+                trace.rejected(&rejected);
+                answer::error(rejected.status, &rejected.detail, &Reader::of_rejected(&rejected))
+            }
+        };
+        if close {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        trace.record(&*self.parts.recorder, response.status(), started.elapsed());
+        response
+    }
+}

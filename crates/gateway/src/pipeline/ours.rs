@@ -1,0 +1,88 @@
+//! Endpoints of ours: which one a request is for, and its answer.
+
+use super::{Gateway, identify::Identified};
+use crate::{
+    Admitted, Body,
+    api::{self, Asked, Call, Endpoint},
+};
+use doorward_core::{
+    Permit,
+    firewall::Firewall,
+    policy::{Own, Policy},
+};
+use http::{
+    HeaderValue, Method, Response,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
+use std::{mem, sync::Arc};
+
+/// An endpoint of ours.
+pub(super) enum Ours {
+    /// Of the sign-in API, or a page.
+    Endpoint(Endpoint),
+    /// The public keys of assertions.
+    Keys,
+}
+
+/// The keys' endpoint: wherever the configuration says; it is open to verifiers.
+const KEYS: Own = Own { name: "assertion.keys", access_control: false, csrf: false, provenance: false };
+
+impl Ours {
+    pub(super) fn own(&self) -> Own {
+        match self {
+            Ours::Endpoint(endpoint) => endpoint.own(),
+            Ours::Keys => KEYS,
+        }
+    }
+}
+
+impl Gateway {
+    /// The endpoint of ours that a request is for, if any.
+    pub(super) fn recognise(&self, policy: &Policy, admitted: &Admitted) -> Option<Ours> {
+        let (method, path) = (&admitted.method, &*admitted.path);
+        if self.parts.jwks_path.as_deref() == Some(path) && matches!(*method, Method::GET | Method::HEAD) {
+            return Some(Ours::Keys);
+        }
+        api::recognise(policy, method, path, admitted.dialect, &admitted.prefix).map(Ours::Endpoint)
+    }
+
+    /// The answer of an endpoint of ours. It too needs a permit.
+    pub(super) async fn answer_ourselves(
+        &self,
+        ours: Ours,
+        policy: &Arc<Policy>,
+        mut admitted: Admitted,
+        firewall: &Firewall,
+        permit: &Permit,
+        identified: &Identified,
+    ) -> Response<Body> {
+        let body = mem::take(&mut admitted.body);
+        // A session that does not count (the guard made its caller a guest) is none.
+        let session = identified.session.as_ref().filter(|_| permit.identity().account().is_some());
+        match ours {
+            Ours::Endpoint(endpoint) => {
+                let call = Call {
+                    auth: &self.parts.auth,
+                    policy,
+                    recorder: &*self.parts.recorder,
+                    request: Asked::from(&admitted),
+                    body,
+                    firewall,
+                    identity: permit.identity(),
+                    session,
+                    dead: &identified.dead,
+                };
+                endpoint.run(call).await
+            }
+            Ours::Keys => self.keys(),
+        }
+    }
+
+    fn keys(&self) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.parts.auth.assertion_keys().to_string()));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+        response
+    }
+}

@@ -1,0 +1,172 @@
+//! What is remembered of a request while it is judged, for its one event.
+
+use super::identify::Identified;
+use crate::{
+    Admitted,
+    admit::Rejected,
+    record::{AuditEvent, Recorder, RequestEvent},
+};
+use doorward_core::{
+    Found, Identity, Offer, Permit, Policy, Reason, Refusal, Target, firewall::Firewall, policy::Own, route::RouteRule,
+};
+use http::{Method, StatusCode};
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+/// What a request was about.
+enum Route {
+    None,
+    Own(Own),
+    Rule(Arc<RouteRule>),
+}
+
+/// Everything that the event says, gathered on the way. It holds names and templates, no header, no id.
+pub(super) struct Trace {
+    policy: Arc<str>,
+    request_id: String,
+    method: Method,
+    host: String,
+    client: Option<IpAddr>,
+    firewall: Option<Arc<Firewall>>,
+    route: Route,
+    identity: Identity,
+    outcome: &'static str,
+    reason: &'static str,
+    /// For the operator.
+    detail: String,
+    /// The upstream's name, once one is asked.
+    pub(super) upstream: Option<Arc<str>>,
+}
+
+impl Trace {
+    pub(super) fn new(policy: &Policy, request_id: &str) -> Self {
+        Self {
+            policy: Arc::clone(&policy.hash),
+            request_id: request_id.to_owned(),
+            method: Method::GET,
+            host: String::new(),
+            client: None,
+            firewall: None,
+            route: Route::None,
+            identity: Identity::Guest,
+            outcome: "permit",
+            reason: "-",
+            detail: String::new(),
+            upstream: None,
+        }
+    }
+
+    pub(super) fn admitted(&mut self, admitted: &Admitted) {
+        self.method = admitted.method.clone();
+        self.host.clone_from(&admitted.host);
+        self.client = Some(admitted.client);
+    }
+
+    pub(super) fn rejected(&mut self, rejected: &Rejected) {
+        self.method = rejected.method.clone();
+        self.host.clone_from(&rejected.host);
+        self.client = Some(rejected.client);
+        self.outcome = "bad_request";
+        self.reason = rejected.code;
+        self.detail = rejected.detail.to_string();
+    }
+
+    pub(super) fn found(&mut self, found: &Found<'_>) {
+        self.firewall = found.firewall.cloned();
+        self.route = match found.target {
+            Target::Own(own) => Route::Own(own),
+            Target::Route(rule) => Route::Rule(Arc::clone(rule)),
+            Target::Unmatched => Route::None,
+        };
+    }
+
+    pub(super) fn judged(&mut self, identified: &Identified, verdict: &Result<Permit, Refusal>) {
+        match verdict {
+            Ok(permit) => self.identity = permit.identity().clone(),
+            Err(refusal) => {
+                // Who it was that was refused: the operator wants to know.
+                if let Offer::Verified(evidence) = &identified.offer {
+                    self.identity = Identity::Known(Arc::clone(&evidence.account));
+                }
+                self.refused(refusal);
+            }
+        }
+    }
+
+    pub(super) fn refused(&mut self, refusal: &Refusal) {
+        self.outcome = "refusal";
+        self.reason = refusal.reason.code();
+        self.detail = describe(&refusal.reason);
+    }
+
+    /// A permitted request came to nothing at its upstream.
+    pub(super) fn failed(&mut self, code: &'static str, detail: String) {
+        self.reason = code;
+        self.detail = detail;
+    }
+
+    fn route(&self) -> &str {
+        match &self.route {
+            Route::None => "-",
+            Route::Own(own) => own.name,
+            Route::Rule(rule) => &rule.template,
+        }
+    }
+
+    /// A refusal is what reviewers of access want to find.
+    pub(super) fn audit_refusal(&self, recorder: &dyn Recorder) {
+        let account = self.identity.account();
+        recorder.audit(&AuditEvent {
+            event: "refusal",
+            outcome: self.reason,
+            request_id: &self.request_id,
+            directory: account.map_or("-", |account| &account.directory),
+            identity: &self.identity.to_string(),
+            login: account.map_or("", |account| &account.login),
+            client: self.client,
+            method: self.firewall.as_ref().map_or("-", |firewall| firewall.authentication.as_str()),
+            detail: &self.detail,
+        });
+    }
+
+    /// The one event of the request.
+    pub(super) fn record(&self, recorder: &dyn Recorder, status: StatusCode, duration: Duration) {
+        recorder.request(&RequestEvent {
+            request_id: &self.request_id,
+            policy: &self.policy,
+            method: self.method.as_str(),
+            host: &self.host,
+            route: self.route(),
+            client: self.client,
+            firewall: self.firewall.as_ref().map_or("-", |firewall| &firewall.name),
+            authentication: self.firewall.as_ref().map_or("-", |firewall| firewall.authentication.as_str()),
+            identity: &self.identity.to_string(),
+            outcome: self.outcome,
+            reason: self.reason,
+            detail: &self.detail,
+            upstream: self.upstream.as_deref().unwrap_or("-"),
+            status: status.as_u16(),
+            duration,
+        });
+    }
+}
+
+/// A reason in full, with file and line of the rule that decided.
+fn describe(reason: &Reason) -> String {
+    match reason {
+        Reason::NoFirewall => "no firewall matches".into(),
+        Reason::NoRoute => "no route rule matches and unmatched = \"deny\"".into(),
+        Reason::InvalidCredential(how) => (*how).into(),
+        Reason::NotAjax => "the session counts on AJAX calls only".into(),
+        Reason::Csrf => "X-CSRF-Token is absent or not of this session".into(),
+        Reason::ForeignOrigin => "a browser sent the credential from another origin".into(),
+        Reason::UserChanged => "X-Expected-User names somebody else".into(),
+        Reason::AccessControl(source) => format!("{source}: none of the rule's roles"),
+        Reason::NotGranted { rule, lacking, .. } => format!("{rule}: {lacking} is not granted"),
+        Reason::GuestOnUnmatched => "no route rule matches and unmatched = \"authenticated\"".into(),
+        Reason::Insecure(source) => format!("{source}: for HTTPS only"),
+        Reason::NoParameter(name) => format!("the forced parameter {name} has no value for this caller"),
+        Reason::Unenforceable(what) => (*what).into(),
+        Reason::NoUpstream => "no upstream covers the path".into(),
+        Reason::Unavailable(why) => why.to_string(),
+    }
+}
