@@ -2,7 +2,9 @@
 
 mod cli;
 mod control;
+mod explain;
 mod operations;
+mod parts;
 mod telemetry;
 
 use std::process::ExitCode;

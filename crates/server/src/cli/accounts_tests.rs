@@ -99,6 +99,7 @@ impl Place {
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             clock: Arc::new(Fixed),
             entropy: Arc::new(Fixed),
+            store_path: None,
             cost: Cost { memory_kib: 8, iterations: 1, parallelism: 1 },
             terminal: &mut terminal,
         };

@@ -4,12 +4,20 @@ use super::{
     args::ConfigFile,
     terminal::{Failure, Terminal},
 };
+use crate::{
+    control,
+    parts::{OpenStore, cost, environment, open_store},
+};
+use doorward_config::Config;
 use doorward_core::{
     Policy,
     ports::{Clock, Entropy, Store},
 };
-use doorward_crypto::password::Cost;
-use std::sync::Arc;
+use doorward_crypto::{
+    password::Cost,
+    system::{SystemClock, SystemEntropy},
+};
+use std::{path::PathBuf, sync::Arc};
 
 /// The configuration, its store, and the terminal.
 pub(crate) struct Context<'t> {
@@ -17,6 +25,8 @@ pub(crate) struct Context<'t> {
     pub(crate) policy: Arc<Policy>,
     /// Where accounts, roles and sessions are.
     pub(crate) store: Arc<dyn Store>,
+    /// The store's file, unless it is in memory.
+    pub(crate) store_path: Option<PathBuf>,
     /// What time it is.
     pub(crate) clock: Arc<dyn Clock>,
     /// Unpredictable bytes.
@@ -29,13 +39,45 @@ pub(crate) struct Context<'t> {
 
 impl<'t> Context<'t> {
     /// Loads the configuration and opens its store.
-    pub(crate) async fn open(config: &ConfigFile, terminal: &'t mut Terminal) -> Result<Self, Failure> {
-        let _ = terminal;
-        Err(Failure::new(format_args!("{} cannot be opened by this build", config.path.display())))
+    pub(crate) fn open(config: &ConfigFile, terminal: &'t mut Terminal) -> Result<Self, Failure> {
+        let Config { settings, policy } = sound(config, terminal)?;
+        let OpenStore { store, path } = open_store(&settings.store)?;
+        if path.is_none() {
+            return Err(Failure::new("the store is in memory (`store.url`): a command has nothing to work on"));
+        }
+        Ok(Self {
+            policy: Arc::new(policy),
+            cost: cost(&settings),
+            store,
+            store_path: path,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            terminal,
+        })
     }
 
     /// Call this after each change: every server on this store honours it before this returns.
     pub(crate) async fn changed(&mut self) -> Result<(), Failure> {
-        Ok(())
+        let Some(path) = &self.store_path else { return Ok(()) };
+        match control::notify(path).await {
+            Ok(_) => Ok(()),
+            Err(why) => Err(Failure::new(format_args!("the change is stored, but a server has not confirmed it: {why}"))),
+        }
+    }
+}
+
+/// The configuration, or a failure after all its problems were said.
+pub(crate) fn sound(config: &ConfigFile, terminal: &mut Terminal) -> Result<Config, Failure> {
+    let outcome = doorward_config::load(&config.path, &environment);
+    match outcome.config {
+        Some(config) => Ok(config),
+        None => {
+            if !terminal.json() {
+                terminal.diagnose(&outcome.diagnostics)?;
+            }
+            let problems: Vec<String> = outcome.diagnostics.iter().map(ToString::to_string).collect();
+            let detail = if terminal.json() { format!(": {}", problems.join("; ")) } else { String::new() };
+            Err(Failure::new(format_args!("{} is unsound{detail}", config.path.display())))
+        }
     }
 }

@@ -4,7 +4,8 @@
 
 #[cfg(test)]
 mod accounts_tests;
-mod args;
+pub(crate) mod args;
+mod check;
 mod context;
 mod role;
 mod session;
@@ -12,11 +13,13 @@ mod terminal;
 mod text;
 mod user;
 
+use crate::explain;
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
 use context::Context;
+pub(crate) use context::sound;
 use std::{ffi::OsString, process::ExitCode};
-use terminal::{Answer, Failure, Terminal};
+pub(crate) use terminal::{Answer, Failure, Terminal};
 
 /// Runs the command that `arguments` name and returns its exit code.
 pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -50,7 +53,9 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Answer, Failure> {
         Command::Session { command, config } => {
             on_the_store(&config, terminal, async |context| session::run(command, context).await)
         }
-        _ => Err(Failure::new("not available in this build")),
+        Command::Check { config } => check::run(&config.path, terminal),
+        Command::Explain(arguments) => explain::run(&arguments, terminal),
+        Command::Serve { .. } | Command::Demo { .. } => Err(Failure::new("not available in this build")),
     }
 }
 
@@ -71,7 +76,7 @@ fn on_the_store(
 ) -> Result<Answer, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut context = Context::open(config, terminal).await?;
+        let mut context = Context::open(config, terminal)?;
         command(&mut context).await
     })
 }

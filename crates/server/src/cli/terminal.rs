@@ -1,9 +1,10 @@
 //! What a command says, for people or as one JSON document, and the exit code that it ends with.
 
+use doorward_config::{Diagnostics, Style};
 use serde::Serialize;
 use std::{
     fmt::{self, Display},
-    io::{self, Read, Write},
+    io::{self, IsTerminal, Read, Write},
     process::ExitCode,
 };
 
@@ -59,18 +60,21 @@ pub(crate) struct Terminal {
     out: Box<dyn Write>,
     err: Box<dyn Write>,
     input: Box<dyn Read>,
+    coloured: bool,
 }
 
 impl Terminal {
     /// The process's own.
     pub(crate) fn system(json: bool) -> Self {
-        Self { json, out: Box::new(io::stdout()), err: Box::new(io::stderr()), input: Box::new(io::stdin()) }
+        // https://no-color.org: any value that is not empty.
+        let coloured = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { json, out: Box::new(io::stdout()), err: Box::new(io::stderr()), input: Box::new(io::stdin()), coloured }
     }
 
     /// Others, for tests.
     #[cfg(test)]
     pub(crate) fn new(json: bool, out: Box<dyn Write>, err: Box<dyn Write>, input: Box<dyn Read>) -> Self {
-        Self { json, out, err, input }
+        Self { json, out, err, input, coloured: false }
     }
 
     /// Whether one JSON document is wanted.
@@ -98,6 +102,12 @@ impl Terminal {
     /// Says something beside the result, on standard error.
     pub(crate) fn warn(&mut self, message: impl Display) -> Result<(), Failure> {
         Ok(writeln!(self.err, "{message}")?)
+    }
+
+    /// Says the problems of a configuration on standard error.
+    pub(crate) fn diagnose(&mut self, diagnostics: &Diagnostics) -> Result<(), Failure> {
+        let style = if self.coloured { Style::Coloured } else { Style::Plain };
+        Ok(write!(self.err, "{}", diagnostics.render(style))?)
     }
 
     /// All of standard input, at most `limit` bytes of UTF-8.

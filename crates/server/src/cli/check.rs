@@ -1,0 +1,40 @@
+//! `doorward check`.
+
+use super::terminal::{Answer, Failure, Terminal};
+use crate::parts::environment;
+use serde_json::json;
+use std::path::Path;
+
+/// Says everything that is wrong or unwise.
+pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failure> {
+    let outcome = doorward_config::load(path, &environment);
+    let (errors, warnings) = (outcome.diagnostics.errors(), outcome.diagnostics.warnings());
+    let sound = outcome.config.is_some();
+    if !terminal.json() {
+        terminal.diagnose(&outcome.diagnostics)?;
+    }
+    let counts = format!("{}, {}", count(errors, "error"), count(warnings, "warning"));
+    let (text, summary) = match &outcome.config {
+        Some(config) => {
+            let policy = &config.policy;
+            let (routes, resources) = (policy.routes.native.len() + policy.routes.magento.len(), policy.resources.len());
+            (
+                format!("{} is sound: {counts}; {routes} routes, {resources} resources, policy {}", path.display(), policy.hash),
+                json!({ "policy": &*policy.hash, "routes": routes, "resources": resources }),
+            )
+        }
+        None => (format!("{} is unsound: {counts}", path.display()), json!({})),
+    };
+    let mut document = json!({
+        "sound": sound, "errors": errors, "warnings": warnings, "problems": &outcome.diagnostics,
+    });
+    if let (Some(document), Some(summary)) = (document.as_object_mut(), summary.as_object()) {
+        document.extend(summary.clone());
+    }
+    terminal.say(text, &document)?;
+    Ok(if sound { Answer::Done } else { Answer::No })
+}
+
+fn count(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}

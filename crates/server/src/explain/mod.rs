@@ -1,0 +1,384 @@
+//! `doorward explain`: the whole way of a request, by the same code that judges requests.
+
+mod credential;
+mod text;
+
+use crate::{
+    cli::{Answer, Failure, Terminal, args::ExplainArgs, sound},
+    parts::{network, open_store},
+};
+use credential::{Credential, Memory};
+use doorward_config::{Config, settings::StoreUrl};
+use doorward_core::{
+    Account, Found, Identity, Offer, Policy, Reason, Target, decide,
+    firewall::{Authentication, Firewall, Mismatch},
+    policy::{Dialect, Own},
+    ports::Clock,
+    refusal::Public,
+    route::{Miss, NearMiss, Requirement},
+};
+use doorward_crypto::system::SystemClock;
+use doorward_gateway::{Admitted, Body, admit, api, listen::Connection};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::{net::SocketAddr, sync::Arc};
+
+/// Near misses that are shown.
+const NEAR: usize = 3;
+
+/// Everything that `explain` says.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Explanation {
+    policy: String,
+    method: String,
+    host: String,
+    path: String,
+    dialect: Option<Dialect>,
+    assumptions: Vec<String>,
+    firewalls: Vec<FirewallStep>,
+    credential: String,
+    identity: String,
+    guards: Vec<GuardStep>,
+    access_control: Option<AccessStep>,
+    target: Option<TargetStep>,
+    requirements: Vec<RequirementStep>,
+    near_misses: Vec<NearStep>,
+    upstream: Option<Value>,
+    outcome: &'static str,
+    reason: String,
+    detail: String,
+    status: Option<u16>,
+}
+
+#[derive(Debug, Serialize)]
+struct FirewallStep {
+    name: String,
+    source: String,
+    matched: bool,
+    /// Why not; absent for the one that won and for those that were not asked any more.
+    mismatch: Option<Mismatch>,
+    asked: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct GuardStep {
+    guard: &'static str,
+    passed: bool,
+    why: String,
+}
+
+#[derive(Debug, Serialize)]
+struct AccessStep {
+    source: String,
+    roles: Vec<String>,
+    admits: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct TargetStep {
+    kind: &'static str,
+    name: String,
+    source: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct RequirementStep {
+    requirement: String,
+    granted: bool,
+    by: String,
+}
+
+#[derive(Debug, Serialize)]
+struct NearStep {
+    template: String,
+    methods: Vec<String>,
+    source: String,
+    why: String,
+}
+
+/// Explains one request. Exit code 0 is a permit.
+pub(crate) fn run(arguments: &ExplainArgs, terminal: &mut Terminal) -> Result<Answer, Failure> {
+    let config = sound(&arguments.config, terminal)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let explanation = runtime.block_on(explain(config, arguments))?;
+    terminal.say(text::Pretty(&explanation), &explanation)?;
+    Ok(if explanation.outcome == "permit" { Answer::Done } else { Answer::No })
+}
+
+async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation, Failure> {
+    let bound = config.settings.server.listen.first().copied();
+    let config = match bound {
+        Some(address) => config.bound_to(address),
+        None => config,
+    };
+    let policy = &config.policy;
+    // Looking must not make a database.
+    let store = match &config.settings.store {
+        StoreUrl::Sqlite(path) if path.exists() => Some(open_store(&config.settings.store)?.store),
+        StoreUrl::Sqlite(_) | StoreUrl::Memory => None,
+    };
+    let memory = Memory::new(store, Arc::new(SystemClock) as Arc<dyn Clock>).await?;
+    let mut explanation = Explanation { policy: policy.hash.to_string(), ..Explanation::default() };
+    let credential = Credential::find(arguments, policy, &memory, &mut explanation.assumptions).await?;
+    let parts = request(arguments, &config, &credential)?;
+    let connection = Connection { peer: SocketAddr::from(([127, 0, 0, 1], 0)), announced: None };
+    explanation.assumptions.push("the client is at 127.0.0.1".to_owned());
+    let admitted = admit::admit_parts(parts, Body::Empty, None, &connection, policy, &network(&config.settings), "-".to_owned());
+    match admitted {
+        Ok(admitted) => {
+            let jwks = config.settings.assertion.jwks_path.as_deref();
+            judge(&mut explanation, policy, &admitted, jwks, &memory, &credential).await;
+        }
+        Err(rejected) => {
+            explanation.method = rejected.method.to_string();
+            explanation.dialect = Some(rejected.dialect);
+            explanation.outcome = "refusal";
+            explanation.reason = rejected.code.to_owned();
+            explanation.detail = rejected.detail.into_owned();
+            explanation.status = Some(rejected.status.as_u16());
+        }
+    }
+    Ok(explanation)
+}
+
+/// The request that the arguments describe.
+fn request(arguments: &ExplainArgs, config: &Config, credential: &Credential) -> Result<http::request::Parts, Failure> {
+    let method = Method::from_bytes(arguments.method.as_bytes()).map_err(|_| Failure::usage("METHOD is no HTTP method"))?;
+    let uri: Uri = arguments.url.parse().map_err(|error| Failure::usage(format_args!("URL: {error}")))?;
+    let public = config.settings.server.public_url.as_deref().unwrap_or_default();
+    let own = public.split_once("://").map_or("localhost", |(_, authority)| authority);
+    let host = uri.authority().map_or(own, |authority| authority.as_str()).to_owned();
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    let mut request = Request::builder().method(method).uri(target);
+    if !arguments.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        request = request.header(header::HOST, host);
+    }
+    for (name, value) in &arguments.headers {
+        let name: HeaderName = name.parse().map_err(|_| Failure::usage(format_args!("{name:?} is no header name")))?;
+        let value = HeaderValue::from_str(value).map_err(|_| Failure::usage(format_args!("{name}: no header value")))?;
+        request = request.header(name, value);
+    }
+    if let Some(cookie) = credential.cookie() {
+        request = request.header(header::COOKIE, cookie);
+    }
+    Ok(request.body(()).map_err(Failure::usage)?.into_parts().0)
+}
+
+/// The steps between `admit` and the upstream.
+async fn judge(
+    explanation: &mut Explanation,
+    policy: &Policy,
+    admitted: &Admitted,
+    jwks_path: Option<&str>,
+    memory: &Memory,
+    credential: &Credential,
+) {
+    let facts = admitted.facts();
+    let own = own(policy, admitted, jwks_path);
+    let found = policy.find(&facts, own);
+    explanation.method = admitted.method.to_string();
+    explanation.host.clone_from(&admitted.host);
+    explanation.path.clone_from(&admitted.path);
+    explanation.dialect = Some(admitted.dialect);
+    explanation.firewalls = firewalls(policy, &facts, found.firewall);
+    let (offer, words) = match found.firewall {
+        Some(firewall) if firewall.authentication == Authentication::Session => {
+            credential.offer(policy, firewall, admitted, memory).await
+        }
+        Some(firewall) => (Offer::Absent, format!("none is read: `{}` uses no credential", firewall.name)),
+        None => (Offer::Absent, "none is read: no firewall matches".to_owned()),
+    };
+    explanation.credential = words;
+    let verdict = decide(policy, &memory.roles, &facts, &found, &offer);
+    let identity = match &verdict {
+        Ok(permit) => permit.identity().clone(),
+        Err(_) => match &offer {
+            Offer::Verified(evidence) => Identity::Known(Arc::clone(&evidence.account)),
+            _ => Identity::Guest,
+        },
+    };
+    explanation.identity = match identity.account() {
+        Some(account) => format!("{identity} ({}/{})", account.directory, account.login),
+        None => "guest".to_owned(),
+    };
+    explanation.guards = guards(&found, &facts, &offer, &verdict.as_ref().err().map(|refusal| &refusal.reason));
+    explanation.access_control = found.access.map(|rule| AccessStep {
+        source: rule.source.to_string(),
+        roles: rule.roles.iter().map(ToString::to_string).collect(),
+        admits: rule.admits(&identity),
+    });
+    target(explanation, policy, admitted, &found, &identity, memory);
+    let upstream = policy.upstream(&admitted.path);
+    match verdict {
+        Ok(_) if own.is_none() && upstream.is_none() => {
+            refused(
+                explanation,
+                admitted.dialect,
+                &doorward_core::Refusal::new(Reason::NoUpstream, identity.account().is_some()),
+            );
+        }
+        Ok(_) => {
+            explanation.outcome = "permit";
+            explanation.reason = "-".to_owned();
+            explanation.upstream = upstream
+                .filter(|_| own.is_none())
+                .map(|up| json!({ "name": &*up.name, "url": format!("{}{}", up.base, admitted.path), "source": up.source }));
+        }
+        Err(refusal) => refused(explanation, admitted.dialect, &refusal),
+    }
+}
+
+fn refused(explanation: &mut Explanation, dialect: Dialect, refusal: &doorward_core::Refusal) {
+    explanation.outcome = "refusal";
+    explanation.reason = refusal.reason.code().to_owned();
+    explanation.detail = describe(&refusal.reason);
+    let reader = doorward_gateway::answer::Reader { dialect, accept: None, request_id: String::new(), head: true };
+    explanation.status = Some(doorward_gateway::answer::refuse(refusal, &reader).status().as_u16());
+    debug_assert!(refusal.public != Public::NotFound || explanation.status == Some(StatusCode::NOT_FOUND.as_u16()));
+}
+
+/// The endpoint of ours that a request is for, as the gateway recognises it.
+fn own(policy: &Policy, admitted: &Admitted, jwks_path: Option<&str>) -> Option<Own> {
+    let (method, path) = (&admitted.method, &*admitted.path);
+    if jwks_path == Some(path) && matches!(*method, Method::GET | Method::HEAD) {
+        return Some(Own { name: "assertion.keys", access_control: false, csrf: false, provenance: false });
+    }
+    api::recognise(policy, method, path, admitted.dialect, &admitted.prefix).map(|endpoint| endpoint.own())
+}
+
+fn firewalls(policy: &Policy, facts: &doorward_core::Facts<'_>, won: Option<&Arc<Firewall>>) -> Vec<FirewallStep> {
+    let mut asked = true;
+    policy
+        .firewalls
+        .iter()
+        .map(|firewall| {
+            let matched = won.is_some_and(|won| Arc::ptr_eq(won, firewall));
+            let step = FirewallStep {
+                name: firewall.name.to_string(),
+                source: firewall.source.to_string(),
+                matched,
+                mismatch: if asked { firewall.mismatch(facts) } else { None },
+                asked,
+            };
+            asked &= !matched;
+            step
+        })
+        .collect()
+}
+
+/// What the guards of the firewall say. A guard that lets a session count as none says so.
+fn guards(found: &Found<'_>, facts: &doorward_core::Facts<'_>, offer: &Offer, reason: &Option<&Reason>) -> Vec<GuardStep> {
+    let (Some(firewall), Offer::Verified(evidence)) = (found.firewall, offer) else { return Vec::new() };
+    let mut steps = Vec::new();
+    if firewall.guards.ajax {
+        let passed = facts.ajax && !facts.navigation;
+        let why =
+            if passed { "X-Requested-With is XMLHttpRequest" } else { "this is no AJAX call, so the session does not count" };
+        steps.push(GuardStep { guard: "ajax", passed, why: why.to_owned() });
+    }
+    if firewall.guards.csrf {
+        let (passed, why) = match (facts.is_safe(), evidence.csrf_valid) {
+            (true, _) => (true, "the method is safe, so no token is asked for"),
+            (false, true) => (true, "the token is the session's"),
+            (false, false) if !matches!(reason, Some(Reason::Csrf)) => (true, "no token is asked for here"),
+            (false, false) => (false, "X-CSRF-Token is absent or not the session's"),
+        };
+        steps.push(GuardStep { guard: "csrf", passed, why: why.to_owned() });
+    }
+    if !facts.is_safe() || facts.upgrade {
+        let passed = !matches!(reason, Some(Reason::ForeignOrigin));
+        let why = match facts.provenance {
+            doorward_core::Provenance::Unstated => "neither Sec-Fetch-Site nor Origin was sent",
+            doorward_core::Provenance::Ours => "it comes from our own or an allowed origin",
+            doorward_core::Provenance::Foreign => "it comes from another origin",
+        };
+        steps.push(GuardStep { guard: "origin", passed, why: why.to_owned() });
+    }
+    steps
+}
+
+fn target(
+    explanation: &mut Explanation,
+    policy: &Policy,
+    admitted: &Admitted,
+    found: &Found<'_>,
+    identity: &Identity,
+    memory: &Memory,
+) {
+    explanation.target = Some(match found.target {
+        Target::Own(own) => TargetStep { kind: "endpoint", name: own.name.to_owned(), source: None },
+        Target::Route(rule) => {
+            let requirements = rule.require.iter().map(|requirement| granted(policy, memory, identity, requirement));
+            explanation.requirements = requirements.collect();
+            TargetStep { kind: "route", name: rule.template.to_string(), source: Some(rule.source.to_string()) }
+        }
+        Target::Unmatched => {
+            let near = policy.routes.near_misses(&admitted.method, &admitted.path, NEAR);
+            explanation.near_misses = near.iter().map(near_miss).collect();
+            let name =
+                serde_json::to_value(policy.unmatched).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+            TargetStep { kind: "unmatched", name, source: None }
+        }
+    });
+}
+
+/// Whether and by what one requirement is granted; the words follow `decide`.
+fn granted(policy: &Policy, memory: &Memory, identity: &Identity, requirement: &Requirement) -> RequirementStep {
+    let held = |account: &Account| memory.roles.granting(&policy.resources, account, requirement.as_str()).map(str::to_owned);
+    let (granted, by) = match (requirement, identity.account()) {
+        (Requirement::Anonymous, _) => (true, "open to every caller".to_owned()),
+        (_, None) => (false, "the caller is a guest".to_owned()),
+        (Requirement::OwnAccount, Some(account)) if account.kind == doorward_core::Kind::Customer => {
+            (true, "the caller is a customer".to_owned())
+        }
+        (Requirement::OwnAccount, Some(account)) if memory.roles.is_full(account) => {
+            (true, "a role of the caller grants everything".to_owned())
+        }
+        (Requirement::OwnAccount, Some(_)) => (false, "it is for customers".to_owned()),
+        (Requirement::Resource(_), Some(account)) => match held(account) {
+            Some(role) => (true, format!("role `{role}` grants it")),
+            None if account.roles.is_empty() => (false, "the caller has no role that grants resources".to_owned()),
+            None => (false, format!("none of the caller's roles grants it: {}", account.roles.join(", "))),
+        },
+    };
+    RequirementStep { requirement: requirement.to_string(), granted, by }
+}
+
+fn near_miss(near: &NearMiss) -> NearStep {
+    let rule = &near.rule;
+    let words = |methods: &[Method]| methods.iter().map(ToString::to_string).collect::<Vec<_>>();
+    NearStep {
+        template: rule.template.to_string(),
+        methods: words(&rule.methods),
+        source: rule.source.to_string(),
+        why: match &near.why {
+            Miss::OtherMethod(methods) => format!("it is for {}", words(methods).join(", ")),
+            Miss::SegmentDiffers { index, expected, found } => {
+                format!("segment {} is `{found}`, where it has `{expected}`", index + 1)
+            }
+            Miss::Length => "it has another number of segments".to_owned(),
+        },
+    }
+}
+
+/// A refusal's reason in full.
+fn describe(reason: &Reason) -> String {
+    match reason {
+        Reason::NoFirewall => "no firewall matches".to_owned(),
+        Reason::NoRoute => "no route rule matches, and `unmatched = \"deny\"`".to_owned(),
+        Reason::NoUpstream => "no upstream covers the path".to_owned(),
+        Reason::InvalidCredential(how) => format!("the credential is wrong: {how}"),
+        Reason::NotAjax => "the session counts on AJAX calls only".to_owned(),
+        Reason::Csrf => "the CSRF token is absent or wrong".to_owned(),
+        Reason::ForeignOrigin => "a browser sent the cookie from another origin".to_owned(),
+        Reason::UserChanged => "X-Expected-User names somebody else".to_owned(),
+        Reason::AccessControl(source) => format!("the access-control rule at {source} demands a role that the caller lacks"),
+        Reason::NotGranted { rule, lacking, .. } => format!("the route rule at {rule} requires `{lacking}`"),
+        Reason::GuestOnUnmatched => "no route rule matches, and `unmatched = \"authenticated\"`".to_owned(),
+        Reason::Insecure(source) => format!("the route rule at {source} is for HTTPS only"),
+        Reason::NoParameter(name) => format!("the forced parameter `{name}` has no value for this caller"),
+        Reason::Unenforceable(what) => format!("the permit demands what cannot be done here: {what}"),
+        Reason::Unavailable(why) => format!("it cannot be known: {why}"),
+    }
+}

@@ -1,0 +1,77 @@
+//! An explanation for people.
+
+use super::Explanation;
+use std::fmt::{self, Display};
+
+/// One step a line, in the order in which a request takes them.
+pub(super) struct Pretty<'a>(pub(super) &'a Explanation);
+
+impl Display for Pretty<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let e = self.0;
+        line(f, "policy", &e.policy)?;
+        for assumption in &e.assumptions {
+            line(f, "assumed", assumption)?;
+        }
+        line(f, "method", &e.method)?;
+        if !e.host.is_empty() {
+            line(f, "host", &e.host)?;
+            line(f, "path", &e.path)?;
+        }
+        for step in &e.firewalls {
+            let verdict = match (step.matched, &step.mismatch) {
+                (true, _) => "matches".to_owned(),
+                (false, Some(mismatch)) => format!("does not match: {mismatch:?}").to_lowercase(),
+                (false, None) => "is not asked: an earlier one matched".to_owned(),
+            };
+            line(f, "firewall", &format!("`{}` ({}) {verdict}", step.name, step.source))?;
+        }
+        if !e.credential.is_empty() {
+            line(f, "credential", &e.credential)?;
+            line(f, "identity", &e.identity)?;
+        }
+        for guard in &e.guards {
+            line(f, "guard", &format!("{} {}: {}", guard.guard, if guard.passed { "passes" } else { "fails" }, guard.why))?;
+        }
+        if let Some(rule) = &e.access_control {
+            let verdict = if rule.admits { "admits" } else { "refuses" };
+            let roles = if rule.roles.is_empty() { "no role".to_owned() } else { rule.roles.join(" or ") };
+            line(f, "access", &format!("{} demands {roles}: {verdict}", rule.source))?;
+        }
+        self.target(f)?;
+        if let Some(upstream) = &e.upstream {
+            line(f, "upstream", &format!("`{}` {}", word(&upstream["name"]), word(&upstream["url"])))?;
+        }
+        match e.outcome {
+            "permit" => write!(f, "{:<12}permit", "answer"),
+            _ => write!(f, "{:<12}refusal, {} ({}): {}", "answer", e.status.unwrap_or(0), e.reason, e.detail),
+        }
+    }
+}
+
+impl Pretty<'_> {
+    fn target(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(target) = &self.0.target else { return Ok(()) };
+        match (&target.source, target.kind) {
+            (Some(source), _) => line(f, "route", &format!("{} ({source})", target.name))?,
+            (None, "endpoint") => line(f, "endpoint", &format!("{}, answered by Doorward itself", target.name))?,
+            (None, _) => line(f, "route", &format!("none matches; unmatched = \"{}\"", target.name))?,
+        }
+        for step in &self.0.requirements {
+            let verdict = if step.granted { "granted" } else { "lacking" };
+            line(f, "requires", &format!("{}: {verdict}, {}", step.requirement, step.by))?;
+        }
+        for near in &self.0.near_misses {
+            line(f, "near miss", &format!("{} {} ({}): {}", near.methods.join(","), near.template, near.source, near.why))?;
+        }
+        Ok(())
+    }
+}
+
+fn line(f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
+    writeln!(f, "{name:<12}{value}")
+}
+
+fn word(value: &serde_json::Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

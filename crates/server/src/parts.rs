@@ -1,0 +1,53 @@
+//! Parts that commands and servers make of the settings.
+
+use doorward_config::{
+    Settings,
+    settings::{ClientAddress, StoreUrl},
+};
+use doorward_core::ports::{Store, StoreError};
+use doorward_crypto::password::Cost;
+use doorward_gateway::admit::{self, Network};
+use doorward_store::Sqlite;
+use std::{path::PathBuf, sync::Arc};
+
+/// What `${NAME}` means in a configuration.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// A store, and the file that it is in.
+pub(crate) struct OpenStore {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) path: Option<PathBuf>,
+}
+
+/// Opens the store that the configuration names.
+pub(crate) fn open_store(url: &StoreUrl) -> Result<OpenStore, StoreError> {
+    Ok(match url {
+        StoreUrl::Sqlite(path) => {
+            OpenStore { store: Arc::new(Sqlite::open(path, doorward_store::Options::default())?), path: Some(path.clone()) }
+        }
+        StoreUrl::Memory => OpenStore { store: Arc::new(Sqlite::memory()?), path: None },
+    })
+}
+
+/// What one password hash costs.
+pub(crate) fn cost(settings: &Settings) -> Cost {
+    Cost { memory_kib: settings.passwords.memory_kib, iterations: settings.passwords.iterations, ..Cost::default() }
+}
+
+/// Whom forwarding headers are believed from, and how much a client may send.
+pub(crate) fn network(settings: &Settings) -> Network {
+    let server = &settings.server;
+    Network {
+        trusted_proxies: server.trusted_proxies.clone(),
+        client_address: match server.client_address {
+            ClientAddress::Peer => admit::ClientAddress::Peer,
+            ClientAddress::XForwardedFor => admit::ClientAddress::XForwardedFor,
+            ClientAddress::Forwarded => admit::ClientAddress::Forwarded,
+            ClientAddress::ProxyProtocol => admit::ClientAddress::ProxyProtocol,
+        },
+        max_body: server.limits.body.unwrap_or(u64::MAX),
+        ..Network::default()
+    }
+}
