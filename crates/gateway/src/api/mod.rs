@@ -14,6 +14,8 @@ mod session;
 #[cfg(test)]
 mod tests;
 mod user;
+#[cfg(test)]
+pub(crate) mod world;
 
 pub use recognise::recognise;
 pub(crate) use {form::Form, read::header};
