@@ -63,7 +63,7 @@ impl<H: Handler> Server<H> {
 
     /// Serves one connection to its end.
     pub(super) async fn serve(&self, mut stream: TcpStream, peer: SocketAddr, stop: CancellationToken) {
-        self.recorder.connection(true);
+        let _open = Open::new(&*self.recorder);
         let begun = timeout(self.limits.head_timeout, self.begin(&mut stream, peer));
         let begun = tokio::select! {
             biased;
@@ -77,7 +77,6 @@ impl<H: Handler> Server<H> {
             Ok(Ok(None)) | Err(_) => {}
             Ok(Err(detail)) => self.recorder.parser_refusal(peer.ip(), detail),
         }
-        self.recorder.connection(false);
     }
 
     /// Reads the PROXY header where one is due, then so much that the protocol is known.
@@ -161,6 +160,22 @@ async fn answer<H: Handler>(
             response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
             response
         }
+    }
+}
+
+/// A connection that is recorded as open until this goes, however it ends.
+struct Open<'r>(&'r dyn Recorder);
+
+impl<'r> Open<'r> {
+    fn new(recorder: &'r dyn Recorder) -> Self {
+        recorder.connection(true);
+        Self(recorder)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.connection(false);
     }
 }
 
