@@ -72,7 +72,8 @@ pub struct Auth {
     throttle: Arc<Throttle>,
     form_key: Arc<[u8]>,
     device_key: Arc<[u8]>,
-    signer: Signer,
+    /// The one that signs comes first; the others are still published.
+    signers: Vec<Signer>,
     guests: Assertions,
     /// The newest change that was applied.
     heard: AtomicU64,
@@ -97,7 +98,7 @@ impl Auth {
         let now = clock.now();
         let form_key = secret_key(&*store, &*entropy, "form", now).await?;
         let device_key = secret_key(&*store, &*entropy, "device", now).await?;
-        let signer = assertion_key(&*store, &*entropy, now).await?;
+        let signers = assertion_keys(&*store, &*entropy, now).await?;
         Ok(Arc::new(Self {
             pool: PasswordPool::new(settings.cost, settings.pool, Arc::clone(&entropy))?,
             sessions: Sessions::new(Arc::clone(&store), Arc::clone(&clock)),
@@ -107,7 +108,7 @@ impl Auth {
             directories: ArcSwap::from_pointee(settings.directories),
             form_key,
             device_key,
-            signer,
+            signers,
             guests: Assertions::default(),
             heard: AtomicU64::new(heard),
             applying: tokio::sync::Mutex::default(),
@@ -136,7 +137,7 @@ impl Auth {
     }
 
     /// The assertion that tells `upstream` who is calling, by which `method`. The same one serves a session (or all
-    /// guests) for half its life. `None` only if a value cannot stand in a header, which base64url always can.
+    /// guests) for half its life. `None` without a key, which [`Auth::open`] excludes: then nothing may be sent.
     pub fn assertion(
         &self,
         live: Option<&LiveSession>,
@@ -148,7 +149,7 @@ impl Auth {
         let slot = live.map_or(&self.guests, |live| &live.assertions);
         let sign = || {
             let account = identity.account();
-            let token = self.signer.sign(&Claims {
+            let token = self.signers.first()?.sign(&Claims {
                 iss: &self.issuer,
                 aud: upstream,
                 sub: &identity.to_string(),
@@ -173,7 +174,7 @@ impl Auth {
 
     /// The public keys of assertions, as a JWK set.
     pub fn assertion_keys(&self) -> serde_json::Value {
-        assertion::jwks([&self.signer])
+        assertion::jwks(&self.signers)
     }
 
     /// Forgets what changed in the store since the last time; how many changes there were. To be called after every
@@ -285,11 +286,13 @@ async fn secret_key(store: &dyn Store, entropy: &dyn Entropy, purpose: &str, now
     Ok(store.key_or_insert(key).await?.secret)
 }
 
-async fn assertion_key(store: &dyn Store, entropy: &dyn Entropy, now: Time) -> Result<Signer, AuthError> {
+/// All assertion keys, newest first; one is made if there is none.
+async fn assertion_keys(store: &dyn Store, entropy: &dyn Entropy, now: Time) -> Result<Vec<Signer>, AuthError> {
     let pkcs8 = Signer::generate(entropy)?;
     let id = Arc::clone(Signer::from_pkcs8(&pkcs8)?.kid());
-    let key = StoredKey { purpose: "assertion".into(), id, secret: Arc::from(pkcs8.as_slice()), created: now };
-    Ok(Signer::from_pkcs8(&store.key_or_insert(key).await?.secret)?)
+    store.key_or_insert(StoredKey { purpose: "assertion".into(), id, secret: Arc::from(pkcs8.as_slice()), created: now }).await?;
+    let keys = store.keys("assertion").await?;
+    Ok(keys.iter().map(|key| Signer::from_pkcs8(&key.secret)).collect::<Result<_, _>>()?)
 }
 
 #[cfg(test)]

@@ -41,15 +41,24 @@ impl Auth {
     }
 
     async fn hear(&self, heard: &mut Instant) {
-        // What is trusted now was heard of before this began.
+        // What is trusted afterwards was heard of after this moment.
         let began = Instant::now();
-        match self.apply_changes().await {
+        let mut hearing = pin!(self.apply_changes());
+        let outcome = match tokio::time::timeout(DEAF, &mut hearing).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                // A store that does not even answer is as silent as one that is away.
+                self.sessions().set_deaf(true);
+                hearing.await
+            }
+        };
+        match outcome {
             Ok(_) => {
                 *heard = began;
                 self.sessions().set_deaf(false);
             }
             Err(error) => {
-                let deaf = heard.elapsed() > DEAF;
+                let deaf = heard.elapsed() >= DEAF;
                 tracing::warn!(%error, deaf, "changes of the store cannot be heard");
                 self.sessions().set_deaf(deaf);
             }
@@ -77,3 +86,6 @@ impl Auth {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,8 +104,8 @@ impl Diagnostic {
         let text = &self.file.text;
         match &self.place {
             Place::Span(span) => {
-                let start = span.start.min(text.len());
-                Some(start..span.end.clamp(start, text.len()))
+                let start = floor(text, span.start.min(text.len()));
+                Some(start..ceil(text, span.end.clamp(start, text.len())))
             }
             Place::Line(line) => {
                 let before = (line.max(&1) - 1) as usize;
@@ -130,8 +130,8 @@ impl Diagnostic {
             Some(span) => {
                 // Only the lines that are shown: rule files can be long and problems many.
                 let text = &self.file.text;
-                let from = text[..floor(text, span.start)].rfind('\n').map_or(0, |at| at + 1);
-                let to = text[ceil(text, span.end)..].find('\n').map_or(text.len(), |at| ceil(text, span.end) + at);
+                let from = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+                let to = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at);
                 let mark = AnnotationKind::Primary.span(span.start - from..span.end - from).label(self.label.as_deref());
                 title.element(
                     Snippet::source(without_userinfo(&text[from..to]))
@@ -313,6 +313,13 @@ mod tests {
         for place in [Place::Span(900..901), Place::Line(77)] {
             assert_eq!(Diagnostic::error(&file(), place, "x").position(), Some((4, 1)));
         }
+    }
+
+    #[test]
+    fn a_place_inside_a_character_is_all_of_it() {
+        let file = Arc::new(SourceFile::new("x", "aéb"));
+        let text = Diagnostic::error(&file, 2..2, "odd").render(Style::Plain);
+        assert!(text.contains("x:1:2") && text.contains("|  ^"), "{text}");
     }
 
     #[test]

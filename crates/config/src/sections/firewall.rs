@@ -27,8 +27,11 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, directories: &[Arc<Di
     let mut all: Vec<Placed> = Vec::new();
     for section in sections {
         let Some(firewall) = one(r, &section, directories) else { continue };
-        let asks = firewall.authentication == Authentication::Session;
-        if asks && !root.iter().any(|(key, _)| key.get_ref() == "directory") {
+        let first = !all.iter().any(|(other, _)| other.authentication == Authentication::Session);
+        if first
+            && firewall.authentication == Authentication::Session
+            && !root.iter().any(|(key, _)| key.get_ref() == "directory")
+        {
             nobody(r, section.span.clone());
         }
         if all.iter().any(|(other, _)| other.name == firewall.name) {

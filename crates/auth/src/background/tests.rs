@@ -1,0 +1,94 @@
+use super::*;
+use crate::testing::*;
+use doorward_core::{
+    Kind,
+    ports::{AccountChange, Store as _},
+};
+use std::sync::atomic::Ordering::SeqCst;
+use tokio_util::sync::CancellationToken;
+
+/// Far more than the second that is promised, so that a busy machine fails nothing.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs the background beside a test until the token is cancelled.
+fn run(bench: &Bench) -> (CancellationToken, tokio::task::JoinHandle<()>) {
+    let token = CancellationToken::new();
+    let background = Arc::clone(&bench.auth).background(token.clone().cancelled_owned());
+    (token, tokio::spawn(background))
+}
+
+async fn until(what: impl Fn() -> bool) {
+    let wait = async {
+        while !what() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
+}
+
+#[test]
+fn the_beat_leaves_room_within_the_second_that_is_promised() {
+    assert!(2 * BEAT <= Duration::from_secs(1) && DEAF <= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn whatever_ends_elsewhere_ends_here_without_being_asked() {
+    let bench = Bench::new().await;
+    let admin = bench.add(Kind::Admin, "admin").await;
+    let (stop, task) = run(&bench);
+    let both = bench.both();
+    let live = bench.auth.sign_in(&both, attempt("admin", PASSWORD), None).await.unwrap().live;
+    let ended = live.ended();
+    bench.store.change_account(Kind::Admin, admin.account.id, AccountChange::Disable, START).await.unwrap();
+    tokio::time::timeout(PATIENCE, ended.cancelled()).await.unwrap();
+
+    bench.store.change_account(Kind::Admin, admin.account.id, AccountChange::Enable, START).await.unwrap();
+    let live = bench.auth.sign_in(&both, attempt("admin", PASSWORD), None).await.unwrap().live;
+    bench.clock.advance(30 * MINUTE);
+    tokio::time::timeout(PATIENCE, live.ended().cancelled()).await.unwrap();
+    until(|| bench.auth.sessions().is_empty()).await;
+    stop.cancel();
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn uses_are_written_before_the_end() {
+    let bench = Bench::new().await;
+    bench.add(Kind::Admin, "admin").await;
+    let (stop, task) = run(&bench);
+    let live = bench.auth.sign_in(&bench.both(), attempt("admin", PASSWORD), None).await.unwrap().live;
+    bench.clock.advance(5 * MINUTE);
+    bench.auth.sessions().used(&live, &bench.admins);
+    stop.cancel();
+    task.await.unwrap();
+    let stored = bench.store.session(&live.key()).await.unwrap().unwrap().0;
+    assert_eq!(stored.last_seen, START + 5 * MINUTE);
+}
+
+#[tokio::test]
+async fn a_store_that_falls_silent_is_noticed_and_so_is_its_return() {
+    let bench = Bench::new().await;
+    bench.add(Kind::Admin, "admin").await;
+    let (stop, task) = run(&bench);
+    let id = bench.auth.sign_in(&bench.both(), attempt("admin", PASSWORD), None).await.unwrap().id;
+    bench.store.away.store(true, SeqCst);
+    until(|| bench.auth.live(&bench.admins, &id).is_none()).await;
+    assert!(bench.auth.find(&bench.admins, &id).await.is_err());
+    bench.store.away.store(false, SeqCst);
+    until(|| bench.auth.live(&bench.admins, &id).is_some()).await;
+    stop.cancel();
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn sessions_that_nobody_asks_for_any_more_are_purged() {
+    let bench = Bench::new().await;
+    bench.add(Kind::Admin, "admin").await;
+    // Begun by a node that is gone.
+    bench.another().await.sign_in(&bench.both(), attempt("admin", PASSWORD), None).await.unwrap();
+    for (later, left) in [(0, 1), (33, 1), (2, 0)] {
+        bench.clock.advance(later * MINUTE);
+        bench.auth.purge().await;
+        assert_eq!(bench.store.session_count().await.unwrap(), left, "the store hears of uses late");
+    }
+}
