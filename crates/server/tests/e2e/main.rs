@@ -7,5 +7,6 @@
     reason = "all of this is test code: what goes wrong fails a test"
 )]
 
+mod accounts_cli;
 mod cli;
 mod support;
