@@ -188,7 +188,7 @@ impl Endpoint {
             Endpoint::Root => root::show(&call),
             Endpoint::CreateSession => session::create::run(call).await,
             Endpoint::CheckSession => session::current::run(&call),
-            Endpoint::RefreshSession(id) => session::refresh::run(&call, &id),
+            Endpoint::RefreshSession(id) => session::refresh::run(&call, &id).await,
             Endpoint::DeleteSession(id) => session::delete::run(&call, &id).await,
             Endpoint::CurrentUser => user::current(&call),
             Endpoint::User(id) => user::show(&call, id).await,

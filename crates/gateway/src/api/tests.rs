@@ -250,6 +250,45 @@ async fn a_wrong_id_is_404_and_signs_nobody_out() {
 }
 
 #[tokio::test]
+async fn any_presented_session_can_be_addressed_by_its_own_token() {
+    let world = World::new().await;
+    let admin = world.login().await;
+    let reply = world.create(r#"{"SessionInput":{"login":"carla","password":"customer"}}"#, &[]).await;
+    let carla = client(&reply);
+    let both = format!("{}; PHPSESSID={}", admin.cookie(), carla.id);
+    assert_eq!(refresh(&world, &admin, &[("cookie", &both), ("x-csrf-token", &carla.token)]).await.status, 401);
+    assert_eq!(refresh(&world, &admin, &[("cookie", &both), ("x-csrf-token", &admin.token)]).await.status, 200);
+    let reply = delete(&world, &admin.href, &[("cookie", &both), ("x-csrf-token", &admin.token)]).await;
+    assert!(reply.status == 204 && deletes_cookie(&reply) && reply.cookies().len() == 1, "only the addressed one ends");
+    let current = world.send("GET", "/user/current", &[("cookie", &both)], "").await;
+    assert_eq!(current.header("location"), Some("/user/users/42"));
+}
+
+#[tokio::test]
+async fn too_many_failures_of_a_network_are_429_and_a_locked_account_looks_like_a_wrong_password() {
+    let world = World::new().await;
+    let who = world.login().await;
+    let wrong = r#"{"SessionInput":{"login":"admin","password":"wrong"}}"#;
+    for _ in 0..6 {
+        assert_eq!(world.create(wrong, &[]).await.status, 401);
+    }
+    let locked = world.create(JSON, &[]).await;
+    assert_eq!((locked.status, locked.description()), (401, "Invalid credentials.".into()));
+    assert!(world.log.0.lock().unwrap().last().unwrap().starts_with("sign_in_failed locked "));
+    let mut last = locked;
+    for n in 0..200 {
+        last = world.create(&format!(r#"{{"SessionInput":{{"login":"nobody{n}","password":"x"}}}}"#), &[]).await;
+        if last.status != 401 {
+            break;
+        }
+    }
+    assert_eq!(last.status, 429);
+    assert!(last.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+    let current = world.send("GET", "/user/current", &[("cookie", &who.cookie())], "").await;
+    assert_eq!(current.status, 307, "live sessions are untouched");
+}
+
+#[tokio::test]
 async fn the_current_user_is_a_redirect() {
     let world = World::new().await;
     let who = world.login().await;

@@ -11,8 +11,10 @@ use http::{Response, StatusCode};
 
 /// 404 for another id, then 401 without the token, then 204: the session is over wherever it is asked for.
 pub(in crate::api) async fn run(call: &Call<'_>, id: &str) -> Response<Body> {
-    let Some(session) = addressed(call, id) else {
-        return answer::empty(StatusCode::NOT_FOUND);
+    let session = match addressed(call, id).await {
+        Ok(Some(session)) => session,
+        Ok(None) => return answer::empty(StatusCode::NOT_FOUND),
+        Err(error) => return call.refuse(Reason::Unavailable(error.to_string().into())),
     };
     if !read::csrf_token(call.request.headers).is_some_and(|token| csrf::verify(&session.id, token)) {
         return call.refuse(Reason::Csrf);

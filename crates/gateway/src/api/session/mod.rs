@@ -7,6 +7,7 @@ pub(super) mod refresh;
 
 use super::{Call, Presented};
 use crate::{Body, answer};
+use doorward_core::ports::StoreError;
 use doorward_wire::ibexa;
 use http::{Response, StatusCode};
 
@@ -24,7 +25,20 @@ fn represent(call: &Call<'_>, status: StatusCode, session: &Presented, csrf_toke
     answer::with_body(status, document, &to)
 }
 
-/// The session of the path, if it is the one that the request presents. An id is compared in constant time.
-fn addressed<'c>(call: &'c Call<'_>, id: &str) -> Option<&'c Presented> {
-    call.counting_session().filter(|session| doorward_crypto::same(session.id.as_bytes(), id.as_bytes()))
+/// The session of the path, if the request presents it and it lives. With live cookies of several directories any of
+/// them may be addressed, not only the one that the firewall's order makes the caller. Ids are compared in constant time.
+///
+/// # Errors
+/// When the store cannot be asked.
+async fn addressed(call: &Call<'_>, id: &str) -> Result<Option<Presented>, StoreError> {
+    if call.counting_session().is_none() {
+        return Ok(None);
+    }
+    for directory in call.directories() {
+        let presented = call.live_in(&directory).await?;
+        if let Some(session) = presented.filter(|session| doorward_crypto::same(session.id.as_bytes(), id.as_bytes())) {
+            return Ok(Some(session));
+        }
+    }
+    Ok(None)
 }
