@@ -121,6 +121,7 @@ pub(crate) struct Draft {
     pub(crate) directories: Vec<Arc<Directory>>,
     pub(crate) api: api::Api,
     pub(crate) unmatched: Unmatched,
+    pub(crate) jwks_path: Option<Arc<str>>,
     pub(crate) routes: RouteTable,
     pub(crate) resources: doorward_core::acl::Tree,
     /// Which parts were read without an error, so that what is said across them is no mere consequence of one.
@@ -164,7 +165,9 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         access: access_sound,
         routes: api_sound && entries_sound && upstreams_sound && rules_sound && firewalls_sound,
     };
-    let draft = Draft { firewalls, access, upstreams, directories, api, unmatched: entries.unmatched, routes, resources, sound };
+    let jwks_path = settings.assertion.jwks_path.clone();
+    let unmatched = entries.unmatched;
+    let draft = Draft { firewalls, access, upstreams, directories, api, unmatched, jwks_path, routes, resources, sound };
     checks::run(r, &draft);
     if r.out.has_errors() {
         return None;

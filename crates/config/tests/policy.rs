@@ -246,10 +246,17 @@ fn warns_of_route_rules_that_sleep() {
         ("POST", "/api/ibexa/v2/user/sessions", Some(format!("{own} `/api/ibexa/v2/user/sessions` itself"))),
         ("DELETE", "/api/ibexa/v2/user/sessions/:id", Some(format!("{own} `/api/ibexa/v2/user/sessions/*` itself"))),
         ("GET", "/api/ibexa/v2/user/:any", None),
-        ("PUT", "/login", None),
+        ("PUT", "/login", Some(format!("{own} `/login` itself"))),
+        ("GET", "/login/admins", Some(format!("{own} `/login/admins` itself"))),
+        ("GET", "/login/customers", None),
+        ("GET", "/api/ibexa/v2/", Some(format!("{own} `/api/ibexa/v2/` itself"))),
+        ("GET", "/api/ibexa/v2/user/users/14", Some(format!("{own} `/api/ibexa/v2/user/users/#` itself"))),
+        ("GET", "/api/ibexa/v2/user/users/:id", None),
+        ("GET", "/keys", Some(format!("{own} `/keys` itself"))),
+        ("PUT", "/keys", None),
         ("GET", "/orders/:id", None),
     ] {
-        let said = warnings(upstream, &route(method, path, "self"));
+        let said = warnings(&format!("[assertion]\njwks_path = \"/keys\"\n{upstream}"), &route(method, path, "self"));
         let expected: Vec<String> = expected.map(|message| format!("routes.toml:3: {message}")).into_iter().collect();
         assert_eq!(
             said.iter().filter(|line| line.contains("never match")).cloned().collect::<Vec<_>>(),

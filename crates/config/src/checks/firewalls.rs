@@ -1,7 +1,7 @@
 //! Firewalls: requests that none matches, and firewalls that never match.
 
 use crate::{load::Draft, patterns, reader::Reader};
-use doorward_core::firewall::Firewall;
+use doorward_core::firewall::{Firewall, When};
 
 pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
     for (index, (firewall, place)) in draft.firewalls.iter().enumerate() {
@@ -11,6 +11,12 @@ pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
             let hint =
                 format!("`{}` in line {} matches all that it would; the first match wins", earlier.name, earlier.source.line);
             r.warn(place.clone(), message, hint);
+        }
+    }
+    for (firewall, place) in &draft.firewalls {
+        if let (Some(When::Certificate), Some(place)) = (firewall.when, place) {
+            let message = format!("firewall `{}` can never match", firewall.name);
+            r.warn(place.clone(), message, "no request carries a certificate, since this version speaks plain HTTP");
         }
     }
     if let Some((_, Some(place))) = draft.firewalls.last()

@@ -5,7 +5,6 @@ use crate::{
     Diagnostic, Place,
     load::{Draft, file_of},
     reader::Reader,
-    sections::api::Api,
 };
 use doorward_core::{
     firewall::Authentication,
@@ -36,7 +35,7 @@ fn native(draft: &Draft, rule: &RouteRule) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     let Ok(pattern) = Pattern::parse(&rule.template) else { return found };
     let segments = pattern.segments();
-    if let Some(own) = own_endpoints(&draft.api).into_iter().find(|own| own.hides(rule, segments)) {
+    if let Some(own) = own_endpoints(draft).into_iter().find(|own| own.hides(rule, segments)) {
         found.push((
             format!("this rule can never match: Doorward answers `{}` itself", own.path),
             "see `serve` and `leave` in [api]".into(),
@@ -150,10 +149,12 @@ fn meets(upstream: &str, segments: &[Segment]) -> bool {
     })
 }
 
-/// One of Doorward's own endpoints: the methods that it answers and its path, with `*` for any segment.
+/// One of Doorward's own endpoints. Other methods than its own are answered by Doorward too, with 405.
 struct Own {
-    methods: &'static [Method],
+    /// `*` stands for any segment, `#` for a number.
     path: String,
+    /// Whether only GET and HEAD are answered.
+    read_only: bool,
 }
 
 impl Own {
@@ -161,9 +162,13 @@ impl Own {
     fn hides(&self, rule: &RouteRule, segments: &[Segment]) -> bool {
         let own: Vec<&str> = self.path.split('/').skip(1).collect();
         own.len() == segments.len()
-            && rule.methods.iter().all(|method| self.methods.contains(method))
+            && (!self.read_only || rule.methods.iter().all(|method| matches!(*method, Method::GET | Method::HEAD)))
             && own.iter().zip(segments).all(|(own, segment)| match segment {
-                Segment::Static(text) => *own == "*" || **text == **own,
+                Segment::Static(text) => match *own {
+                    "*" => true,
+                    "#" => text.bytes().all(|b| b.is_ascii_digit()),
+                    own => **text == *own,
+                },
                 Segment::Variable(_) => *own == "*",
                 Segment::Tail(_) => false,
             })
@@ -171,27 +176,28 @@ impl Own {
 }
 
 /// The endpoints that the configuration makes Doorward serve (ibexa-rest 1, 2, 7, 8).
-fn own_endpoints(api: &Api) -> Vec<Own> {
-    const READ: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
-    const FORM: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
+fn own_endpoints(draft: &Draft) -> Vec<Own> {
+    let serve = draft.api.serve;
     let mut all = Vec::new();
-    let mut own = |on: bool, methods: &'static [Method], path: String| {
+    let mut own = |on: bool, path: String| {
         if on {
-            all.push(Own { methods, path });
+            all.push(Own { path, read_only: false });
         }
     };
-    for prefix in &api.ibexa_prefixes {
-        let serve = api.serve;
-        own(serve.sessions, &[Method::POST, Method::OPTIONS], format!("{prefix}/user/sessions"));
-        own(serve.sessions, READ, format!("{prefix}/user/sessions/current"));
-        own(serve.sessions, &[Method::DELETE, Method::OPTIONS], format!("{prefix}/user/sessions/*"));
-        own(serve.sessions, &[Method::POST, Method::OPTIONS], format!("{prefix}/user/sessions/*/refresh"));
-        own(serve.users, READ, format!("{prefix}/user/current"));
-        own(serve.users, READ, format!("{prefix}/user/users/*"));
-        own(serve.root, READ, format!("{prefix}/"));
+    own(serve.pages, "/login".into());
+    own(serve.pages, "/login/style.css".into());
+    own(serve.pages, "/logout".into());
+    for directory in &draft.directories {
+        own(serve.pages, format!("/login/{}", directory.name));
     }
-    own(api.serve.pages, FORM, "/login".into());
-    own(api.serve.pages, FORM, "/login/*".into());
-    own(api.serve.pages, FORM, "/logout".into());
+    for prefix in &draft.api.ibexa_prefixes {
+        own(serve.sessions, format!("{prefix}/user/sessions"));
+        own(serve.sessions, format!("{prefix}/user/sessions/*"));
+        own(serve.sessions, format!("{prefix}/user/sessions/*/refresh"));
+        own(serve.users, format!("{prefix}/user/current"));
+        own(serve.users, format!("{prefix}/user/users/#"));
+        own(serve.root, format!("{prefix}/"));
+    }
+    all.extend(draft.jwks_path.as_ref().map(|path| Own { path: path.to_string(), read_only: true }));
     all
 }

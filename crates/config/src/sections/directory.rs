@@ -12,6 +12,9 @@ use toml::de::DeTable;
 /// MD5 of `default`, the name of the one site there is, as Ibexa puts it into cookie names (ibexa-rest 1.2).
 const SITE_HASH: &str = "c21f969b5f03d33d43e04f8f136e7682";
 
+/// Cookies of our own: the device that signed in before, and the sign-in form.
+const RESERVED: &[&str] = &["doorward_device", "doorward_form"];
+
 pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, lives: Lives, secure: bool) -> Vec<Arc<Directory>> {
     let mut all: Vec<Arc<Directory>> = Vec::new();
     for section in r.sections(root, "directory") {
@@ -73,6 +76,14 @@ fn cookie(r: &mut Reader<'_>, section: &Section<'_>, directory: &str, secure: bo
         r.error(section.place("same_site"), message);
     }
     let name = name.filter(|_| !broken)?;
+    if RESERVED.contains(&&*name) {
+        let place = section.place(if given.is_some() { "cookie" } else { "name" });
+        r.error_with(
+            place,
+            format!("Doorward has another use for the cookie `{name}`"),
+            "give the directory's cookie another name",
+        );
+    }
     check_prefix(r, section, &name, given.as_ref(), domain.is_some(), &path, secure);
     Some(CookieSpec { name: name.into(), domain: domain.map(Into::into), path: path.into(), lifetime, same_site, secure })
 }
