@@ -109,6 +109,34 @@ fn every_refusal_reason_is_documented_once() {
     }
 }
 
+/// All source files of our crates and tests.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("the folder can be read");
+    let paths = entries.map(|entry| entry.expect("an entry can be read").path());
+    paths
+        .flat_map(|path| match path.extension() {
+            _ if path.is_dir() => sources(&path),
+            Some(ext) if ext == "rs" || ext == "py" => vec![path],
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
+#[test]
+fn every_test_that_the_threats_page_names_exists() {
+    let code: String =
+        [root().join("crates"), root().join("tests")].iter().flat_map(|folder| sources(folder)).map(|file| read(&file)).collect();
+    let page = read(&root().join("docs/explanation/threats.md"));
+    // Names of tests are long words in the last column.
+    let named =
+        page.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.trim_end_matches(" |").rsplit(" | ").next());
+    let named: Vec<&str> =
+        named.flat_map(|cell| cell.split('`')).filter(|word| word.contains('_') && !word.contains(['/', ' ', '.'])).collect();
+    assert!(named.len() > 30, "the page names {} tests", named.len());
+    let missing: Vec<&&str> = named.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
 #[test]
 fn nothing_speaks_of_one_machine() {
     // Put together here, so that this file does not speak of them either.
