@@ -116,19 +116,8 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in [
-        header::CONNECTION,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-        header::PROXY_AUTHENTICATE,
-        header::PROXY_AUTHORIZATION,
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("proxy-connection"),
-        HeaderName::from_static("proxy-authentication-info"),
-        HeaderName::from_static("http2-settings"),
-    ] {
+    let hop: Vec<HeaderName> = headers.keys().filter(|name| is_hop_by_hop(name) || **name == header::TRAILER).cloned().collect();
+    for name in hop {
         headers.remove(name);
     }
 }
