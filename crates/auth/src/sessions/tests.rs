@@ -358,3 +358,51 @@ async fn the_index_holds_nothing_of_the_dead() {
     assert!(bench.auth.sessions().index.of_account(Kind::Admin, 1).is_empty());
     assert_eq!(bench.auth.store().session_count().await.unwrap(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whatever_was_revoked_is_never_seen_again_however_many_ask() {
+    let bench = Bench::new().await;
+    let admin = bench.add(Kind::Admin, "admin").await;
+    let other = bench.another().await;
+    for round in 0..60 {
+        let SignedIn { id, live, .. } = signed_in(&bench, "admin").await;
+        let revoked = Arc::new(AtomicBool::new(false));
+        let askers: Vec<_> = (0..4)
+            .map(|_| {
+                let (other, admins, id, revoked) =
+                    (Arc::clone(&other), Arc::clone(&bench.admins), id.clone(), Arc::clone(&revoked));
+                tokio::spawn(async move {
+                    let mut seen = 0;
+                    for _ in 0..100_000 {
+                        let known_to_be_over = revoked.load(SeqCst);
+                        let found = other.find(&admins, &id).await.unwrap();
+                        assert!(!(known_to_be_over && found.is_some()), "it came back");
+                        seen += usize::from(found.is_some());
+                        if known_to_be_over {
+                            break;
+                        }
+                        if seen % 7 == 0 {
+                            // Out of the index, so that the next one loads it anew.
+                            other.sessions().index.remove(&session_id::key(&id));
+                        }
+                    }
+                    seen
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        if round % 2 == 0 {
+            bench.auth.sign_out(&live.key()).await.unwrap();
+        } else {
+            let now = bench.clock.now();
+            bench.store.change_account(Kind::Admin, admin.account.id, AccountChange::Disable, now).await.unwrap();
+            bench.store.change_account(Kind::Admin, admin.account.id, AccountChange::Enable, now).await.unwrap();
+        }
+        other.apply_changes().await.unwrap();
+        revoked.store(true, SeqCst);
+        for asker in askers {
+            asker.await.unwrap();
+        }
+        assert!(other.live(&bench.admins, &id).is_none());
+    }
+}

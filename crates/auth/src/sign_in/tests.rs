@@ -186,9 +186,11 @@ async fn too_many_failures_lock_the_right_password_out_until_the_lock_ends() {
     for _ in 0..6 {
         assert_eq!(why(bench.auth.sign_in(&both, attempt("admin", "wrong"), None).await), Why::WrongPassword);
     }
-    let done = bench.auth.pool().stats().done;
+    let (done, began) = (bench.auth.pool().stats().done, tokio::time::Instant::now());
     assert_eq!(why(bench.auth.sign_in(&both, attempt("ADMIN", PASSWORD), None).await), Why::Locked);
     assert_eq!(bench.auth.pool().stats().done, done, "a locked attempt costs no hash");
+    let typical = bench.auth.pool().stats().typical;
+    assert!(typical > Duration::ZERO && began.elapsed() >= typical, "but it takes as long");
     // Another address is not locked, nor is another account.
     bench.auth.sign_in(&both, attempt_from("192.0.2.9", "admin", PASSWORD), None).await.unwrap();
     bench.clock.advance(30 * MINUTE);

@@ -27,13 +27,13 @@ pub struct PoolLimits {
     pub workers: usize,
     /// How many may wait in all.
     pub queue: usize,
-    /// How many may wait from one address.
+    /// How many may wait from one address. Half of the queue leaves room for others.
     pub per_address: usize,
 }
 
 impl Default for PoolLimits {
     fn default() -> Self {
-        Self { workers: 2, queue: 128, per_address: 16 }
+        Self { workers: 2, queue: 128, per_address: 64 }
     }
 }
 
