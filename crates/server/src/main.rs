@@ -1,11 +1,16 @@
 //! The doorward command.
 
+mod assembly;
 mod cli;
 mod control;
+mod demo;
 mod explain;
 mod operations;
 mod parts;
+mod reload;
+mod serve;
 mod telemetry;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -13,7 +13,7 @@ mod terminal;
 mod text;
 mod user;
 
-use crate::explain;
+use crate::{demo, explain, serve};
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
 use context::Context;
@@ -53,9 +53,10 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Answer, Failure> {
         Command::Session { command, config } => {
             on_the_store(&config, terminal, async |context| session::run(command, context).await)
         }
+        Command::Serve { config } => serve::run(&config.path, terminal),
         Command::Check { config } => check::run(&config.path, terminal),
         Command::Explain(arguments) => explain::run(&arguments, terminal),
-        Command::Serve { .. } | Command::Demo { .. } => Err(Failure::new("not available in this build")),
+        Command::Demo { listen } => demo::run(listen, terminal),
     }
 }
 

@@ -327,9 +327,25 @@ fn create_private(path: &Path) -> io::Result<()> {
             // The name must survive a loss of power, too.
             path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => warn_of_readers(path),
         Err(error) => Err(error),
     }
+}
+
+/// A database that others may read gives them its keys. Whoever made it so may have had a reason; it is said.
+#[cfg(unix)]
+fn warn_of_readers(path: &Path) -> io::Result<()> {
+    let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata()?.permissions());
+    if mode & 0o077 != 0 {
+        let mode = format!("{:o}", mode & 0o777);
+        tracing::warn!(path = %path.display(), mode, "others than its owner may read the store's file, which holds keys");
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn warn_of_readers(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 fn trouble(error: &io::Error) -> StoreError {

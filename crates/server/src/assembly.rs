@@ -1,0 +1,202 @@
+//! Everything of a server, put together and taken apart in the right order.
+
+use crate::{
+    control::Control,
+    operations::Operations,
+    parts::{OpenStore, cost, network},
+    telemetry::{Sample, Telemetry},
+};
+use doorward_auth::{Auth, AuthSettings, ThrottleLimits};
+use doorward_config::{Config, Settings, settings::ClientAddress};
+use doorward_core::ports::{Clock, Entropy, Store, StoreError};
+use doorward_crypto::password::PoolLimits;
+use doorward_gateway::{
+    Gateway, GatewayParts,
+    listen::{Limits, Listener},
+    proxy::Proxy,
+    record::Recorder,
+};
+use std::{io, net::SocketAddr, path::Path, sync::Arc};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// What a server is built from besides its configuration.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) telemetry: Arc<Telemetry>,
+}
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, io::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Auth(#[from] doorward_auth::AuthError),
+}
+
+/// A server that listens, and serves once it is [run](Server::run).
+pub(crate) struct Server {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) auth: Arc<Auth>,
+    /// The settings, with the public URL that the first listener gave.
+    pub(crate) settings: Settings,
+    public: Vec<(SocketAddr, Listener)>,
+    operations: (SocketAddr, TcpListener),
+    operator: Arc<Operations>,
+    control: Option<Control>,
+    world: World,
+}
+
+impl Server {
+    /// Binds all sockets and puts the parts together.
+    pub(crate) async fn bind(config: Config, store: OpenStore, world: World) -> Result<Self, StartError> {
+        let mut public = Vec::new();
+        for &address in &config.settings.server.listen {
+            public.push(listen(address, &config.settings).await.map_err(|error| StartError::Listen(address, error))?);
+        }
+        let config = match public.first() {
+            Some((address, _)) => config.bound_to(*address),
+            None => config,
+        };
+        let Config { settings, policy } = config;
+        let operations = operations_socket(settings.operations.listen).await?;
+        let auth = open_auth(&settings, policy.directories.clone(), &store.store, &world).await?;
+        world.telemetry.policy(&policy.hash);
+        let recorder: Arc<dyn Recorder> = Arc::clone(&world.telemetry) as _;
+        let gateway = Arc::new(Gateway::new(GatewayParts {
+            policy: Arc::new(policy),
+            network: network(&settings),
+            auth: Arc::clone(&auth),
+            proxy: Proxy::new(doorward_gateway::proxy::Settings::default()),
+            recorder,
+            entropy: Arc::clone(&world.entropy),
+            jwks_path: settings.assertion.jwks_path.clone(),
+        }));
+        let control = store.path.as_deref().and_then(|path| bind_control(path, &world.telemetry));
+        let operator = Operations::new(Arc::clone(&world.telemetry), store.store, sampler(&auth), {
+            let auth = Arc::clone(&auth);
+            move || auth.assertion_keys().to_string()
+        });
+        Ok(Self { gateway, auth, settings, public, operations, operator, control, world })
+    }
+
+    /// The public listeners' addresses, as they were bound.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.public.iter().map(|(address, _)| *address)
+    }
+
+    /// `ready http://127.0.0.1:8080 operations http://127.0.0.1:8081`.
+    pub(crate) fn ready_line(&self) -> String {
+        let public: Vec<String> = self.addresses().map(|address| format!("http://{address}")).collect();
+        format!("ready {} operations http://{}", public.join(" "), self.operations.0)
+    }
+
+    /// Serves until `stop`, then drains: requests in flight finish, nothing new begins.
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) {
+        let draining = CancellationToken::new();
+        let mut listeners = JoinSet::new();
+        for (_, listener) in self.public {
+            let recorder: Arc<dyn Recorder> = Arc::clone(&self.world.telemetry) as _;
+            listeners.spawn(listener.serve(Arc::clone(&self.gateway), recorder, draining.clone()));
+        }
+        let mut helpers = JoinSet::new();
+        helpers.spawn(Arc::clone(&self.operator).serve(self.operations.1));
+        if let Some(control) = self.control {
+            let auth = Arc::clone(&self.auth);
+            helpers.spawn(control.serve(async move || auth.apply_changes().await.map(drop).map_err(|error| error.to_string())));
+        }
+        let drained = CancellationToken::new();
+        let background = tokio::spawn(Arc::clone(&self.auth).background(drained.clone().cancelled_owned()));
+
+        stop.await;
+        self.world.telemetry.notice("draining");
+        self.operator.drain();
+        draining.cancel();
+        while listeners.join_next().await.is_some() {}
+        // Only now: requests in flight still used sessions.
+        drained.cancel();
+        let _ = background.await;
+        helpers.shutdown().await;
+        self.world.telemetry.notice("stopped");
+        self.world.telemetry.flush();
+    }
+}
+
+async fn listen(address: SocketAddr, settings: &Settings) -> io::Result<(SocketAddr, Listener)> {
+    let server = &settings.server;
+    let limits = Limits {
+        max_connections: server.limits.connections,
+        head_timeout: server.limits.header_timeout,
+        max_head: server.limits.head,
+        max_headers: server.limits.headers,
+        idle_timeout: server.limits.idle_timeout,
+        drain_timeout: server.limits.drain_timeout,
+        ..Limits::default()
+    };
+    let mut listener = Listener::bind(address, limits).await?;
+    if server.client_address == ClientAddress::ProxyProtocol {
+        listener = listener.with_proxy_protocol(server.trusted_proxies.clone());
+    }
+    Ok((listener.local_addr()?, listener))
+}
+
+async fn operations_socket(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
+    let bind = async { TcpListener::bind(address).await.and_then(|socket| Ok((socket.local_addr()?, socket))) };
+    bind.await.map_err(|error| StartError::Listen(address, error))
+}
+
+async fn open_auth(
+    settings: &Settings,
+    directories: Vec<Arc<doorward_core::policy::Directory>>,
+    store: &Arc<dyn Store>,
+    world: &World,
+) -> Result<Arc<Auth>, StartError> {
+    let auth = AuthSettings {
+        directories,
+        issuer: issuer(settings),
+        cost: cost(settings),
+        pool: PoolLimits { workers: settings.passwords.workers, queue: settings.passwords.queue, ..PoolLimits::default() },
+        throttle: ThrottleLimits {
+            network_failures: settings.sign_in.address_failures,
+            network_window: settings.sign_in.address_window,
+            ..ThrottleLimits::default()
+        },
+    };
+    Ok(Auth::open(Arc::clone(store), Arc::clone(&world.clock), Arc::clone(&world.entropy), auth).await?)
+}
+
+fn issuer(settings: &Settings) -> Arc<str> {
+    settings.assertion.issuer.clone().or_else(|| settings.server.public_url.clone()).unwrap_or_else(|| "doorward".into())
+}
+
+fn sampler(auth: &Arc<Auth>) -> impl Fn() -> Sample + Send + Sync + 'static {
+    let auth = Arc::clone(auth);
+    move || {
+        let stats = auth.stats();
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        Sample {
+            sessions: count(stats.sessions),
+            hashes_queued: count(stats.pool.queued),
+            hashes_running: count(stats.pool.running),
+            ..Sample::default()
+        }
+    }
+}
+
+/// Without a control socket changes by the command line are still honoured, by the beat that looks for them.
+fn bind_control(store: &Path, telemetry: &Telemetry) -> Option<Control> {
+    match Control::bind(store, std::process::id()) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            telemetry.trouble(&format!(
+                "commands cannot tell this server of their changes, which it then honours within a second: {error}"
+            ));
+            None
+        }
+    }
+}

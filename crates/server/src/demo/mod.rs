@@ -1,0 +1,135 @@
+//! `doorward demo`: everything in one process, needing nothing, leaving nothing.
+
+mod api;
+mod words;
+
+use crate::{
+    assembly::Server,
+    cli::{Answer, Failure, Terminal},
+    parts::open_store,
+    serve,
+};
+use doorward_config::Config;
+use doorward_core::{
+    Kind,
+    ports::{NewAccount, Store},
+};
+use doorward_crypto::{password, system::SystemClock};
+use std::{collections::BTreeSet, net::SocketAddr, path::Path, sync::Arc};
+use tokio::net::TcpListener;
+
+/// The demo's configuration; `{...}` are filled in.
+const CONFIG: &str = include_str!("doorward.toml");
+/// Its rules.
+const ROUTES: &str = include_str!("routes.toml");
+/// Rules of the shop in Magento's grammar, written for this demo.
+const WEBAPI: &str = include_str!("webapi.xml");
+/// The resources that they name.
+const ACL: &str = include_str!("acl.xml");
+
+/// A sample account: directory, kind, id, login, password, roles.
+type Sample = (&'static str, Kind, u64, &'static str, &'static str, &'static [&'static str]);
+const ACCOUNTS: [Sample; 2] = [
+    ("admins", Kind::Admin, 14, "admin", "publish", &["editors"]),
+    ("customers", Kind::Customer, 7, "jane@example.com", "jane-demo", &[]),
+];
+
+/// Serves the demo on `listen` until Ctrl-C.
+pub(crate) fn run(listen: SocketAddr, terminal: &mut Terminal) -> Result<Answer, Failure> {
+    let folder = Folder::new()?;
+    serve::runtime()?.block_on(async {
+        let signals = serve::Signals::new()?;
+        let upstream = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let config = configuration(listen, upstream.local_addr()?, &folder.0)?;
+        let world = serve::world(&config.settings.log, Arc::new(SystemClock))?;
+        world.telemetry.listen_to_tracing();
+        let store = open_store(&config.settings.store)?;
+        fill(&*store.store, &config, &world.entropy, world.clock.now()).await?;
+        let server = Server::bind(config, store, world).await.map_err(Failure::new)?;
+        let api = tokio::spawn(api::serve(upstream));
+        let public = server.settings.server.public_url.clone().unwrap_or_default();
+        let cookie = server.gateway.policy().directory("admins").map(|d| d.cookie.name.to_string()).unwrap_or_default();
+        let customer = server.gateway.policy().directory("customers").map(|d| d.cookie.name.to_string()).unwrap_or_default();
+        terminal.write(words::greeting(&public, &server.ready_line(), &cookie, &customer).as_bytes())?;
+        server.run(serve::ended(signals.interrupt, signals.terminate)).await;
+        api.abort();
+        Ok(Answer::Done)
+    })
+}
+
+/// The configuration for this address and upstream; its store is in `folder`.
+fn configuration(listen: SocketAddr, upstream: SocketAddr, folder: &Path) -> Result<Config, Failure> {
+    let text = CONFIG
+        .replace("{listen}", &listen.to_string())
+        .replace("{upstream}", &upstream.to_string())
+        // Off loopback browsers must be told where we are; the address that was asked for is the best that is known.
+        .replace(
+            "{public_url}",
+            &if listen.ip().is_loopback() { String::new() } else { format!("public_url = \"http://{listen}\"\nhosts = []") },
+        );
+    let files = [("routes.toml", ROUTES), ("webapi.xml", WEBAPI), ("acl.xml", ACL)];
+    let outcome = doorward_config::from_texts(&text, &files, folder, &|_| None);
+    outcome.config.ok_or_else(|| Failure::new(outcome.diagnostics.render(doorward_config::Style::Plain)))
+}
+
+/// Makes the sample roles and accounts.
+async fn fill(
+    store: &dyn Store,
+    config: &Config,
+    entropy: &Arc<dyn doorward_core::ports::Entropy>,
+    now: doorward_core::Time,
+) -> Result<(), Failure> {
+    let resources = ["Demo_Content::content", "Demo_Sales::orders", "Demo_Catalog::products"];
+    store.put_role("editors", BTreeSet::from(resources.map(Arc::from)), now).await?;
+    let cost = crate::parts::cost(&config.settings);
+    for (directory, kind, id, login, secret, roles) in ACCOUNTS {
+        let new = NewAccount {
+            directory: directory.into(),
+            kind,
+            id: Some(id),
+            login: login.into(),
+            email: None,
+            password: Some(password::hash_password(secret, cost, &**entropy).into()),
+            roles: roles.iter().map(|role| Arc::from(*role)).collect(),
+        };
+        store.add_account(new, now).await?;
+    }
+    Ok(())
+}
+
+/// A folder for the demo's database, removed at the end.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new() -> std::io::Result<Self> {
+        // Made by one call that fails if it is there: nobody else can have put anything into it.
+        let mut random = [0; 8];
+        doorward_core::ports::Entropy::fill(&doorward_crypto::system::SystemEntropy, &mut random);
+        let path = std::env::temp_dir().join(format!("doorward-demo-{:016x}", u64::from_be_bytes(random)));
+        std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed is left to the system's own care for temporary files.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_configuration_is_sound_and_gives_no_warning() {
+        let (listen, upstream) = (SocketAddr::from(([127, 0, 0, 1], 0)), SocketAddr::from(([127, 0, 0, 1], 9)));
+        let text = CONFIG.replace("{listen}", &listen.to_string()).replace("{upstream}", &upstream.to_string());
+        let files = [("routes.toml", ROUTES), ("webapi.xml", WEBAPI), ("acl.xml", ACL)];
+        let folder = tempfile::tempdir().unwrap();
+        let outcome = doorward_config::from_texts(&text.replace("{public_url}", ""), &files, folder.path(), &|_| None);
+        assert!(outcome.diagnostics.is_empty(), "{}", outcome.diagnostics.render(doorward_config::Style::Plain));
+        assert!(outcome.config.is_some());
+    }
+}

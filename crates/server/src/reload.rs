@@ -1,0 +1,120 @@
+//! Reading the configuration again while the server runs: as one, or not at all.
+
+use crate::{
+    assembly::{Server, World},
+    parts, serve,
+    watch::{INTERVAL, Watch},
+};
+use doorward_auth::Auth;
+use doorward_config::{Config, Outcome, Settings, Severity};
+use doorward_core::Time;
+use doorward_gateway::Gateway;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::{signal::unix::Signal, time::MissedTickBehavior};
+
+/// Gives a running server the configuration that is in its files now.
+pub(crate) struct Reloader {
+    path: PathBuf,
+    bound: Option<SocketAddr>,
+    settings: Settings,
+    gateway: Arc<Gateway>,
+    auth: Arc<Auth>,
+    watch: Watch,
+    world: World,
+}
+
+impl Reloader {
+    /// For a server whose configuration was read from `path` and built from `files`, beginning at `began`.
+    pub(crate) fn new(path: &Path, server: &Server, files: Vec<PathBuf>, began: Time, world: World) -> Self {
+        Self {
+            path: path.to_owned(),
+            bound: server.addresses().next(),
+            settings: server.settings.clone(),
+            gateway: Arc::clone(&server.gateway),
+            auth: Arc::clone(&server.auth),
+            watch: Watch::new(files, began, world.clock.now()),
+            world,
+        }
+    }
+
+    /// Reloads at each `signal`, and when files changed and rested.
+    pub(crate) async fn run(mut self, mut signal: Signal) {
+        let mut tick = tokio::time::interval(INTERVAL);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let due = tokio::select! {
+                _ = signal.recv() => true,
+                _ = tick.tick() => self.watch.is_due(self.world.clock.now()),
+            };
+            if due {
+                self.reload().await;
+            }
+        }
+    }
+
+    async fn reload(&mut self) {
+        let telemetry = Arc::clone(&self.world.telemetry);
+        let (path, began) = (self.path.clone(), self.world.clock.now());
+        // Reading hundreds of files takes a while; requests must not wait for it.
+        let reading = tokio::task::spawn_blocking(move || doorward_config::load(&path, &parts::environment));
+        let Ok(Outcome { config, diagnostics, files }) = reading.await else {
+            telemetry.reload_failed("the configuration could not be read to its end");
+            return;
+        };
+        self.watch = Watch::new(files, began, self.world.clock.now());
+        for problem in diagnostics.iter() {
+            let place = match problem.position() {
+                Some((line, column)) => format!("{}:{line}:{column}", problem.file()),
+                None => problem.file().to_owned(),
+            };
+            telemetry.problem(problem.severity() == Severity::Error, &place, problem.message());
+        }
+        let Some(config) = config else {
+            let count = diagnostics.errors();
+            telemetry.reload_failed(&format!("the configuration is unsound ({count} errors); nothing changed"));
+            return;
+        };
+        let config = match self.bound {
+            Some(address) => config.bound_to(address),
+            None => config,
+        };
+        let restart = restart_needed(&self.settings, &config.settings);
+        if restart.is_empty() {
+            self.take_over(config);
+        } else {
+            telemetry.reload_failed(&format!("nothing changed, because this needs a restart: {}", restart.join(", ")));
+        }
+    }
+
+    /// From here on requests are judged by the new policy; those in flight keep the old one.
+    fn take_over(&mut self, config: Config) {
+        let Config { settings, policy } = config;
+        let policy = Arc::new(policy);
+        self.auth.set_directories(policy.directories.clone());
+        self.gateway.replace_policy(Arc::clone(&policy));
+        self.world.telemetry.set_requests(serve::requests(&settings.log));
+        self.world.telemetry.reloaded(&policy.hash);
+        self.settings = settings;
+    }
+}
+
+/// Settings that this server holds in parts that are not replaced.
+fn restart_needed(old: &Settings, new: &Settings) -> Vec<&'static str> {
+    let (a, b) = (&old.server, &new.server);
+    let held = [
+        ("server.public_url", a.public_url != b.public_url),
+        ("server.trusted_proxies", a.trusted_proxies != b.trusted_proxies),
+        ("server.client_address", a.client_address != b.client_address),
+        ("server.limits.body", a.limits.body != b.limits.body),
+        ("server.limits.drain_timeout", a.limits.drain_timeout != b.limits.drain_timeout),
+        ("assertion", old.assertion != new.assertion),
+    ];
+    let mut all = old.restart_needed(new);
+    all.extend(held.into_iter().filter_map(|(name, changed)| changed.then_some(name)));
+    all.dedup();
+    all
+}

@@ -1,0 +1,91 @@
+//! `doorward serve`.
+
+use crate::{
+    assembly::{Server, World},
+    cli::{Answer, Failure, Terminal},
+    parts::{environment, open_store},
+    reload::Reloader,
+    telemetry::{Format, Requests, Telemetry},
+};
+use doorward_config::settings::{Log, LogFormat, LogRequests};
+use doorward_core::ports::Clock;
+use doorward_crypto::system::{SystemClock, SystemEntropy};
+use std::{io, path::Path, sync::Arc};
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+/// Serves until SIGTERM or Ctrl-C.
+pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failure> {
+    let clock = Arc::new(SystemClock);
+    let began = clock.now();
+    let outcome = doorward_config::load(path, &environment);
+    terminal.diagnose(&outcome.diagnostics)?;
+    let Some(config) = outcome.config else { return Ok(Answer::No) };
+    let world = world(&config.settings.log, clock)?;
+    world.telemetry.listen_to_tracing();
+    let store = open_store(&config.settings.store)?;
+    runtime()?.block_on(async {
+        let signals = Signals::new()?;
+        let server = Server::bind(config, store, world.clone()).await.map_err(Failure::new)?;
+        let reloader = Reloader::new(path, &server, outcome.files, began, world);
+        terminal.write(format!("{}\n", server.ready_line()).as_bytes())?;
+        let reloads = tokio::spawn(reloader.run(signals.reload));
+        server.run(ended(signals.interrupt, signals.terminate)).await;
+        reloads.abort();
+        Ok(Answer::Done)
+    })
+}
+
+/// As many threads as cores; with one core, none besides this one.
+pub(crate) fn runtime() -> io::Result<Runtime> {
+    match std::thread::available_parallelism().map_or(1, usize::from) {
+        1 => Builder::new_current_thread().enable_all().build(),
+        cores => Builder::new_multi_thread().worker_threads(cores).enable_all().build(),
+    }
+}
+
+/// The system's clock and generator, and a log as it is asked for.
+pub(crate) fn world(log: &Log, clock: Arc<dyn Clock>) -> io::Result<World> {
+    let format = match log.format {
+        LogFormat::Human => Format::Human,
+        LogFormat::Json => Format::Json,
+    };
+    let telemetry = Telemetry::start(format, requests(log), Arc::clone(&clock))?;
+    Ok(World { clock, entropy: Arc::new(SystemEntropy), telemetry })
+}
+
+/// Which requests are logged.
+pub(crate) fn requests(log: &Log) -> Requests {
+    match log.requests {
+        LogRequests::All => Requests::All,
+        LogRequests::Refused => Requests::Refused,
+        LogRequests::Off => Requests::Off,
+    }
+}
+
+/// Signals that mean something to us. They are taken before anybody is told that we are ready.
+pub(crate) struct Signals {
+    pub(crate) interrupt: Signal,
+    pub(crate) terminate: Signal,
+    reload: Signal,
+}
+
+impl Signals {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            reload: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// Until somebody ends us.
+pub(crate) async fn ended(mut interrupt: Signal, mut terminate: Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
