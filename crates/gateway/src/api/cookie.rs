@@ -116,3 +116,64 @@ fn finish(mut text: String, secure: bool, http_only: &str, same_site: SameSite) 
 fn date(seconds: u64) -> String {
     httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(seconds.min(253_402_300_799)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(secure: bool) -> CookieSpec {
+        let name = if secure { "__Host-doorward_admins" } else { "s" };
+        CookieSpec { name: name.into(), domain: None, path: "/".into(), lifetime: None, same_site: SameSite::Strict, secure }
+    }
+
+    #[test]
+    fn a_secure_cookie_says_so_when_it_is_set_and_when_it_is_deleted() {
+        let now = Time(1_700_000_000_000);
+        assert_eq!(
+            session(&spec(true), "id", now).unwrap(),
+            "__Host-doorward_admins=id; path=/; Secure; HttpOnly; SameSite=Strict"
+        );
+        assert_eq!(
+            deletion(&spec(true), now).unwrap(),
+            "__Host-doorward_admins=deleted; expires=Mon, 14 Nov 2022 22:13:19 GMT; Max-Age=0; path=/; Secure; httponly; SameSite=Strict"
+        );
+        assert!(!session(&spec(false), "id", now).unwrap().to_str().unwrap().contains("Secure"));
+        assert!(session(&spec(false), "id\r\nx: y", now).is_none(), "no header is split");
+        assert!(device("t", true, Time(u64::MAX)).is_some(), "the end of time has a date");
+    }
+
+    #[test]
+    fn a_cookie_with_two_values_has_none() {
+        let read = |lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(COOKIE, HeaderValue::from_static(line));
+            }
+            value(&headers, "a").map(str::to_owned)
+        };
+        assert_eq!(read(&["b=1; a=2"]).as_deref(), Some("2"));
+        assert_eq!(read(&["a=2", "a=2; xa=3; A=4"]).as_deref(), Some("2"));
+        for none in [&["a=1; a=2"][..], &["a=1", "a=2"], &["xa=1"], &["a"], &[]] {
+            assert_eq!(read(none), None, "{none:?}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_that_is_set_anew_is_not_deleted() {
+        let directory = Arc::new(Directory {
+            name: "x".into(),
+            kind: doorward_core::Kind::Admin,
+            cookie: spec(false),
+            idle_timeout: Duration::ZERO,
+            lifetime: Duration::ZERO,
+            max_failures: 1,
+            lock: Duration::ZERO,
+        });
+        let mut headers = HeaderMap::new();
+        add(&mut headers, Some(HeaderValue::from_static("sx=1")));
+        for _ in 0..2 {
+            delete_dead(&mut headers, std::slice::from_ref(&directory), Time(1_700_000_000_000));
+        }
+        assert_eq!(headers.get_all(SET_COOKIE).iter().count(), 2, "once, and another name does not count");
+    }
+}
