@@ -138,6 +138,17 @@ fn every_test_that_the_threats_page_names_exists() {
 }
 
 #[test]
+fn every_file_that_a_page_names_exists() {
+    let mut missing = Vec::new();
+    for page in pages() {
+        let text = prose(&read(&page));
+        let named = text.split('`').skip(1).step_by(2).filter(|word| word.starts_with("crates/") || word.starts_with("scripts/"));
+        missing.extend(named.filter(|name| !root().join(name).exists()).map(|name| format!("{}: {name}", page.display())));
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+#[test]
 fn nothing_speaks_of_one_machine() {
     // Put together here, so that this file does not speak of them either.
     let forbidden = [
