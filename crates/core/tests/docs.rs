@@ -149,6 +149,21 @@ fn every_file_that_a_page_names_exists() {
 }
 
 #[test]
+fn the_readme_has_the_lines_that_the_demo_prints() {
+    let readme = read(&root().join("README.md"));
+    let words = read(&root().join("crates/server/src/demo/words.rs"));
+    let printed = words.replace("{url}", "http://127.0.0.1:8080").replace("{admin_cookie}", "doorward_admins");
+    let commands: Vec<&str> = printed
+        .lines()
+        .filter(|line| ["curl ", "SESSION=", "COOKIE=", "TOKEN="].iter().any(|start| line.starts_with(start)))
+        .collect();
+    assert!(commands.len() > 8, "the demo prints {} commands", commands.len());
+    for command in commands {
+        assert!(readme.lines().any(|line| line == command), "{command}");
+    }
+}
+
+#[test]
 fn nothing_speaks_of_one_machine() {
     // Put together here, so that this file does not speak of them either.
     let forbidden = [
