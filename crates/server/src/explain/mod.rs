@@ -107,7 +107,11 @@ pub(crate) fn run(arguments: &ExplainArgs, terminal: &mut Terminal) -> Result<An
 }
 
 async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation, Failure> {
-    let bound = config.settings.server.listen.first().copied();
+    let bound = config.settings.server.listen.first().map(|address| match address.port() {
+        // It is only known while a server runs, and no rule can ask for it.
+        0 => SocketAddr::new(address.ip(), 80),
+        _ => *address,
+    });
     let config = match bound {
         Some(address) => config.bound_to(address),
         None => config,

@@ -9,4 +9,10 @@
 
 mod accounts_cli;
 mod cli;
+mod demo;
+mod explain;
+mod logs;
+mod operations;
+mod reload;
+mod serve;
 mod support;

@@ -5,7 +5,9 @@
 pub(crate) mod client;
 pub(crate) mod upstream;
 
-use client::{Reply, exchange};
+use client::Reply;
+pub(crate) use client::exchange;
+use upstream::Upstream;
 
 use std::{
     fs,
@@ -20,6 +22,39 @@ use std::{
 
 /// No wait in a test is longer; the machine may be busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The configuration of [`Site::basic`].
+const BASIC: &str = r#"[server]
+listen = "127.0.0.1:0"
+[operations]
+listen = "127.0.0.1:0"
+[log]
+requests = "all"
+[[directory]]
+name = "admins"
+kind = "admin"
+[[directory]]
+name = "customers"
+kind = "customer"
+[passwords]
+memory_kib = 19456
+[routes]
+files = ["routes.toml"]
+[[upstream]]
+name = "test"
+url = "{upstream}"
+"#;
+
+/// Its rules.
+const ROUTES: &str = r#"[[route]]
+methods = ["GET", "POST"]
+path = "/open"
+require = ["anonymous"]
+[[route]]
+methods = ["GET", "POST"]
+path = "/closed"
+require = ["self"]
+"#;
 
 /// What a command said.
 #[derive(Debug)]
@@ -46,6 +81,14 @@ impl Site {
     pub(crate) fn new(config: &str) -> Self {
         let site = Self { folder: tempfile::tempdir().unwrap() };
         site.write("doorward.toml", config);
+        site
+    }
+
+    /// A place with the directories `admins` and `customers`, an upstream for everything, and two routes: `/open` for
+    /// everyone and `/closed` for every customer and for admins who may do everything.
+    pub(crate) fn basic(upstream: &Upstream) -> Self {
+        let site = Self::new(&BASIC.replace("{upstream}", &upstream.url()));
+        site.write("routes.toml", ROUTES);
         site
     }
 
@@ -205,6 +248,23 @@ impl Server {
         ))
     }
 
+    /// Signs in over REST in JSON; the login stands in the JSON as it is.
+    pub(crate) fn try_sign_in(&self, login: &str, password: &str) -> Reply {
+        let headers = "Content-Type: application/vnd.ibexa.api.SessionInput+json\r\nAccept: application/json\r\n";
+        let body = format!("{{\"SessionInput\":{{\"login\":\"{login}\",\"password\":\"{password}\"}}}}");
+        self.send("POST", "/api/ibexa/v2/user/sessions", headers, &body)
+    }
+
+    /// Signs in, which must succeed.
+    pub(crate) fn sign_in(&self, login: &str, password: &str) -> Session {
+        let reply = self.try_sign_in(login, password);
+        assert_eq!(reply.status, 201, "{reply:?}");
+        let session = &reply.json()["Session"];
+        let word = |name: &str| session[name].as_str().unwrap().to_owned();
+        let (id, token) = (word("identifier"), word("csrfToken"));
+        Session { cookie: format!("{}={id}", word("name")), id, token }
+    }
+
     /// `GET path` on the operations listener.
     pub(crate) fn operate(&self, path: &str) -> Reply {
         let address = self.operations.expect("no operations listener");
@@ -219,6 +279,62 @@ impl Server {
 }
 
 impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A session that was begun over REST.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    /// `NAME=VALUE` for a `Cookie` header.
+    pub(crate) cookie: String,
+    pub(crate) id: String,
+    pub(crate) token: String,
+}
+
+/// `doorward demo`, running.
+pub(crate) struct Demo {
+    child: Child,
+    temporary: tempfile::TempDir,
+    /// Everything that it printed until it was ready.
+    pub(crate) said: String,
+}
+
+impl Demo {
+    /// Starts it on a free port.
+    pub(crate) fn start() -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_doorward"))
+            .args(["demo", "--listen", "127.0.0.1:0"])
+            .env("TMPDIR", temporary.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let mut out = BufReader::new(child.stdout.as_mut().unwrap());
+        while !said.lines().any(|line| line.starts_with("ready ")) {
+            assert_ne!(out.read_line(&mut said).unwrap(), 0, "the demo ended: {said}");
+        }
+        Self { child, temporary, said }
+    }
+
+    /// The folder of its database.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        fs::read_dir(self.temporary.path()).unwrap().flatten().map(|entry| entry.path()).next()
+    }
+
+    /// Ends it by Ctrl-C; the exit code.
+    pub(crate) fn stop(mut self) -> i32 {
+        let status = Command::new("kill").arg("-INT").arg(self.child.id().to_string()).status().unwrap();
+        assert!(status.success());
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Demo {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

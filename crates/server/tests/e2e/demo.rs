@@ -1,0 +1,20 @@
+//! `doorward demo`.
+
+use crate::support::Demo;
+use std::process::Command;
+
+#[test]
+fn the_lines_it_prints_work_when_pasted() {
+    let demo = Demo::start();
+    assert!(demo.said.starts_with("http://127.0.0.1:"), "{}", demo.said);
+    let lines: Vec<&str> =
+        demo.said.lines().filter(|l| ["curl ", "SESSION=", "COOKIE=", "TOKEN="].iter().any(|word| l.starts_with(word))).collect();
+    let script = lines.join("\n").replace("curl -i", "curl -s -o /dev/null -w '%{http_code}\\n'");
+    let output = Command::new("sh").arg("-c").arg(&script).output().unwrap();
+    let codes: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    assert_eq!(codes, ["401", "200", "200", "401", "201", "200", "401", "200", "204"], "{script}");
+    let folder = demo.folder();
+    assert!(folder.is_some());
+    assert_eq!(demo.stop(), 0);
+    assert!(!folder.unwrap().exists(), "the database was left behind");
+}

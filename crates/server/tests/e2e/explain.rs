@@ -1,0 +1,104 @@
+//! `doorward explain` and `doorward check`.
+
+use crate::support::{Site, upstream::Upstream};
+
+const SALES: &str = "[[route]]\nmethods = [\"GET\"]\npath = \"/orders/:id\"\nrequire = [\"Test_Sales::orders\"]\n\
+[[resource]]\nid = \"Test_Sales::orders\"\ntitle = \"Orders\"\n";
+
+fn site(upstream: &Upstream) -> Site {
+    let site = Site::basic(upstream);
+    site.write("routes.toml", SALES);
+    site.ok(&["role", "add", "sales", "--allow", "Test_Sales::orders"], "");
+    site.user("admins/seller", "correct horse", &["sales"]);
+    site.user("admins/other", "correct horse", &[]);
+    site
+}
+
+#[test]
+fn it_says_what_the_gateway_does() {
+    let upstream = Upstream::start();
+    let site = site(&upstream);
+    let server = site.serve();
+    for (account, path) in [
+        (None, "/orders/7"),
+        (Some("seller"), "/orders/7"),
+        (Some("other"), "/orders/7"),
+        (Some("seller"), "/nothing"),
+        (None, "/login"),
+        (Some("seller"), "/api/ibexa/v2/user/sessions/current"),
+        (None, "/orders/../x"),
+    ] {
+        let name = account.map(|login| format!("admins/{login}"));
+        let mut arguments = vec!["explain", "GET", path, "--json"];
+        arguments.extend(name.as_deref().map(|name| ["--as", name]).into_iter().flatten());
+        let explained = site.run(&arguments, "");
+        let cookie = account.map(|login| format!("Cookie: {}\r\n", server.sign_in(login, "correct horse").cookie));
+        let status = server.get(path, &cookie.unwrap_or_default()).status;
+        let document = explained.json();
+        let permit = document["outcome"] == "permit";
+        assert_eq!(explained.code, i32::from(!permit), "{account:?} {path}: {explained:?}");
+        assert_eq!(permit, status < 400, "{account:?} {path}: answered {status}, {explained:?}");
+        if !permit {
+            assert_eq!(document["status"], status, "{account:?} {path}: {explained:?}");
+        }
+    }
+}
+
+#[test]
+fn it_names_the_line_the_role_and_the_near_misses() {
+    let upstream = Upstream::start();
+    let site = site(&upstream);
+    let granted = site.ok(&["explain", "GET", "/orders/7", "--as", "admins/seller"], "");
+    for words in [
+        "routes.toml:3",
+        "Test_Sales::orders: granted, role `sales` grants it",
+        "admin/1 (admins/seller)",
+        "permit",
+        "its CSRF token is sent",
+    ] {
+        assert!(granted.out.contains(words), "{words} is not in {}", granted.out);
+    }
+    let lacking = site.run(&["explain", "GET", "/orders/7", "--as", "admins/other"], "");
+    assert_eq!(lacking.code, 1);
+    assert!(lacking.out.contains("Test_Sales::orders: lacking"), "{}", lacking.out);
+    let missed = site.run(&["explain", "POST", "http://localhost/orders/7"], "");
+    assert_eq!(missed.code, 1);
+    assert!(missed.out.contains("near miss   GET /orders/:id (routes.toml:3): it is for GET"), "{}", missed.out);
+}
+
+#[test]
+fn nobody_is_explained_who_does_not_exist() {
+    let upstream = Upstream::start();
+    let site = site(&upstream);
+    for (name, words) in [("admins/nobody", "no account `admins/nobody`"), ("nowhere/x", "no directory `nowhere`")] {
+        let output = site.run(&["explain", "GET", "/", "--as", name], "");
+        assert_eq!(output.code, 1, "{output:?}");
+        assert!(output.err.contains(words), "{output:?}");
+    }
+}
+
+#[test]
+fn looking_makes_no_database() {
+    let upstream = Upstream::start();
+    let site = Site::basic(&upstream);
+    assert_eq!(site.run(&["explain", "GET", "/open"], "").code, 0);
+    assert_eq!(site.run(&["check"], "").code, 0);
+    assert!(!site.path().join("doorward.db").exists());
+}
+
+#[test]
+fn check_lists_every_problem_at_its_line() {
+    let upstream = Upstream::start();
+    let site = Site::basic(&upstream);
+    let sound = site.ok(&["check", "--json"], "").json();
+    assert_eq!((&sound["sound"], &sound["errors"]), (&serde_json::json!(true), &serde_json::json!(0)), "{sound}");
+    site.write("routes.toml", "[[route]]\npath = \"/x\"\nmetods = [\"GET\"]\n");
+    site.write("doorward.toml", &(std::fs::read_to_string(site.path().join("doorward.toml")).unwrap() + "\n[lgo]\n"));
+    let output = site.run(&["check", "--json"], "");
+    assert_eq!(output.code, 1);
+    let problems = output.json()["problems"].as_array().unwrap().clone();
+    let at = |file: &str| problems.iter().any(|p| p["file"] == file && p["line"].is_u64());
+    assert!(at("doorward.toml") && at("routes.toml"), "{problems:?}");
+    let text = site.run(&["check"], "");
+    assert!(text.err.contains("routes.toml:3:1") && text.out.contains("unsound"), "{text:?}");
+}
