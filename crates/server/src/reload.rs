@@ -3,10 +3,10 @@
 use crate::{
     assembly::{Server, World},
     parts, serve,
+    telemetry::Telemetry,
     watch::{INTERVAL, Watch},
 };
-use doorward_auth::Auth;
-use doorward_config::{Config, Outcome, Settings, Severity};
+use doorward_config::{Config, Diagnostics, Outcome, Settings, Severity};
 use doorward_core::Time;
 use doorward_gateway::Gateway;
 use std::{
@@ -22,7 +22,6 @@ pub(crate) struct Reloader {
     bound: Option<SocketAddr>,
     settings: Settings,
     gateway: Arc<Gateway>,
-    auth: Arc<Auth>,
     watch: Watch,
     world: World,
 }
@@ -35,7 +34,6 @@ impl Reloader {
             bound: server.addresses().next(),
             settings: server.settings.clone(),
             gateway: Arc::clone(&server.gateway),
-            auth: Arc::clone(&server.auth),
             watch: Watch::new(files, began, world.clock.now()),
             world,
         }
@@ -66,13 +64,7 @@ impl Reloader {
             return;
         };
         self.watch = Watch::new(files, began, self.world.clock.now());
-        for problem in diagnostics.iter() {
-            let place = match problem.position() {
-                Some((line, column)) => format!("{}:{line}:{column}", problem.file()),
-                None => problem.file().to_owned(),
-            };
-            telemetry.problem(problem.severity() == Severity::Error, &place, problem.message());
-        }
+        report(&telemetry, &diagnostics);
         let Some(config) = config else {
             let count = diagnostics.errors();
             telemetry.reload_failed(&format!("the configuration is unsound ({count} errors); nothing changed"));
@@ -94,11 +86,21 @@ impl Reloader {
     fn take_over(&mut self, config: Config) {
         let Config { settings, policy } = config;
         let policy = Arc::new(policy);
-        self.auth.set_directories(policy.directories.clone());
         self.gateway.replace_policy(Arc::clone(&policy));
         self.world.telemetry.set_requests(serve::requests(&settings.log));
         self.world.telemetry.reloaded(&policy.hash);
         self.settings = settings;
+    }
+}
+
+/// Logs the problems of a configuration.
+pub(crate) fn report(telemetry: &Telemetry, diagnostics: &Diagnostics) {
+    for problem in diagnostics.iter() {
+        let place = match problem.position() {
+            Some((line, column)) => format!("{}:{line}:{column}", problem.file()),
+            None => problem.file().to_owned(),
+        };
+        telemetry.problem(problem.severity() == Severity::Error, &place, problem.message());
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
     assembly::{Server, World},
     cli::{Answer, Failure, Terminal},
     parts::{environment, open_store},
-    reload::Reloader,
+    reload::{self, Reloader},
     telemetry::{Format, Requests, Telemetry},
 };
 use doorward_config::settings::{Log, LogFormat, LogRequests};
@@ -21,10 +21,17 @@ pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failur
     let clock = Arc::new(SystemClock);
     let began = clock.now();
     let outcome = doorward_config::load(path, &environment);
-    terminal.diagnose(&outcome.diagnostics)?;
-    let Some(config) = outcome.config else { return Ok(Answer::No) };
+    let Some(config) = outcome.config else {
+        terminal.diagnose(&outcome.diagnostics)?;
+        return Ok(Answer::No);
+    };
     let world = world(&config.settings.log, clock)?;
     world.telemetry.listen_to_tracing();
+    match config.settings.log.format {
+        LogFormat::Human => terminal.diagnose(&outcome.diagnostics)?,
+        // Whoever reads objects should not stumble over pictures.
+        LogFormat::Json => reload::report(&world.telemetry, &outcome.diagnostics),
+    }
     let store = open_store(&config.settings.store)?;
     runtime()?.block_on(async {
         let signals = Signals::new()?;
