@@ -115,6 +115,12 @@ pub fn decide(policy: &Policy, roles: &RoleBook, facts: &Facts<'_>, found: &Foun
     Ok(Permit { identity, method: firewall.authentication, rule })
 }
 
+/// Whether a session counts for this request: under the `ajax` guard only on AJAX calls; a navigation and another site
+/// never count (magento-webapi 2).
+pub fn session_counts(firewall: &Firewall, facts: &Facts<'_>) -> bool {
+    !firewall.guards.ajax || (facts.ajax && !facts.navigation && facts.provenance != Provenance::Foreign)
+}
+
 /// Turns an offer into an identity, through the firewall's guards.
 fn identify(facts: &Facts<'_>, found: &Found<'_>, firewall: &Firewall, offer: &Offer) -> Result<Identity, Refusal> {
     let lenient = firewall.invalid == Invalid::Guest;
@@ -125,8 +131,7 @@ fn identify(facts: &Facts<'_>, found: &Found<'_>, firewall: &Firewall, offer: &O
         Offer::Unavailable(why) => return Err(Refusal::new(Reason::Unavailable(Arc::clone(why)), false)),
         Offer::Verified(evidence) => evidence,
     };
-    // magento-webapi 2: without the header the session simply does not count. A navigation and another site never count.
-    if firewall.guards.ajax && !(facts.ajax && !facts.navigation && facts.provenance != Provenance::Foreign) {
+    if !session_counts(firewall, facts) {
         return if lenient { Ok(Identity::Guest) } else { Err(Refusal::new(Reason::NotAjax, true)) };
     }
     let own = match found.target {

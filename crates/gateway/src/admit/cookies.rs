@@ -1,6 +1,7 @@
 //! Session cookies among the cookies of a request (RFC 6265, 5.4, read tolerantly).
 
 use super::SessionCookie;
+use crate::api::cookie;
 use doorward_core::policy::Directory;
 use http::{HeaderMap, HeaderValue, header};
 use std::sync::Arc;
@@ -23,9 +24,16 @@ pub(super) fn sessions(headers: &HeaderMap, directories: &[Arc<Directory>]) -> R
     Ok(found)
 }
 
-/// Removes the session cookies of all directories. What stays stays byte for byte.
+/// Whether a cookie is one that we set: the session of a directory, a known device, the nonce of a form.
+pub(crate) fn is_ours(name: &[u8], directories: &[Arc<Directory>]) -> bool {
+    name == cookie::DEVICE.as_bytes()
+        || name == cookie::FORM.as_bytes()
+        || directories.iter().any(|directory| directory.cookie.name.as_bytes() == name)
+}
+
+/// Removes our cookies. What stays stays byte for byte.
 pub(crate) fn strip(headers: &mut HeaderMap, directories: &[Arc<Directory>]) {
-    let ours = |name: &[u8]| directories.iter().any(|directory| directory.cookie.name.as_bytes() == name);
+    let ours = |name: &[u8]| is_ours(name, directories);
     let touched = headers.get_all(header::COOKIE).iter().any(|line| pairs(line.as_bytes()).any(|(name, _)| ours(name)));
     if !touched {
         return;
@@ -129,13 +137,14 @@ mod tests {
     #[test]
     fn strips_session_cookies_and_leaves_the_rest_as_it_was() {
         let directories = [directory("a", "SESS"), directory("b", "other")];
-        let cases: [(&[&str], &[&str]); 6] = [
+        let cases: [(&[&str], &[&str]); 7] = [
             (&["SESS=abc"], &[]),
             (&["x=1; SESS=abc; y=\"2 \""], &["x=1; y=\"2 \""]),
             (&["SESS=abc;  y=2 ;z"], &["y=2 ;z"]),
             (&["x=1;y=2; ;weird"], &["x=1;y=2; ;weird"]),
             (&["other=1; other=1", "k=v"], &["k=v"]),
             (&["SESS =1; k=v"], &["k=v"]),
+            (&["doorward_device=1; k=v; doorward_form=2"], &["k=v"]),
         ];
         for (lines, expected) in cases {
             let mut headers = headers(lines);

@@ -6,7 +6,7 @@ mod guard;
 pub(crate) mod names;
 
 pub use address::ClientAddress;
-pub(crate) use cookies::{join, strip};
+pub(crate) use cookies::{is_ours, join, strip};
 pub use guard::Cut;
 pub(crate) use guard::{Announced, Guarded};
 

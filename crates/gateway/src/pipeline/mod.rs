@@ -22,7 +22,10 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use doorward_auth::Auth;
-use doorward_core::{Found, Offer, Permit, Policy, Reason, Refusal, decide, firewall::Entry, ports::Entropy, refusal::Public};
+use doorward_core::{
+    Found, Offer, Permit, Policy, Reason, Refusal, decide, decide::session_counts, firewall::Entry, ports::Entropy,
+    refusal::Public,
+};
 use http::{HeaderValue, Request, Response, header::CONNECTION};
 use hyper::body::Incoming;
 use identify::Identified;
@@ -85,7 +88,8 @@ impl Gateway {
         trace.found(&found);
         let identified = self.identify(policy, Asked::from(&admitted), &found).await;
         let verdict = decide(policy, &self.parts.auth.roles(), &admitted.facts(), &found, &identified.offer);
-        trace.judged(&identified, &verdict);
+        let counts = found.firewall.is_some_and(|firewall| session_counts(firewall, &admitted.facts()));
+        trace.judged(&identified, &verdict, counts);
         let mut response = match (verdict, ours, found.firewall) {
             (Ok(permit), Some(ours), Some(firewall)) => {
                 return self.answer_ourselves(ours, policy, admitted, firewall, &permit, &identified).await;

@@ -79,15 +79,21 @@ impl Trace {
         };
     }
 
-    pub(super) fn judged(&mut self, identified: &Identified, verdict: &Result<Permit, Refusal>) {
-        match verdict {
-            Ok(permit) => self.identity = permit.identity().clone(),
-            Err(refusal) => {
-                // Who it was that was refused: the operator wants to know.
-                if let Offer::Verified(evidence) = &identified.offer {
-                    self.identity = Identity::Known(Arc::clone(&evidence.account));
-                }
+    /// `counts` says whether a session counts under the firewall's guard.
+    pub(super) fn judged(&mut self, identified: &Identified, verdict: &Result<Permit, Refusal>, counts: bool) {
+        match (verdict, &identified.offer) {
+            (Ok(permit), _) => self.identity = permit.identity().clone(),
+            (Err(refusal), offer) => {
                 self.refused(refusal);
+                match offer {
+                    // Who it was that was refused: the operator wants to know.
+                    Offer::Verified(evidence) if counts => self.identity = Identity::Known(Arc::clone(&evidence.account)),
+                    Offer::Verified(evidence) => {
+                        let whose = Identity::Known(Arc::clone(&evidence.account));
+                        self.detail.push_str(&format!("; the session of {whose} does not count: this is no AJAX call"));
+                    }
+                    _ => {}
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What comes back from an upstream: its head without what is not for the client, its body as it comes.
 
 use super::{Ended, pool::Lease};
+use crate::admit;
 use crate::{
     admit::{Announced, names},
     body::BodyError,
@@ -43,8 +44,7 @@ fn drop_our_cookies(headers: &mut HeaderMap, directories: &[Arc<Directory>]) {
     let is_ours = |cookie: &HeaderValue| {
         let bytes = cookie.as_bytes();
         let end = bytes.iter().position(|b| matches!(b, b'=' | b';')).unwrap_or(bytes.len());
-        let name = bytes.get(..end).unwrap_or_default().trim_ascii();
-        directories.iter().any(|directory| directory.cookie.name.as_bytes() == name)
+        admit::is_ours(bytes.get(..end).unwrap_or_default().trim_ascii(), directories)
     };
     if headers.get_all(header::SET_COOKIE).iter().any(is_ours) {
         let kept: Vec<HeaderValue> = headers.get_all(header::SET_COOKIE).iter().filter(|c| !is_ours(c)).cloned().collect();

@@ -276,7 +276,7 @@ fn guards(found: &Found<'_>, facts: &doorward_core::Facts<'_>, offer: &Offer, re
     let (Some(firewall), Offer::Verified(evidence)) = (found.firewall, offer) else { return Vec::new() };
     let mut steps = Vec::new();
     if firewall.guards.ajax {
-        let passed = facts.ajax && !facts.navigation;
+        let passed = doorward_core::decide::session_counts(firewall, facts);
         let why =
             if passed { "X-Requested-With is XMLHttpRequest" } else { "this is no AJAX call, so the session does not count" };
         steps.push(GuardStep { guard: "ajax", passed, why: why.to_owned() });
