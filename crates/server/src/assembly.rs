@@ -7,7 +7,10 @@ use crate::{
     telemetry::{Sample, Telemetry},
 };
 use doorward_auth::{Auth, AuthSettings, ThrottleLimits};
-use doorward_config::{Config, Settings, settings::ClientAddress};
+use doorward_config::{
+    Config, Settings,
+    settings::{ClientAddress, Passwords},
+};
 use doorward_core::ports::{Clock, Entropy, Store, StoreError};
 use doorward_crypto::password::PoolLimits;
 use doorward_gateway::{
@@ -160,7 +163,7 @@ async fn open_auth(
         directories,
         issuer: issuer(settings),
         cost: cost(settings),
-        pool: PoolLimits { workers: settings.passwords.workers, queue: settings.passwords.queue, ..PoolLimits::default() },
+        pool: pool(&settings.passwords),
         throttle: ThrottleLimits {
             network_failures: settings.sign_in.address_failures,
             network_window: settings.sign_in.address_window,
@@ -168,6 +171,12 @@ async fn open_auth(
         },
     };
     Ok(Auth::open(Arc::clone(store), Arc::clone(&world.clock), Arc::clone(&world.entropy), auth).await?)
+}
+
+/// One address may fill half of the queue: a flood from it leaves room for others.
+fn pool(passwords: &Passwords) -> PoolLimits {
+    let &Passwords { workers, queue, .. } = passwords;
+    PoolLimits { workers, queue, per_address: queue.div_ceil(2) }
 }
 
 fn issuer(settings: &Settings) -> Arc<str> {

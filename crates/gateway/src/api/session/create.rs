@@ -42,7 +42,12 @@ pub(in crate::api) async fn run(mut call: Call<'_>) -> Response<Body> {
         Err(error) => {
             call.audit_failure(&error, &input.login);
             let (status, after) = failure(&error);
-            let text = if status == StatusCode::UNAUTHORIZED { "Invalid credentials." } else { "Too many failed sign-ins." };
+            let text = match error {
+                SignInError::Invalid { .. } => "Invalid credentials.",
+                SignInError::TooMany { .. } => "Too many failed sign-ins.",
+                SignInError::Busy { .. } => "Too many sign-ins at once.",
+                SignInError::Unavailable(_) => "Signing in is not possible at the moment.",
+            };
             let mut response = answer::error(status, text, &call.reader());
             set_retry_after(&mut response, after);
             response
