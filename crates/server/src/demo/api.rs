@@ -14,9 +14,9 @@ pub(super) async fn serve(listener: TcpListener) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let connection = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .serve_connection(TokioIo::new(stream), service_fn(async |request| Ok::<_, Infallible>(answer(&request))));
+                // Not an async closure: rustc 1.95 fails on those when it builds this again incrementally.
+                let service = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&request))));
+                let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
                 tokio::spawn(connection);
             }
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,

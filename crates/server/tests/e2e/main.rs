@@ -10,6 +10,7 @@
 mod accounts_cli;
 mod cli;
 mod demo;
+mod durability;
 mod explain;
 mod logs;
 mod operations;

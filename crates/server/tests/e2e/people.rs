@@ -82,23 +82,31 @@ impl Town<'_> {
 
 /// Tries to sign in from `address`, with further header lines.
 pub(crate) fn attempt(server: &Server, address: &str, login: &str, password: &str, headers: &str) -> Reply {
+    server.exchange(&sign_in(server, address, login, password, &format!("Connection: close\r\n{headers}")))
+}
+
+/// The request of an attempt.
+pub(crate) fn sign_in(server: &Server, address: &str, login: &str, password: &str, headers: &str) -> String {
     let body = serde_json::json!({ "SessionInput": { "login": login, "password": password } }).to_string();
-    let headers = format!(
-        "Content-Type: application/vnd.ibexa.api.SessionInput+json\r\nAccept: application/json\r\n\
-         X-Forwarded-For: {address}\r\n{headers}"
-    );
-    server.send("POST", SESSIONS, &headers, &body)
+    format!(
+        "POST {SESSIONS} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\
+         Content-Type: application/vnd.ibexa.api.SessionInput+json\r\nAccept: application/json\r\n\
+         X-Forwarded-For: {address}\r\n{headers}\r\n{body}",
+        server.public,
+        body.len()
+    )
+}
+
+/// The request that ends a session.
+pub(crate) fn sign_out(server: &Server, session: &Session) -> String {
+    let Session { cookie, id, token } = session;
+    let host = server.public;
+    format!("DELETE {SESSIONS}/{id} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nX-CSRF-Token: {token}\r\n\r\n")
 }
 
 /// Whether a session is alive: 200 or 404.
 pub(crate) fn check(server: &Server, cookie: &str) -> u16 {
     server.get(&format!("{SESSIONS}/current"), &format!("Cookie: {cookie}\r\nAccept: application/json\r\n")).status
-}
-
-/// Ends a session.
-pub(crate) fn sign_out(server: &Server, session: &Session) -> Reply {
-    let headers = format!("Cookie: {}\r\nX-CSRF-Token: {}\r\n", session.cookie, session.token);
-    server.send("DELETE", &format!("{SESSIONS}/{}", session.id), &headers, "")
 }
 
 /// Everything of an answer that a caller can compare with another one.
