@@ -66,7 +66,7 @@ fn customers_have_another_lock() {
         sound("[[directory]]\nname = \"c\"\nkind = \"customer\"\ncookie = \"PHPSESSID\"\ncookie_domain = \".Example.com\"\n");
     let [customers] = &*config.policy.directories else { panic!() };
     assert_eq!((customers.kind, customers.max_failures, customers.lock), (Kind::Customer, 10, minutes(10)));
-    assert_eq!(customers.cookie.domain.as_deref(), Some("example.com"));
+    assert_eq!(customers.cookie.domain.as_deref(), Some(".example.com"));
 }
 
 #[test]

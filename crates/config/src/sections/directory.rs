@@ -66,7 +66,7 @@ fn cookie(r: &mut Reader<'_>, section: &Section<'_>, directory: &str, secure: bo
         None => Some(format!("{prefix}doorward_{directory}")),
     };
     let domain = r.text(section, "cookie_domain").filter(|text| !text.value.is_empty());
-    let domain = domain.and_then(|text| r.parsed(&text, |text| web::host(text.strip_prefix('.').unwrap_or(text))));
+    let domain = domain.and_then(|text| r.parsed(&text, cookie_domain));
     let path = r.text(section, "cookie_path").and_then(|text| r.parsed(&text, cookie_path)).unwrap_or_else(|| "/".into());
     let lifetime = r.optional_duration(section, "cookie_lifetime");
     let words = [("lax", SameSite::Lax), ("strict", SameSite::Strict), ("none", SameSite::None)];
@@ -95,6 +95,14 @@ fn cookie_name(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("is no name for a cookie\nwrite letters, digits, `-` and `_`; `{site_hash}` is the only word in braces".into())
+    }
+}
+
+/// A leading dot says nothing to browsers of today (RFC 6265 5.2.3) and much to older clients, so what was written stays.
+fn cookie_domain(text: &str) -> Result<String, String> {
+    match text.strip_prefix('.') {
+        Some(bare) => web::host(bare).map(|host| format!(".{host}")),
+        None => web::host(text),
     }
 }
 
