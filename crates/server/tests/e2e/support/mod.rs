@@ -134,7 +134,13 @@ impl Site {
 
     /// Starts `doorward serve` in the folder and waits until it is ready.
     pub(crate) fn serve(&self) -> Server {
-        Server::start(self.command(&["serve", "--config", "doorward.toml"]))
+        Server::start(&mut self.command(&["serve", "--config", "doorward.toml"]))
+    }
+
+    /// Starts `doorward demo` in the folder, which also takes its temporary files, and waits until it is ready.
+    pub(crate) fn demo(&self) -> Server {
+        let mut command = self.command(&["demo", "--listen", "127.0.0.1:0"]);
+        Server::start(command.env("TMPDIR", self.path()))
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -158,7 +164,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn start(mut command: Command) -> Self {
+    fn start(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let reader = thread::spawn({
@@ -171,8 +177,9 @@ impl Server {
                 }
             }
         });
-        let mut ready = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
+        // The demo greets first.
+        let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines().map_while(Result::ok);
+        let ready = lines.into_iter().find(|line| line.starts_with("ready ")).unwrap_or_default();
         let address = |after: &str| {
             let rest = ready.split_once(after)?.1;
             rest.split_whitespace().next()?.strip_prefix("http://")?.parse().ok()
@@ -183,7 +190,7 @@ impl Server {
             panic!("not ready: {ready:?}\n{}", log.lock().unwrap());
         };
         let operations = address("operations ");
-        Self { child, ready: ready.clone(), public, operations, log, reader: Some(reader) }
+        Self { child, ready: format!("{ready}\n"), public, operations, log, reader: Some(reader) }
     }
 
     /// Its process id.
