@@ -14,6 +14,10 @@ mod watch;
 
 use std::process::ExitCode;
 
+/// Requests allocate a few dozen small pieces each, and this allocator is faster at that than the C library's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     cli::main(std::env::args_os())
 }

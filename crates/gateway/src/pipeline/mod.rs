@@ -7,6 +7,7 @@
 //! A request reads one immutable snapshot of the policy, taken first, so a reload never changes it half-way.
 
 mod identify;
+mod ids;
 mod ours;
 mod trace;
 
@@ -29,6 +30,7 @@ use doorward_core::{
 use http::{HeaderValue, Request, Response, header::CONNECTION};
 use hyper::body::Incoming;
 use identify::Identified;
+use ids::Ids;
 use ours::Ours;
 use std::{sync::Arc, time::Instant};
 use trace::Trace;
@@ -55,12 +57,13 @@ pub struct GatewayParts {
 pub struct Gateway {
     policy: ArcSwap<Policy>,
     parts: GatewayParts,
+    ids: Ids,
 }
 
 impl Gateway {
     /// Puts the parts together.
     pub fn new(parts: GatewayParts) -> Self {
-        Self { policy: ArcSwap::new(Arc::clone(&parts.policy)), parts }
+        Self { policy: ArcSwap::new(Arc::clone(&parts.policy)), ids: Ids::new(Arc::clone(&parts.entropy)), parts }
     }
 
     /// Judges requests that come from now on by `policy`. Requests in flight finish under the old one.
@@ -72,13 +75,6 @@ impl Gateway {
     /// The policy that judges now.
     pub fn policy(&self) -> Arc<Policy> {
         self.policy.load_full()
-    }
-
-    /// 128 random bits in hex.
-    fn request_id(&self) -> String {
-        let mut bytes = [0; 16];
-        self.parts.entropy.fill(&mut bytes);
-        format!("{:032x}", u128::from_be_bytes(bytes))
     }
 
     /// Everything between `admit` and `record`.
@@ -182,7 +178,7 @@ impl Handler for Gateway {
     async fn handle(&self, request: Request<Incoming>, connection: Connection) -> Response<Body> {
         let started = Instant::now();
         let policy = self.policy.load_full();
-        let request_id = self.request_id();
+        let request_id = self.ids.next();
         let mut trace = Trace::new(&policy, &request_id);
         let mut close = false;
         let mut response = match admit(request, &connection, &policy, &self.parts.network, request_id) {
