@@ -15,7 +15,7 @@ use doorward_crypto::{
 };
 use http::HeaderValue;
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicU64, Ordering::SeqCst},
 };
 
@@ -59,6 +59,9 @@ pub struct AuthStats {
     pub throttled: usize,
 }
 
+/// Whoever wants to hear of changes.
+type Listener = Box<dyn Fn(&Changed) + Send + Sync>;
+
 /// Knows who somebody is.
 pub struct Auth {
     store: Arc<dyn Store>,
@@ -77,6 +80,7 @@ pub struct Auth {
     guests: Assertions,
     /// The newest change that was applied.
     heard: AtomicU64,
+    listener: OnceLock<Listener>,
     applying: tokio::sync::Mutex<()>,
 }
 
@@ -111,6 +115,7 @@ impl Auth {
             signers,
             guests: Assertions::default(),
             heard: AtomicU64::new(heard),
+            listener: OnceLock::new(),
             applying: tokio::sync::Mutex::default(),
             store,
             clock,
@@ -199,7 +204,16 @@ impl Auth {
             self.apply(&change.what).await?;
         }
         self.heard.store(changes.last().map_or(newest, |last| last.sequence), SeqCst);
+        if let Some(listener) = self.listener.get() {
+            // Only now: what fails half-way is heard again.
+            changes.iter().for_each(|change| listener(&change.what));
+        }
         Ok(changes.len())
+    }
+
+    /// Tells `listener` of each change once, after it was applied. Only the first listener is told.
+    pub fn on_change(&self, listener: impl Fn(&Changed) + Send + Sync + 'static) {
+        let _ = self.listener.set(Box::new(listener));
     }
 
     /// The directories of a new policy, after a reload.
@@ -260,9 +274,9 @@ impl Auth {
     async fn apply(&self, what: &Changed) -> Result<(), StoreError> {
         match what {
             Changed::Session(key) => self.sessions.end(key),
-            Changed::Account(kind, id) => self.sessions.account_changed(*kind, *id, &self.directories()).await,
+            Changed::Account(kind, id, _) => self.sessions.account_changed(*kind, *id, &self.directories()).await,
             Changed::Unlocked(directory, login) => self.throttle.unlock(directory, login),
-            Changed::Roles => {
+            Changed::Role(..) => {
                 self.roles.reload(&*self.store).await?;
                 // Accounts lose a role that is deleted.
                 self.sessions.everything_changed(&self.directories()).await;

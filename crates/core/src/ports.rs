@@ -66,7 +66,7 @@ pub enum AccountChange {
     Disable,
     /// Another password (PHC string); sessions end.
     Password(Arc<str>),
-    /// The same password under another hash; sessions stay. It fails with [`StoreError::Missing`] when the stored hash
+    /// The same password under another hash; sessions stay, and it is no [`Change`]: nobody has to forget anything. It fails with [`StoreError::Missing`] when the stored hash
     /// is no longer `from`, so that a password changed in between never comes back.
     Rehash {
         /// The hash (PHC string) that the password was verified against.
@@ -107,16 +107,57 @@ pub struct Change {
 /// What a [`Change`] is about; whoever caches it forgets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changed {
-    /// An account (kind and id): state, roles, password, or gone.
-    Account(Kind, u64),
+    /// An account (kind and id), and what was done to it.
+    Account(Kind, u64, Deed),
     /// Failed sign-ins of an account (directory, login) are forgotten.
     Unlocked(Arc<str>, Arc<str>),
-    /// A role.
-    Roles,
+    /// A role (its name), and what was done to it.
+    Role(Arc<str>, Deed),
     /// A session that ended.
     Session(SessionKey),
     /// More than is remembered: whoever caches anything forgets all of it.
     Everything,
+}
+
+/// What was done to an account or a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// It was made.
+    Added,
+    /// It may sign in again.
+    Enabled,
+    /// It may no longer sign in.
+    Disabled,
+    /// It has another password.
+    Password,
+    /// It has other roles.
+    Roles,
+    /// It has another e-mail address.
+    Email,
+    /// It is gone.
+    Deleted,
+    /// Something else.
+    Changed,
+}
+
+impl Deed {
+    /// All of them.
+    pub const ALL: [Deed; 8] =
+        [Deed::Added, Deed::Enabled, Deed::Disabled, Deed::Password, Deed::Roles, Deed::Email, Deed::Deleted, Deed::Changed];
+
+    /// One word for logs and stores; stable.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Deed::Added => "added",
+            Deed::Enabled => "enabled",
+            Deed::Disabled => "disabled",
+            Deed::Password => "password",
+            Deed::Roles => "roles",
+            Deed::Email => "email",
+            Deed::Deleted => "deleted",
+            Deed::Changed => "changed",
+        }
+    }
 }
 
 /// Why the store did not do what it was asked.

@@ -4,7 +4,7 @@ use crate::{
     control::Control,
     operations::Operations,
     parts::{OpenStore, cost, network},
-    telemetry::{Sample, Telemetry},
+    telemetry::{Sample, Telemetry, audited},
 };
 use doorward_auth::{Auth, AuthSettings, ThrottleLimits};
 use doorward_config::{
@@ -69,6 +69,10 @@ impl Server {
         let Config { settings, policy } = config;
         let operations = operations_socket(settings.operations.listen).await?;
         let auth = open_auth(&settings, policy.directories.clone(), &store.store, &world).await?;
+        auth.on_change({
+            let telemetry = Arc::clone(&world.telemetry);
+            move |change| audited(change, |event| telemetry.audit(event))
+        });
         world.telemetry.policy(&policy.hash);
         let recorder: Arc<dyn Recorder> = Arc::clone(&world.telemetry) as _;
         let gateway = Arc::new(Gateway::new(GatewayParts {

@@ -55,12 +55,16 @@ pub(crate) fn runtime() -> io::Result<Runtime> {
 
 /// The system's clock and generator, and a log as it is asked for.
 pub(crate) fn world(log: &Log, clock: Arc<dyn Clock>) -> io::Result<World> {
-    let format = match log.format {
+    let telemetry = Telemetry::start(format(log), requests(log), Arc::clone(&clock))?;
+    Ok(World { clock, entropy: Arc::new(SystemEntropy), telemetry })
+}
+
+/// How the log looks.
+pub(crate) fn format(log: &Log) -> Format {
+    match log.format {
         LogFormat::Human => Format::Human,
         LogFormat::Json => Format::Json,
-    };
-    let telemetry = Telemetry::start(format, requests(log), Arc::clone(&clock))?;
-    Ok(World { clock, entropy: Arc::new(SystemEntropy), telemetry })
+    }
 }
 
 /// Which requests are logged.

@@ -100,6 +100,8 @@ impl Place {
             clock: Arc::new(Fixed),
             entropy: Arc::new(Fixed),
             store_path: None,
+            format: crate::telemetry::Format::Human,
+            before: self.store.last_change().await.unwrap(),
             cost: Cost { memory_kib: 8, iterations: 1, parallelism: 1 },
             terminal: &mut terminal,
         };
@@ -181,7 +183,7 @@ async fn an_account_is_added_shown_and_listed() {
         "roles": ["clerk"], "enabled": true, "password": true, "created": "2023-11-14T22:13:20Z",
     });
     assert_eq!(added.json(), expected);
-    assert_eq!(added.err, "");
+    assert!(added.err.lines().count() == 1 && added.err.contains("audit action=account"), "{}", added.err);
     assert_eq!(place.run("user list --json", "").await.json(), json!([expected]));
     assert_eq!(place.run("user list customers --json", "").await.json(), json!([]));
     let shown = place.run("user show admins/ADMIN", "").await;

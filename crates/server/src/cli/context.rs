@@ -7,6 +7,8 @@ use super::{
 use crate::{
     control,
     parts::{OpenStore, cost, environment, open_store},
+    serve::format,
+    telemetry::{Format, audit_line, audited},
 };
 use doorward_config::Config;
 use doorward_core::{
@@ -33,13 +35,17 @@ pub(crate) struct Context<'t> {
     pub(crate) entropy: Arc<dyn Entropy>,
     /// What one password hash costs.
     pub(crate) cost: Cost,
+    /// How audit events look.
+    pub(crate) format: Format,
+    /// The newest change before the command began.
+    pub(crate) before: u64,
     /// Where to say the result.
     pub(crate) terminal: &'t mut Terminal,
 }
 
 impl<'t> Context<'t> {
     /// Loads the configuration and opens its store.
-    pub(crate) fn open(config: &ConfigFile, terminal: &'t mut Terminal) -> Result<Self, Failure> {
+    pub(crate) async fn open(config: &ConfigFile, terminal: &'t mut Terminal) -> Result<Self, Failure> {
         let Config { settings, policy } = sound(config, terminal)?;
         let OpenStore { store, path } = open_store(&settings.store)?;
         if path.is_none() {
@@ -48,6 +54,8 @@ impl<'t> Context<'t> {
         Ok(Self {
             policy: Arc::new(policy),
             cost: cost(&settings),
+            format: format(&settings.log),
+            before: store.last_change().await?,
             store,
             store_path: path,
             clock: Arc::new(SystemClock),
@@ -56,13 +64,27 @@ impl<'t> Context<'t> {
         })
     }
 
-    /// Call this after each change: every server on this store honours it before this returns.
+    /// Call this after each change: every server on this store honours it before this returns, and writes it down. Where
+    /// there is none the audit event is written here.
     pub(crate) async fn changed(&mut self) -> Result<(), Failure> {
-        let Some(path) = &self.store_path else { return Ok(()) };
-        match control::notify(path).await {
+        let told = match &self.store_path {
+            Some(path) => control::notify(path).await,
+            None => Ok(0),
+        };
+        match told {
+            Ok(0) => self.audit().await,
             Ok(_) => Ok(()),
             Err(why) => Err(Failure::new(format_args!("the change is stored, but a server has not confirmed it: {why}"))),
         }
+    }
+
+    async fn audit(&mut self) -> Result<(), Failure> {
+        let mut lines = String::new();
+        for change in self.store.changes_since(self.before).await? {
+            self.before = change.sequence;
+            audited(&change.what, |event| lines.push_str(&audit_line(self.format, self.clock.now(), event)));
+        }
+        if lines.is_empty() { Ok(()) } else { self.terminal.warn(lines.trim_end()) }
     }
 }
 

@@ -77,7 +77,7 @@ fn on_the_store(
 ) -> Result<Answer, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut context = Context::open(config, terminal)?;
+        let mut context = Context::open(config, terminal).await?;
         command(&mut context).await
     })
 }

@@ -3,12 +3,14 @@
 //! The way of a request only builds one short line and counts in atomics; a thread of its own writes. Every value is
 //! escaped in one place ([`text`]), whoever logs it.
 
+mod accounts;
 mod events;
 mod line;
 mod metrics;
 mod text;
 mod writer;
 
+pub(crate) use accounts::{audit_line, audited};
 pub(crate) use metrics::{Metrics, Sample};
 
 use doorward_core::ports::Clock;
@@ -170,18 +172,7 @@ impl Recorder for Telemetry {
 
     fn audit(&self, event: &AuditEvent<'_>) {
         self.metrics.audit(event);
-        let level = if event.outcome == "success" { Level::Info } else { Level::Warn };
-        let line = Line::new(self.format, self.clock.now(), level, "audit")
-            .field("action", event.event)
-            .field("outcome", event.outcome)
-            .field("directory", event.directory)
-            .field("identity", event.identity)
-            .known("login", event.login)
-            .address("client", event.client)
-            .known("method", event.method)
-            .field("request_id", event.request_id)
-            .known("detail", event.detail);
-        self.write(line);
+        self.writer.line(audit_line(self.format, self.clock.now(), event));
     }
 
     fn parser_refusal(&self, peer: IpAddr, detail: &str) {

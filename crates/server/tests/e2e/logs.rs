@@ -47,3 +47,27 @@ fn a_login_cannot_forge_a_line_or_reach_the_terminal() {
     assert!(!log.contains('\u{1b}') && !log.contains('\u{202e}'), "{log:?}");
     assert!(!log.lines().any(|line| line.contains("outcome=success") && !line.contains("login=")), "{log}");
 }
+
+#[test]
+fn each_account_change_is_one_audit_event_of_the_server_or_else_of_the_command() {
+    let site = Site::basic(&Upstream::start());
+    let alone = site.run(&["user", "add", "admins/anna", "--id", "14", "--password-stdin"], "correct horse");
+    assert_eq!(alone.err.matches("audit action=account").count(), 1, "{alone:?}");
+    assert!(alone.err.contains("identity=admin/14") && alone.err.contains("store: added"), "{alone:?}");
+    let server = site.serve();
+    server.sign_in("anna", "correct horse");
+    for (arguments, words) in [
+        (&["user", "disable", "admins/anna"][..], "store: disabled"),
+        (&["user", "enable", "admins/anna"], "store: enabled"),
+        (&["role", "add", "clerk"], "store: role clerk added"),
+        (&["role", "delete", "clerk"], "store: role clerk deleted"),
+        (&["user", "delete", "admins/anna"], "store: deleted"),
+    ] {
+        let done = site.ok(arguments, "");
+        assert_eq!(done.err, "", "the server writes it down");
+        assert!(server.logged(words).contains("audit"), "{arguments:?}");
+    }
+    let (_, log) = server.stop();
+    assert_eq!(log.matches("audit action=account").count(), 3, "{log}");
+    assert_eq!(log.matches("audit action=role").count(), 2, "{log}");
+}

@@ -8,7 +8,7 @@ use super::{
 };
 use doorward_core::{
     Kind, Time,
-    ports::{AccountChange, AccountRecord, NewAccount, StoreError},
+    ports::{AccountChange, AccountRecord, Deed, NewAccount, StoreError},
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(super) fn add(connection: &Connection, new: &NewAccount, now: Time) -> Outco
         )?
         .execute(params![kind, integer(id), directory, login, fold(login), new.email, new.password, integer(now.0)])?;
     set_roles(connection, new.kind, id, &new.roles)?;
-    changes::log_account(connection, new.kind, id)?;
+    changes::log_account(connection, new.kind, id, Deed::Added)?;
     present(connection, new.kind, id)
 }
 
@@ -87,8 +87,16 @@ pub(super) fn change(connection: &Connection, kind: Kind, id: u64, change: &Acco
         }
         AccountChange::Unlock => changes::log_unlocked(connection, &before.account.directory, &before.account.login)?,
     }
-    if !matches!(change, AccountChange::Unlock) {
-        changes::log_account(connection, kind, id)?;
+    let deed = match change {
+        AccountChange::Enable => Some(Deed::Enabled),
+        AccountChange::Disable => Some(Deed::Disabled),
+        AccountChange::Password(_) => Some(Deed::Password),
+        AccountChange::Roles(_) => Some(Deed::Roles),
+        AccountChange::Email(_) => Some(Deed::Email),
+        AccountChange::Rehash { .. } | AccountChange::Unlock => None,
+    };
+    if let Some(deed) = deed {
+        changes::log_account(connection, kind, id, deed)?;
     }
     present(connection, kind, id)
 }
@@ -100,7 +108,7 @@ pub(super) fn delete(connection: &Connection, kind: Kind, id: u64) -> Outcome<()
     let target = (kind.as_str(), integer(id));
     connection.prepare_cached("DELETE FROM account WHERE kind = ?1 AND id = ?2")?.execute(target)?;
     connection.prepare_cached("INSERT INTO account_grave (kind, id) VALUES (?1, ?2)")?.execute(target)?;
-    changes::log_account(connection, kind, id)
+    changes::log_account(connection, kind, id, Deed::Deleted)
 }
 
 /// `the account admin/14`.

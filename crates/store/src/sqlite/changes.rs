@@ -6,16 +6,16 @@ use super::{
 };
 use doorward_core::{
     Kind,
-    ports::{Change, Changed, StoreError},
+    ports::{Change, Changed, Deed, StoreError},
     session::SessionKey,
 };
 use rusqlite::{Connection, Row, params};
 
 /// An account changed, came or went.
-pub(super) fn log_account(connection: &Connection, kind: Kind, id: u64) -> Outcome<()> {
+pub(super) fn log_account(connection: &Connection, kind: Kind, id: u64, deed: Deed) -> Outcome<()> {
     connection
-        .prepare_cached("INSERT INTO change (what, kind, account) VALUES ('account', ?1, ?2)")?
-        .execute(params![kind.as_str(), integer(id)])?;
+        .prepare_cached("INSERT INTO change (what, kind, account, deed) VALUES ('account', ?1, ?2, ?3)")?
+        .execute(params![kind.as_str(), integer(id), deed.as_str()])?;
     Ok(())
 }
 
@@ -28,8 +28,18 @@ pub(super) fn log_unlocked(connection: &Connection, directory: &str, login: &str
 }
 
 /// A role changed, came or went.
-pub(super) fn log_roles(connection: &Connection) -> Outcome<()> {
-    connection.prepare_cached("INSERT INTO change (what) VALUES ('roles')")?.execute([])?;
+pub(super) fn log_role(connection: &Connection, name: &str, deed: Deed) -> Outcome<()> {
+    connection
+        .prepare_cached("INSERT INTO change (what, role, deed) VALUES ('roles', ?1, ?2)")?
+        .execute([name, deed.as_str()])?;
+    Ok(())
+}
+
+/// A role is about to be lost by all accounts that have it.
+pub(super) fn log_accounts_with(connection: &Connection, role: &str) -> Outcome<()> {
+    let sql =
+        "INSERT INTO change (what, kind, account, deed) SELECT 'account', kind, account, ?2 FROM account_role WHERE role = ?1";
+    connection.prepare_cached(sql)?.execute([role, Deed::Roles.as_str()])?;
     Ok(())
 }
 
@@ -49,7 +59,7 @@ pub(super) fn log_sessions_of(connection: &Connection, kind: Kind, id: u64) -> O
 
 /// Everything after `sequence`, or that too much was forgotten to say.
 pub(super) fn since(connection: &Connection, sequence: u64) -> Outcome<Vec<Change>> {
-    let sql = "SELECT sequence, what, kind, account, directory, login, session FROM change WHERE sequence > ?1 ORDER BY sequence";
+    let sql = "SELECT sequence, what, kind, account, directory, login, session, role, deed FROM change WHERE sequence > ?1 ORDER BY sequence";
     let changes: Vec<Change> =
         connection.prepare_cached(sql)?.query_map([integer(sequence)], change)?.collect::<Result<_, _>>()?;
     let whole = match changes.first() {
@@ -67,13 +77,19 @@ pub(super) fn last(connection: &Connection) -> Outcome<u64> {
 
 fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
     let what = match row.get_ref(1)?.as_str()? {
-        "account" => Changed::Account(kind(row, 2)?, unsigned(row, 3)?),
+        "account" => Changed::Account(kind(row, 2)?, unsigned(row, 3)?, deed(row)?),
         "unlocked" => Changed::Unlocked(row.get(4)?, row.get(5)?),
-        "roles" => Changed::Roles,
+        "roles" => Changed::Role(row.get::<_, Option<_>>(7)?.unwrap_or_else(|| "-".into()), deed(row)?),
         "session" => Changed::Session(SessionKey(row.get(6)?)),
         other => return Err(malformed(1, StoreError::Missing(format!("the change {other}")))),
     };
     Ok(Change { sequence: unsigned(row, 0)?, what })
+}
+
+/// What was done; a word that a later doorward wrote, and none, are some change.
+fn deed(row: &Row<'_>) -> rusqlite::Result<Deed> {
+    let word = row.get_ref(8)?.as_str_or_null()?;
+    Ok(Deed::ALL.into_iter().find(|deed| Some(deed.as_str()) == word).unwrap_or(Deed::Changed))
 }
 
 /// Forgets old changes now and then.

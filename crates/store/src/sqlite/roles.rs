@@ -1,7 +1,7 @@
 //! Roles and what they grant.
 
 use super::{changes, failure::Outcome, values};
-use doorward_core::ports::StoreError;
+use doorward_core::ports::{Deed, StoreError};
 use rusqlite::{Connection, Row};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -10,13 +10,13 @@ pub(super) type Role = (Arc<str>, BTreeSet<Arc<str>>);
 
 /// Makes a role, or gives it other resources.
 pub(super) fn put(connection: &Connection, name: &str, resources: &BTreeSet<Arc<str>>) -> Outcome<()> {
-    connection.prepare_cached("INSERT OR IGNORE INTO role (name) VALUES (?1)")?.execute([name])?;
+    let made = connection.prepare_cached("INSERT OR IGNORE INTO role (name) VALUES (?1)")?.execute([name])? > 0;
     connection.prepare_cached("DELETE FROM role_resource WHERE role = ?1")?.execute([name])?;
     let mut insert = connection.prepare_cached("INSERT INTO role_resource (role, resource) VALUES (?1, ?2)")?;
     for resource in resources {
         insert.execute((name, resource))?;
     }
-    changes::log_roles(connection)
+    changes::log_role(connection, name, if made { Deed::Added } else { Deed::Changed })
 }
 
 /// All roles by name.
@@ -27,15 +27,11 @@ pub(super) fn list(connection: &Connection) -> Outcome<Vec<Role>> {
 
 /// Deletes a role; accounts that had it lose it.
 pub(super) fn delete(connection: &Connection, name: &str) -> Outcome<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO change (what, kind, account) SELECT 'account', kind, account FROM account_role WHERE role = ?1",
-        )?
-        .execute([name])?;
+    changes::log_accounts_with(connection, name)?;
     if connection.prepare_cached("DELETE FROM role WHERE name = ?1")?.execute([name])? == 0 {
         return Err(StoreError::Missing(format!("the role {name}")).into());
     }
-    changes::log_roles(connection)
+    changes::log_role(connection, name, Deed::Deleted)
 }
 
 fn role(row: &Row<'_>) -> rusqlite::Result<Role> {

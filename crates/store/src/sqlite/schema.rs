@@ -12,7 +12,8 @@ use rusqlite::Connection;
 pub(super) const APPLICATION: i64 = 0x446f_6f72;
 
 /// All migrations; the first makes version 1 of an empty database.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_accounts_and_sessions.sql")];
+pub(super) const MIGRATIONS: &[&str] =
+    &[include_str!("../../migrations/0001_accounts_and_sessions.sql"), include_str!("../../migrations/0002_deeds.sql")];
 
 /// Brings the database to the version of the last of `migrations`.
 pub(super) fn prepare(connection: &Connection, migrations: &[&str]) -> Outcome<()> {

@@ -3,7 +3,7 @@
 use crate::{admin, key, session};
 use doorward_core::{
     Kind, Time,
-    ports::{AccountChange, AccountRecord, Change, Changed, NewAccount, SessionFilter, Store, StoreError, StoredKey},
+    ports::{AccountChange, AccountRecord, Change, Changed, Deed, NewAccount, SessionFilter, Store, StoreError, StoredKey},
     session::SessionKey,
 };
 use doorward_store::{Options, Sqlite};
@@ -219,7 +219,10 @@ async fn roles_change_under_a_session(store: &dyn Store) {
     store.change_account(Kind::Admin, 1, AccountChange::Roles(vec!["clerk".into()]), NOW).await.unwrap();
     let (_, owner) = store.session(&key(0, 0, 1)).await.unwrap().unwrap();
     assert_eq!(owner.account.roles, ["clerk".into()]);
-    assert_eq!(news(store, before).await, [Changed::Account(Kind::Admin, 1)]);
+    assert_eq!(news(store, before).await, [Changed::Account(Kind::Admin, 1, Deed::Roles)]);
+    let rehashed = AccountChange::Rehash { from: account.password.clone().unwrap(), to: "$argon2id$stronger".into() };
+    store.change_account(Kind::Admin, 1, rehashed, NOW).await.unwrap();
+    assert_eq!(news(store, before).await.len(), 1, "the same password under another hash is no change");
     let mail = AccountChange::Email(Some("a@example.com".into()));
     assert_eq!(store.change_account(Kind::Admin, 1, mail, NOW).await.unwrap().email.as_deref(), Some("a@example.com"));
 }
@@ -241,7 +244,10 @@ async fn a_deleted_role_is_lost_by_its_accounts(store: &dyn Store) {
     store.delete_role("clerk", NOW).await.unwrap();
     assert!(store.account(Kind::Admin, 1).await.unwrap().unwrap().account.roles.is_empty());
     assert!(store.roles().await.unwrap().is_empty());
-    assert_eq!(news(store, before).await, [Changed::Account(Kind::Admin, 1), Changed::Roles]);
+    assert_eq!(
+        news(store, before).await,
+        [Changed::Account(Kind::Admin, 1, Deed::Roles), Changed::Role("clerk".into(), Deed::Deleted)]
+    );
     assert_eq!(store.delete_role("clerk", NOW).await, Err(StoreError::Missing("the role clerk".into())));
 }
 
@@ -262,7 +268,7 @@ async fn deleting_an_account_ends_its_sessions(store: &dyn Store) {
     assert_eq!(store.session(&key(0, 0, 1)).await.unwrap(), None);
     assert!(store.session(&key(0, 0, 2)).await.unwrap().is_some());
     assert_eq!(store.account_by_login("admins", "gone").await.unwrap(), None);
-    assert_eq!(news(store, before).await, [Changed::Session(key(0, 0, 1)), Changed::Account(Kind::Admin, 1)]);
+    assert_eq!(news(store, before).await, [Changed::Session(key(0, 0, 1)), Changed::Account(Kind::Admin, 1, Deed::Deleted)]);
     let again = store.delete_account(Kind::Admin, gone.account.id, NOW).await;
     assert_eq!(again, Err(StoreError::Missing("the account admin/1".into())));
 }
@@ -416,11 +422,11 @@ async fn tells_what_changed_in_order(store: &dyn Store) {
     store.change_account(Kind::Admin, 1, AccountChange::Unlock, NOW).await.unwrap();
     store.change_account(Kind::Admin, 1, AccountChange::Disable, NOW).await.unwrap();
     let expected = [
-        Changed::Account(Kind::Admin, 1),
-        Changed::Roles,
+        Changed::Account(Kind::Admin, 1, Deed::Added),
+        Changed::Role("clerk".into(), Deed::Added),
         Changed::Unlocked("admins".into(), "Anna".into()),
         Changed::Session(key(0, 0, 1)),
-        Changed::Account(Kind::Admin, 1),
+        Changed::Account(Kind::Admin, 1, Deed::Disabled),
     ];
     let changes = store.changes_since(0).await.unwrap();
     let numbered: Vec<Change> = (1..).zip(expected).map(|(sequence, what)| Change { sequence, what }).collect();

@@ -75,7 +75,7 @@ fn a_newer_database_is_refused_with_both_versions() {
     let raw = Connection::open(&path).unwrap();
     raw.pragma_update(None, "user_version", 7).unwrap();
     let why = refusal(&path);
-    assert!(why.contains("schema version 7") && why.contains("versions up to 1") && why.contains("store.db"), "{why}");
+    assert!(why.contains("schema version 7") && why.contains("versions up to 2") && why.contains("store.db"), "{why}");
     let version: i64 = raw.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     assert_eq!(version, 7);
 }
