@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    Carries, Kind, Provenance, Source,
+    Carries, Kind, Provenance, Question, Source,
     access::AccessRule,
     acl::{Resource, Tree},
     firewall::{Entry, Guards},
@@ -273,7 +273,28 @@ fn guards_stand_between_a_session_and_its_identity() {
         let offer = verified(account(Kind::Customer, "c", &[]), *csrf_valid);
         let verdict = decide(&policy(Unmatched::Deny), &roles(), &facts, &found, &offer);
         assert_eq!(word(&verdict), *expected, "{name}");
+
+        // Written down, read back and judged again, it comes to the same.
+        let written = serde_json::to_string(&Question::of(&facts, facts.path, Some(OWN), &offer)).unwrap();
+        let read: Question = serde_json::from_str(&written).unwrap();
+        let mut same = policy(Unmatched::Deny);
+        same.firewalls = vec![Arc::clone(&firewall)];
+        let again = read.judge(&same, &roles(), |name| (name == OWN.name).then_some(OWN)).unwrap();
+        assert_eq!(word(&again), *expected, "{name}, again");
     }
+}
+
+#[test]
+fn a_question_that_cannot_be_read_is_no_permit() {
+    let facts = facts(&Method::GET);
+    let question = Question::of(&facts, facts.path, Some(OWN), &Offer::Absent);
+    assert!(question.judge(&policy(Unmatched::Allow), &roles(), |_| None).is_none());
+    assert!(
+        Question { method: "G T".into(), ..question.clone() }.judge(&policy(Unmatched::Allow), &roles(), |_| Some(OWN)).is_none()
+    );
+    let mut written = serde_json::to_value(&question).unwrap();
+    written["surprise"] = true.into();
+    assert!(serde_json::from_value::<Question>(written).is_err());
 }
 
 #[test]
