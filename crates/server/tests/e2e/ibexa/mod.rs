@@ -2,9 +2,13 @@
 
 mod csrf_listener_test;
 mod documented_requests;
+mod errors_test;
+mod origins;
 mod pages;
 mod root_test;
 mod session_test;
+mod session_units;
+mod sessions;
 
 use crate::support::{Server, Site, client::Reply, upstream::Upstream};
 
@@ -107,6 +111,7 @@ impl Format {
             }
             Format::Xml => {
                 let lines = reply.body.lines().filter_map(|line| line.strip_prefix("  <"));
+                let lines = lines.filter(|line| !line.starts_with('/'));
                 lines.map(|line| line.split([' ', '>', '/']).next().unwrap().to_owned()).collect()
             }
         }
