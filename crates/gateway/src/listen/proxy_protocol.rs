@@ -19,6 +19,10 @@ pub(super) async fn read(stream: &mut TcpStream, buffer: &mut BytesMut) -> Resul
                 buffer.advance(length);
                 return Ok(client);
             }
+            // A line of version 1 that has ended says no more, whatever is missing in it.
+            if buffer.starts_with(b"PROXY") && buffer.windows(2).any(|pair| pair == b"\r\n") {
+                return Err("the connection does not begin with a PROXY header");
+            }
         }
         if buffer.len() > LONGEST {
             return Err("the PROXY header is too long");
