@@ -152,6 +152,8 @@ fn request(arguments: &ExplainArgs, config: &Config, credential: &Credential) ->
     let uri: Uri = arguments.url.parse().map_err(|error| Failure::usage(format_args!("URL: {error}")))?;
     let public = config.settings.server.public_url.as_deref().unwrap_or_default();
     let own = public.split_once("://").map_or("localhost", |(_, authority)| authority);
+    // A port that is yet to be picked is none.
+    let own = own.strip_suffix(":0").unwrap_or(own);
     let host = uri.authority().map_or(own, |authority| authority.as_str()).to_owned();
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let mut request = Request::builder().method(method).uri(target);
