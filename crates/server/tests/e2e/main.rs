@@ -12,6 +12,7 @@ mod cli;
 mod demo;
 mod durability;
 mod explain;
+mod gateway;
 mod ibexa;
 mod logs;
 mod operations;
