@@ -2,15 +2,15 @@
 
 use super::{Door, Format, NAMELESS, PREFIX, Session, both};
 use crate::support::{client::Reply, upstream::Upstream};
+use std::net::TcpListener;
 
-/// Everything may pass, to upstreams of which one is not there; `/locked` is for admins alone.
+/// Everything may pass; `/locked` is for admins alone.
 fn everything(upstream: &Upstream) -> Door {
     Door::serving(
         upstream,
         "",
         "[api]\nibexa_prefix = [\"/api/ibexa/v2\", \"/api/my-bundle/v122.73\"]\n[routes]\nunmatched = \"allow\"\n\
-         [[access_control]]\npath = '/locked'\nroles = [\"ROLE_ADMIN\"]\n\
-         [[upstream]]\nname = \"gone\"\nurl = \"http://127.0.0.1:9\"\npath = \"/api/ibexa/v2/gone\"\n",
+         [[access_control]]\npath = '/locked'\nroles = [\"ROLE_ADMIN\"]\n",
     )
 }
 
@@ -77,11 +77,24 @@ both!(exception_test);
 /// A server error says nothing about itself.
 fn exception_test(format: Format) {
     let upstream = Upstream::start();
-    let door = everything(&upstream);
-    let reply = door.get("/gone/x", &format.accept("X"));
-    let text = format.error(&reply, 502, "Bad Gateway");
-    assert_eq!(text, "An error has occurred. Please try again later or contact your Administrator.");
-    assert!(!reply.body.contains("127.0.0.1"), "{}", reply.body);
+    // One takes connections and never answers, the other is gone.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let silent_at = silent.local_addr().unwrap();
+    let door = Door::serving(
+        &upstream,
+        "",
+        &format!(
+            "[routes]\nunmatched = \"allow\"\n[[upstream]]\nname = \"gone\"\nurl = \"http://{gone}\"\npath = \"{PREFIX}/gone\"\n\
+             [[upstream]]\nname = \"silent\"\nurl = \"http://{silent_at}\"\npath = \"{PREFIX}/silent\"\nresponse_timeout = \"1s\"\n"
+        ),
+    );
+    for (path, status, phrase) in [("/gone/x", 502, "Bad Gateway"), ("/silent/x", 504, "Gateway Time-out")] {
+        let reply = door.get(path, &format.accept("X"));
+        let text = format.error(&reply, status, phrase);
+        assert_eq!(text, "An error has occurred. Please try again later or contact your Administrator.");
+        assert!(!reply.body.contains("127.0.0.1"), "{}", reply.body);
+    }
 }
 
 both!(conflict_test);

@@ -3,6 +3,7 @@
 mod csrf_listener_test;
 mod documented_requests;
 mod errors_test;
+mod firewalls;
 mod origins;
 mod pages;
 mod root_test;
