@@ -8,6 +8,7 @@
 )]
 
 mod accounts_cli;
+mod browser;
 mod cli;
 mod demo;
 mod durability;

@@ -1,0 +1,40 @@
+//! The pages in a real browser: `tests/browser.py` walks through them.
+
+use crate::{
+    people::{PASSWORD, Town},
+    support::upstream::Upstream,
+};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The Python that has the browser driver: of the environment variable, or where `scripts/test` installs it.
+fn python() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let python = env::var_os("DOORWARD_TEST_PYTHON").map_or(workspace.join("target/test-venv/bin/python"), PathBuf::from);
+    assert!(python.exists(), "{} is missing: run scripts/test, which installs what the tests need", python.display());
+    python
+}
+
+#[test]
+fn a_person_signs_in_is_refused_and_signs_out() {
+    let upstream = Upstream::answering(|_| {
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{\"open\":true}".to_owned()
+    });
+    let site = Town { more: "[[firewall]]\nname = \"main\"\nentry = \"page\"", ..Town::default() }.site(&upstream);
+    let server = site.serve();
+    // Kept after the test, to be looked at.
+    let shots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+    fs::create_dir_all(&shots).unwrap();
+    let output = Command::new(python())
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/browser.py"))
+        .args([&format!("http://{}", server.public), "jane", PASSWORD, "/closed", "/orders"])
+        .arg(&shots)
+        .output()
+        .unwrap();
+    let (said, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}{why}\n{}", server.log());
+    assert!(said.lines().count() >= 12, "{said}");
+}
