@@ -48,7 +48,7 @@ def main():
             measure(subject, load_cpu, 1, options.connections)
         rounds = []
         for number in range(options.rounds):
-            busy = others_busy(cpus, subjects)
+            busy = wait_for_quiet(cpus, options.patience)
             rounds.append([measure(subject, load_cpu, options.seconds, options.connections) for subject in subjects])
             done = ", ".join(f"{slice_.rate:.0f}/s" for slice_ in rounds[-1])
             print(f"round {number + 1} of {options.rounds}: {done}; the machine was {busy:.0%} busy before it", file=sys.stderr)
@@ -64,6 +64,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=7, help="how often each subject is measured (7)")
     parser.add_argument("--seconds", type=int, default=1, help="how long a slice lasts (1)")
     parser.add_argument("--connections", type=int, default=64, help="keep-alive connections (64)")
+    parser.add_argument("--patience", type=int, default=20, help="how many seconds a round waits for a machine that rests (20)")
     parser.add_argument("--at-least", type=float, help="fail below this ratio of session-checked to nginx")
     return parser.parse_args()
 
@@ -271,8 +272,16 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
 
-def others_busy(cpus, subjects):
-    """How busy the machine is while nothing is measured: what it did then it also does during a slice."""
+def wait_for_quiet(cpus, patience):
+    """Waits until the machine rests, but not for ever. How busy it was in the end; what it does then it also does in a slice."""
+    end = time.monotonic() + patience
+    while (busy := how_busy(cpus)) > 0.15 and time.monotonic() < end:
+        time.sleep(0.5)
+    return busy
+
+
+def how_busy(cpus):
+    """The share of time in which the two processors had something to do while nothing was measured."""
 
     def idle_and_total():
         lines = [line.split() for line in pathlib.Path("/proc/stat").read_text().splitlines()]
@@ -280,7 +289,7 @@ def others_busy(cpus, subjects):
         return sum(row[3] + row[4] for row in rows), sum(map(sum, rows))
 
     idle, total = idle_and_total()
-    time.sleep(0.25)
+    time.sleep(0.3)
     idle_after, total_after = idle_and_total()
     return 1 - (idle_after - idle) / max(total_after - total, 1)
 

@@ -96,6 +96,11 @@ impl Admitted {
     }
 }
 
+// Names as values: to look a header up by text would mean to parse the text each time.
+const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// What is between us and the client, and how much it may send.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -258,8 +263,8 @@ fn finish(
     request_id: String,
 ) -> Admitted {
     let headers = &mut parts.headers;
-    let ajax = once(headers, "x-requested-with").is_some_and(|value| value == "XMLHttpRequest");
-    let navigation = once(headers, "sec-fetch-mode").is_some_and(|value| value == "navigate");
+    let ajax = once(headers, X_REQUESTED_WITH).is_some_and(|value| value == "XMLHttpRequest");
+    let navigation = once(headers, SEC_FETCH_MODE).is_some_and(|value| value == "navigate");
     let body = match body {
         Body::Empty | Body::Full(_) => body,
         coming => {
@@ -391,7 +396,7 @@ fn path(raw: &str, policy: &Policy) -> Result<String, Wrong> {
 /// The effective method ('Settled semantics': Method and path). Lower-case methods are refused, because some upstreams
 /// fold them to others.
 fn method(parts: &Parts, dialect: Dialect) -> Result<Method, Wrong> {
-    const OVERRIDE: &str = "x-http-method-override";
+    const OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
     let method = if dialect == Dialect::Ibexa && parts.method == Method::POST && parts.headers.contains_key(OVERRIDE) {
         let value =
             once(&parts.headers, OVERRIDE).ok_or_else(|| wrong("method_override", "X-HTTP-Method-Override is repeated"))?;
@@ -434,18 +439,18 @@ pub(crate) fn has_scheme(value: &HeaderValue, scheme: &[u8]) -> bool {
 
 /// Where a browser says that the request was made from ('Settled semantics', Guards).
 fn provenance(headers: &HeaderMap, policy: &Policy) -> Provenance {
-    let (site, origin) = (headers.contains_key("sec-fetch-site"), headers.contains_key(header::ORIGIN));
+    let (site, origin) = (headers.contains_key(SEC_FETCH_SITE), headers.contains_key(header::ORIGIN));
     if !site && !origin {
         return Provenance::Unstated;
     }
-    let same = once(headers, "sec-fetch-site").is_some_and(|value| value == "same-origin" || value == "none");
-    let allowed = once(headers, header::ORIGIN.as_str()).is_some_and(|value| policy.origins.iter().any(|own| *value == **own));
+    let same = once(headers, SEC_FETCH_SITE).is_some_and(|value| value == "same-origin" || value == "none");
+    let allowed = once(headers, header::ORIGIN).is_some_and(|value| policy.origins.iter().any(|own| *value == **own));
     if (same && headers.get_all(header::ORIGIN).iter().count() < 2) || allowed { Provenance::Ours } else { Provenance::Foreign }
 }
 
 /// `X-Expected-User`, unless empty or `0` (ibexa-rest 7).
 fn expected_user(headers: &HeaderMap) -> Result<Option<String>, Wrong> {
-    const NAME: &str = "x-expected-user";
+    const NAME: HeaderName = HeaderName::from_static("x-expected-user");
     if !headers.contains_key(NAME) {
         return Ok(None);
     }
@@ -455,7 +460,7 @@ fn expected_user(headers: &HeaderMap) -> Result<Option<String>, Wrong> {
 }
 
 /// The value of a header that was sent exactly once.
-fn once<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h HeaderValue> {
+fn once(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
     let mut lines = headers.get_all(name).iter();
     let first = lines.next()?;
     lines.next().is_none().then_some(first)

@@ -75,6 +75,10 @@ pub(crate) fn is_dropped(name: &HeaderName) -> bool {
 
 /// Whether a header is for one connection only (RFC 9110, 7.6.1). `Trailer` is handled apart.
 pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
+    // Most headers end here, as above.
+    if !matches!(name.as_str().as_bytes().first(), Some(b'c' | b'h' | b'k' | b'p' | b't' | b'u')) {
+        return false;
+    }
     matches!(
         *name,
         header::CONNECTION

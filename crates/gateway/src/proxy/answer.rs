@@ -19,6 +19,9 @@ use std::{
 };
 use tokio::time::{Instant, Sleep};
 
+const SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
+const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
+
 /// Cleans the head of an answer. Returns the trailer fields that may follow.
 pub(super) fn clean(headers: &mut HeaderMap, directories: &[Arc<Directory>], known: bool) -> Vec<HeaderName> {
     let announced = names::announced_trailers(headers);
@@ -57,9 +60,8 @@ fn drop_our_cookies(headers: &mut HeaderMap, directories: &[Arc<Directory>]) {
 
 /// No shared cache keeps what was answered to somebody we know. `private` and `no-store` already say so.
 fn keep_private(headers: &mut HeaderMap) {
-    for name in ["surrogate-control", "cdn-cache-control"] {
-        headers.remove(name);
-    }
+    headers.remove(SURROGATE_CONTROL);
+    headers.remove(CDN_CACHE_CONTROL);
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
         return;
