@@ -227,7 +227,7 @@ pub(crate) const TABLES: &[Table] = &[
             key("name", TEXT, "required", "Its name in logs and metrics."),
             key("host", TEXT, "any", "Regular expression on the host, without port and trailing dot; case does not matter."),
             key("path", TEXT, "any", "Regular expression on the canonical path."),
-            key("methods", TEXTS, "any", "HTTP methods."),
+            key("methods", TEXTS, "any", "HTTP methods; `GET` covers HEAD."),
             key(
                 "when",
                 TEXT,
@@ -258,7 +258,7 @@ pub(crate) const TABLES: &[Table] = &[
         keys: &[
             key("path", TEXT, "any", "Regular expression on the canonical path."),
             key("host", TEXT, "any", "Regular expression on the host; case does not matter."),
-            key("methods", TEXTS, "any", "HTTP methods."),
+            key("methods", TEXTS, "any", "HTTP methods; `GET` covers HEAD."),
             key(
                 "ips",
                 TEXTS,

@@ -1,7 +1,7 @@
 //! Access control: ordered path, host, address and method rules that demand roles; the first match wins
 //! (ibexa-rest 9). A rule whose addresses do not match is skipped; no matching rule means allowed.
 
-use crate::{Facts, Identity, Source};
+use crate::{Facts, Identity, Source, facts::covers};
 use http::Method;
 use ipnet::IpNet;
 use regex::Regex;
@@ -14,7 +14,7 @@ pub struct AccessRule {
     pub path: Option<Regex>,
     /// Regex on the host; case-insensitive.
     pub host: Option<Regex>,
-    /// Methods; empty means all.
+    /// Methods; empty means all, and GET covers HEAD.
     pub methods: Vec<Method>,
     /// Networks; empty means all. They only select.
     pub ips: Vec<IpNet>,
@@ -29,7 +29,7 @@ impl AccessRule {
     pub fn matches(&self, facts: &Facts<'_>) -> bool {
         self.path.as_ref().is_none_or(|r| r.is_match(facts.path))
             && self.host.as_ref().is_none_or(|r| r.is_match(facts.host))
-            && (self.methods.is_empty() || self.methods.contains(facts.method))
+            && covers(&self.methods, facts.method)
             && (self.ips.is_empty() || self.ips.iter().any(|net| net.contains(&facts.client)))
     }
 

@@ -64,6 +64,12 @@ impl Facts<'_> {
     }
 }
 
+/// Whether a rule for these methods is for `method` too: an empty list is for all, and GET covers HEAD, which is a GET
+/// whose body is not sent. A rule that guards the one must not leave the other open.
+pub fn covers(methods: &[Method], method: &Method) -> bool {
+    methods.is_empty() || methods.contains(method) || (*method == Method::HEAD && methods.contains(&Method::GET))
+}
+
 /// Whether a method promises to change nothing (ibexa-rest 0): exactly GET, HEAD, OPTIONS.
 pub fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)

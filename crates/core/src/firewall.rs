@@ -1,6 +1,6 @@
 //! Firewalls: ordered rules that pick exactly one authentication method for a request; the first match wins.
 
-use crate::{Facts, Source};
+use crate::{Facts, Source, facts::covers};
 use http::Method;
 use regex::Regex;
 use serde::Serialize;
@@ -78,7 +78,7 @@ pub struct Firewall {
     pub host: Option<Regex>,
     /// Regex on the canonical path.
     pub path: Option<Regex>,
-    /// Methods; empty means all.
+    /// Methods; empty means all, and GET covers HEAD.
     pub methods: Vec<Method>,
     /// Only requests that carry this credential.
     pub when: Option<When>,
@@ -119,7 +119,7 @@ impl Firewall {
         if self.path.as_ref().is_some_and(|r| !r.is_match(facts.path)) {
             return Some(Mismatch::Path);
         }
-        if !self.methods.is_empty() && !self.methods.contains(facts.method) {
+        if !covers(&self.methods, facts.method) {
             return Some(Mismatch::Method);
         }
         let carried = match self.when {

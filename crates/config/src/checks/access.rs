@@ -1,7 +1,7 @@
 //! Access control: paths that `ips` opens and nothing closes, and rules that never match.
 
 use crate::{Diagnostic, load::Draft, patterns, reader::Reader, sections::access::Placed};
-use doorward_core::access::AccessRule;
+use doorward_core::{access::AccessRule, facts::covers};
 use http::Method;
 
 pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
@@ -53,7 +53,7 @@ fn unclosed(later: &[Placed], rule: &AccessRule, method: Option<&Method>) -> Opt
         !selects_by_address(later)
             && patterns::covers(later.path.as_ref(), rule.path.as_ref())
             && patterns::same_or_any(later.host.as_ref(), rule.host.as_ref())
-            && (later.methods.is_empty() || method.is_some_and(|method| later.methods.contains(method)))
+            && (later.methods.is_empty() || method.is_some_and(|method| covers(&later.methods, method)))
     });
     match covering {
         None => Some(Open::Nothing),
@@ -70,7 +70,7 @@ fn shadows(earlier: &AccessRule, rule: &AccessRule) -> bool {
         || (!rule.ips.is_empty() && rule.ips.iter().all(|net| earlier.ips.iter().any(|wide| wide.contains(net))));
     addresses
         && (earlier.methods.is_empty()
-            || (!rule.methods.is_empty() && rule.methods.iter().all(|method| earlier.methods.contains(method))))
+            || (!rule.methods.is_empty() && rule.methods.iter().all(|method| covers(&earlier.methods, method))))
         && patterns::covers(earlier.path.as_ref(), rule.path.as_ref())
         && patterns::same_or_any(earlier.host.as_ref(), rule.host.as_ref())
 }

@@ -1,7 +1,10 @@
 //! Firewalls: requests that none matches, and firewalls that never match.
 
 use crate::{load::Draft, patterns, reader::Reader};
-use doorward_core::firewall::{Firewall, When};
+use doorward_core::{
+    facts::covers,
+    firewall::{Firewall, When},
+};
 
 pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
     for (index, (firewall, place)) in draft.firewalls.iter().enumerate() {
@@ -40,7 +43,7 @@ pub(super) fn is_unconditional(firewall: &Firewall) -> bool {
 fn shadows(earlier: &Firewall, firewall: &Firewall) -> bool {
     (earlier.when.is_none() || earlier.when == firewall.when)
         && (earlier.methods.is_empty()
-            || (!firewall.methods.is_empty() && firewall.methods.iter().all(|method| earlier.methods.contains(method))))
+            || (!firewall.methods.is_empty() && firewall.methods.iter().all(|method| covers(&earlier.methods, method))))
         && patterns::covers(earlier.path.as_ref(), firewall.path.as_ref())
         && patterns::same_or_any(earlier.host.as_ref(), firewall.host.as_ref())
 }

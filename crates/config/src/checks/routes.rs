@@ -7,6 +7,7 @@ use crate::{
     reader::Reader,
 };
 use doorward_core::{
+    facts::covers,
     firewall::Authentication,
     policy::{Unmatched, is_under},
     route::{
@@ -116,7 +117,7 @@ fn demands(rule: &RouteRule) -> bool {
 fn unguarded(draft: &Draft, path: &str, methods: &[Method]) -> Option<String> {
     for (firewall, _) in &draft.firewalls {
         let speaks = firewall.path.as_ref().is_none_or(|regex| regex.is_match(path))
-            && (firewall.methods.is_empty() || methods.iter().any(|method| firewall.methods.contains(method)));
+            && methods.iter().any(|method| covers(&firewall.methods, method));
         match firewall.authentication {
             Authentication::Session if speaks => return None,
             Authentication::None if speaks && firewalls::is_unconditional(firewall) => return Some(firewall.name.to_string()),
