@@ -254,7 +254,10 @@ impl Auth {
             return Ok(None);
         }
         for directory in directories {
-            if let Some(record) = self.store().account_by_login(&directory.name, login).await? {
+            // An account of another kind was made before the directory's kind was changed: it is nobody's here.
+            if let Some(record) = self.store().account_by_login(&directory.name, login).await?
+                && record.account.kind == directory.kind
+            {
                 return Ok(Some((record, Arc::clone(directory))));
             }
         }

@@ -104,6 +104,11 @@ impl LiveSession {
         self.watched.load(SeqCst)
     }
 
+    /// The kind of its account.
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Its account as the index files it.
     pub(super) fn owner(&self) -> (Kind, u64) {
         (self.kind, self.session.account)
@@ -149,6 +154,7 @@ impl LiveSession {
 pub(super) fn holds(directory: &Directory, session: &Session, record: &AccountRecord, now: Time) -> bool {
     *session.directory == *directory.name
         && *record.account.directory == *directory.name
+        && record.account.kind == directory.kind
         && record.account.id == session.account
         && record.enabled
         && record.version == session.account_version

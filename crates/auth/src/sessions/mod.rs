@@ -38,6 +38,15 @@ const BATCH: usize = 500;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Epoch(u64, u64);
 
+/// On whose behalf the store is asked about a session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asker {
+    /// A request. It may only read, so it writes nothing: what is too old is purged in time.
+    Request,
+    /// Nobody waits: a session that is over is forgotten at once.
+    Background,
+}
+
 /// All live sessions of this node.
 pub struct Sessions {
     store: Arc<dyn Store>,
@@ -98,7 +107,7 @@ impl Sessions {
         if let Some(live) = self.live_by_key(directory, &key) {
             return Ok(Some(live));
         }
-        let found = self.load(directory, &key).await?;
+        let found = self.load(directory, &key, Asker::Request).await?;
         if let Some(live) = &found {
             self.note_use(live, directory, self.clock.now());
         }
@@ -237,6 +246,7 @@ impl Sessions {
         let good = live.is_sure()
             && !self.deaf.load(SeqCst)
             && *live.session().directory == *directory.name
+            && live.kind() == directory.kind
             && live.deadline(directory) > now;
         good.then(|| {
             self.note_use(&live, directory, now);
@@ -252,10 +262,10 @@ impl Sessions {
 
     /// Asks the store, again if something ended meanwhile. What comes out was alive after this began, and stands in the
     /// index; if it could not be made sure, the next check asks again.
-    async fn load(&self, directory: &Directory, key: &SessionKey) -> Result<Option<Arc<LiveSession>>, StoreError> {
+    async fn load(&self, directory: &Directory, key: &SessionKey, asker: Asker) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let mut found = None;
         for _ in 0..ROUNDS {
-            found = self.load_once(directory, key).await?;
+            found = self.load_once(directory, key, asker).await?;
             if found.as_ref().is_none_or(|live| live.is_sure()) {
                 break;
             }
@@ -263,7 +273,12 @@ impl Sessions {
         Ok(found.filter(|live| !live.has_ended()))
     }
 
-    async fn load_once(&self, directory: &Directory, key: &SessionKey) -> Result<Option<Arc<LiveSession>>, StoreError> {
+    async fn load_once(
+        &self,
+        directory: &Directory,
+        key: &SessionKey,
+        asker: Asker,
+    ) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let epoch = self.epoch(key);
         let known = self.index.get(key).map(|live| (live.doubts(), live));
         let Some((mut session, record)) = self.store.session(key).await? else {
@@ -282,7 +297,9 @@ impl Sessions {
         let now = self.clock.now();
         if !holds(directory, &session, &record, now) {
             self.end(key);
-            self.store.delete_session(key, now).await?;
+            if asker == Asker::Background {
+                self.store.delete_session(key, now).await?;
+            }
             return Ok(None);
         }
         Ok(Some(match known {
@@ -298,7 +315,7 @@ impl Sessions {
     async fn recheck(&self, live: &Arc<LiveSession>, directories: &[Arc<Directory>]) {
         let key = live.key();
         let answer = match directory_of(live, directories) {
-            Some(directory) => self.load(directory, &key).await,
+            Some(directory) => self.load(directory, &key, Asker::Background).await,
             None => Ok(None),
         };
         match answer {

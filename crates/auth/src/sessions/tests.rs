@@ -1,5 +1,5 @@
 use super::*;
-use crate::{SignedIn, testing::*};
+use crate::{SignInError, SignedIn, Why, testing::*};
 use doorward_core::ports::AccountChange;
 use doorward_crypto::{password::hash_password, system::SystemEntropy};
 use std::{collections::HashSet, time::Duration};
@@ -405,4 +405,33 @@ async fn whatever_was_revoked_is_never_seen_again_however_many_ask() {
         }
         assert!(other.live(&bench.admins, &id).is_none());
     }
+}
+
+#[tokio::test]
+async fn a_request_with_an_old_session_writes_nothing() {
+    let bench = Bench::new().await;
+    bench.add(Kind::Admin, "admin").await;
+    let SignedIn { id, live, .. } = signed_in(&bench, "admin").await;
+    bench.clock.advance(31 * MINUTE);
+    for auth in [&bench.auth, &bench.another().await] {
+        assert!(auth.find(&bench.admins, &id).await.unwrap().is_none());
+    }
+    assert!(bench.store.inner.session(&live.key()).await.unwrap().is_some(), "reading does not delete");
+    bench.clock.advance(5 * MINUTE);
+    bench.auth.purge().await;
+    assert!(bench.store.inner.session(&live.key()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn accounts_of_another_kind_are_nobodys_in_their_directory() {
+    let bench = Bench::new().await;
+    bench.add(Kind::Admin, "admin").await;
+    let SignedIn { id, live, .. } = signed_in(&bench, "admin").await;
+    // The configuration calls the directory one of customers now.
+    let changed = Arc::new(Directory { kind: Kind::Customer, ..(*bench.admins).clone() });
+    assert!(bench.auth.live(&changed, &id).is_none());
+    assert!(bench.auth.find(&changed, &id).await.unwrap().is_none());
+    assert!(live.has_ended());
+    let refused = bench.auth.sign_in(std::slice::from_ref(&changed), attempt("admin", PASSWORD), None).await;
+    assert!(matches!(refused, Err(SignInError::Invalid { why: Why::UnknownLogin, .. })), "{refused:?}");
 }
