@@ -1,6 +1,6 @@
 //! Forms of our pages.
 
-use super::{Call, read, read::Unread};
+use super::{Call, read};
 use crate::{Body, answer};
 use bytes::Bytes;
 use http::{Response, StatusCode, header::CONTENT_TYPE};
@@ -19,11 +19,8 @@ impl Form {
         if !media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "A form is expected here.", &call.reader()));
         }
-        let bytes = read::body(std::mem::take(&mut call.body), LARGEST).await.map_err(|error| {
-            let (status, text) = match error {
-                Unread::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large."),
-                Unread::Broken => (StatusCode::BAD_REQUEST, "The request body broke off."),
-            };
+        let bytes = read::body(std::mem::take(&mut call.body), LARGEST).await.map_err(|unread| {
+            let (status, text) = unread.answer();
             answer::error(status, text, &call.reader())
         })?;
         Self::parse(&bytes).ok_or_else(|| answer::error(StatusCode::BAD_REQUEST, "A form field was sent twice.", &call.reader()))

@@ -56,10 +56,9 @@ pub(in crate::api) async fn run(mut call: Call<'_>) -> Response<Body> {
 }
 
 async fn input(call: &mut Call<'_>) -> Result<SessionInput, (StatusCode, String)> {
-    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, InputError::TooLarge.to_string());
-    let bytes = read::body(std::mem::take(&mut call.body), MAX_SIZE).await.map_err(|error| match error {
-        Unread::TooLarge => too_large(),
-        Unread::Broken => (StatusCode::BAD_REQUEST, "The request body broke off.".to_owned()),
+    let bytes = read::body(std::mem::take(&mut call.body), MAX_SIZE).await.map_err(|unread| match unread {
+        Unread::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, InputError::TooLarge.to_string()),
+        other => (other.answer().0, other.answer().1.to_owned()),
     })?;
     SessionInput::read(read::header(call.request.headers, CONTENT_TYPE), &bytes).map_err(|error| {
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
