@@ -32,7 +32,7 @@ pub struct RequestEvent<'a> {
     pub detail: &'a str,
     /// Upstream's name, or `-`.
     pub upstream: &'a str,
-    /// Status of the answer.
+    /// Status of the answer; 499 when the client hung up before it.
     pub status: u16,
     /// From the request's head to the answer's head.
     pub duration: Duration,
@@ -76,7 +76,7 @@ pub enum UpstreamOutcome {
 
 /// Whoever writes events down.
 pub trait Recorder: Send + Sync {
-    /// One request.
+    /// One request. There is one for each, however it ends.
     fn request(&self, event: &RequestEvent<'_>);
     /// One audit event.
     fn audit(&self, event: &AuditEvent<'_>);

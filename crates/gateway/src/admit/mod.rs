@@ -72,9 +72,6 @@ pub struct Admitted {
     pub expected_user: Option<String>,
     /// Names this request in logs, answers and upstream: 32 hex digits.
     pub request_id: String,
-    /// The connection must close after the answer. For `Content-Length` beside `Transfer-Encoding` the HTTP parser
-    /// sees to that itself, and the length is gone before a request comes here.
-    pub close: bool,
 }
 
 impl Admitted {
@@ -294,7 +291,6 @@ fn finish(
         provenance: reading.provenance,
         expected_user: reading.expected_user,
         request_id,
-        close: false,
     }
 }
 

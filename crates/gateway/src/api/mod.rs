@@ -182,7 +182,7 @@ impl Endpoint {
     async fn answer(self, call: Call<'_>) -> Response<Body> {
         if self.is_session() && call.firewall.authentication != Authentication::Session {
             // Enabling another method disables session there.
-            return answer::refuse(&Refusal::new(Reason::NoRoute, call.identity.account().is_some()), &call.reader());
+            return call.refuse(Reason::NoRoute);
         }
         match self {
             Endpoint::Root => root::show(&call),
@@ -237,9 +237,12 @@ impl Call<'_> {
         Ok(live.map(|live| Presented { directory: Arc::clone(&cookie.directory), id: cookie.value.clone(), live }))
     }
 
-    /// A refusal in the caller's dialect, audited by whoever records refusals.
+    /// A refusal in the caller's dialect. It goes along with the answer, so that it is recorded as what it is.
     pub(crate) fn refuse(&self, reason: Reason) -> Response<Body> {
-        answer::refuse(&Refusal::new(reason, self.identity.account().is_some()), &self.reader())
+        let refusal = Refusal::new(reason, self.identity.account().is_some());
+        let mut response = answer::refuse(&refusal, &self.reader());
+        response.extensions_mut().insert(refusal);
+        response
     }
 
     /// Writes an audit event. The login is cut: it is whatever somebody typed.

@@ -231,7 +231,6 @@ impl World {
             provenance,
             expected_user: text("x-expected-user").filter(|user| !user.is_empty() && user != "0"),
             request_id: "0af1".repeat(8),
-            close: false,
             headers: map,
         }
     }

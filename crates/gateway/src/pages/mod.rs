@@ -98,7 +98,7 @@ impl Page {
 }
 
 fn no_page(call: &Call<'_>) -> Response<Body> {
-    answer::refuse(&Refusal::new(Reason::NoRoute, call.identity.account().is_some()), &call.reader())
+    call.refuse(Reason::NoRoute)
 }
 
 /// A page as an answer.
@@ -127,13 +127,15 @@ fn style(call: &Call<'_>) -> Response<Body> {
 }
 
 /// A page for what cannot be known now.
-fn unavailable(call: &Call<'_>) -> Response<Body> {
+fn unavailable(call: &Call<'_>, error: &StoreError) -> Response<Body> {
     let message = html::Message {
         title: "Not available",
         text: "This cannot be done at the moment. Please try again in a few seconds.",
         request_id: call.request.request_id,
     };
-    page(call, StatusCode::SERVICE_UNAVAILABLE, html::render(&message))
+    let mut response = page(call, StatusCode::SERVICE_UNAVAILABLE, html::render(&message));
+    response.extensions_mut().insert(Refusal::new(Reason::Unavailable(error.to_string().into()), false));
+    response
 }
 
 /// The live sessions that the request presents in these directories.

@@ -34,8 +34,7 @@ pub(super) async fn show(call: &Call<'_>, directory: Option<&str>) -> Response<B
         Ok(sessions) => {
             describe(&sessions, |sessions| page(call, StatusCode::OK, html::render(&html::SignedIn { sessions, target })))
         }
-        // Whoever wants to sign in may try all the same.
-        Err(_) => unavailable(call),
+        Err(error) => unavailable(call, &error),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     Body, answer,
     api::{Call, Form, Presented, cookie},
 };
-use doorward_core::{Provenance, Reason};
+use doorward_core::{Provenance, Reason, Refusal};
 use doorward_crypto::csrf;
 use doorward_wire::pages as html;
 use http::{Response, StatusCode};
@@ -14,7 +14,7 @@ use http::{Response, StatusCode};
 pub(super) async fn show(call: &Call<'_>) -> Response<Body> {
     match live_sessions(call, &call.policy.directories).await {
         Ok(sessions) => ask(call, StatusCode::OK, &sessions),
-        Err(_) => unavailable(call),
+        Err(error) => unavailable(call, &error),
     }
 }
 
@@ -27,16 +27,23 @@ pub(super) async fn submit(mut call: Call<'_>) -> Response<Body> {
         Ok(fields) => fields,
         Err(response) => return response,
     };
-    let Ok(sessions) = live_sessions(&call, &call.policy.directories).await else { return unavailable(&call) };
+    let sessions = match live_sessions(&call, &call.policy.directories).await {
+        Ok(sessions) => sessions,
+        Err(error) => return unavailable(&call, &error),
+    };
     let token = fields.text("_csrf_token");
     if !sessions.iter().any(|session| csrf::verify(&session.id, token)) {
         let status = if sessions.is_empty() { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
-        return ask(&call, status, &sessions);
+        let mut response = ask(&call, status, &sessions);
+        if !sessions.is_empty() {
+            response.extensions_mut().insert(Refusal::new(Reason::Csrf, true));
+        }
+        return response;
     }
     for session in &sessions {
         let account = session.live.account();
-        if call.auth.sign_out(&session.live.key()).await.is_err() {
-            return unavailable(&call);
+        if let Err(error) = call.auth.sign_out(&session.live.key()).await {
+            return unavailable(&call, &error);
         }
         call.audit("sign_out", "success", Some(&account), &account.login);
     }

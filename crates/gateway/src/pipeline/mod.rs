@@ -27,13 +27,13 @@ use doorward_core::{
     Found, Offer, Permit, Policy, Reason, Refusal, decide, decide::session_counts, firewall::Entry, ports::Entropy,
     refusal::Public,
 };
-use http::{HeaderValue, Request, Response, header::CONNECTION};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use identify::Identified;
 use ids::Ids;
 use ours::Ours;
 use std::{sync::Arc, time::Instant};
-use trace::Trace;
+use trace::{Recorded, Trace};
 
 /// What a gateway is made of.
 pub struct GatewayParts {
@@ -88,7 +88,13 @@ impl Gateway {
         trace.judged(&identified, &verdict, counts);
         let mut response = match (verdict, ours, found.firewall) {
             (Ok(permit), Some(ours), Some(firewall)) => {
-                return self.answer_ourselves(ours, policy, admitted, firewall, &permit, &identified).await;
+                let mut response = self.answer_ourselves(ours, policy, admitted, firewall, &permit, &identified).await;
+                // Some endpoints check more than the decision does, in the order of their contract.
+                if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+                    trace.refused(&refusal);
+                    trace.audit_refusal(&*self.parts.recorder);
+                }
+                return response;
             }
             (Ok(permit), _, _) => self.send_onward(policy, admitted, &permit, &identified, trace).await,
             (Err(refusal), _, _) => self.refuse(policy, &admitted, &found, &refusal, &identified, trace),
@@ -179,12 +185,10 @@ impl Handler for Gateway {
         let started = Instant::now();
         let policy = self.policy.load_full();
         let request_id = self.ids.next();
-        let mut trace = Trace::new(&policy, &request_id);
-        let mut close = false;
-        let mut response = match admit(request, &connection, &policy, &self.parts.network, request_id) {
+        let mut trace = Recorded::new(Trace::new(&policy, &request_id), &*self.parts.recorder, started);
+        let response = match admit(request, &connection, &policy, &self.parts.network, request_id) {
             Ok(admitted) => {
                 trace.admitted(&admitted);
-                close = admitted.close;
                 self.judge(&policy, admitted, &mut trace).await
             }
             Err(rejected) => {
@@ -192,10 +196,10 @@ impl Handler for Gateway {
                 answer::error(rejected.status, &rejected.detail, &Reader::of_rejected(&rejected))
             }
         };
-        if close {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        trace.record(&*self.parts.recorder, response.status(), started.elapsed());
+        trace.answered(response.status());
         response
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,15 @@ use doorward_core::{
     Found, Identity, Offer, Permit, Policy, Reason, Refusal, Target, firewall::Firewall, policy::Own, route::RouteRule,
 };
 use http::{Method, StatusCode};
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// What nginx logs for a client that hung up; nobody ever receives it.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// What a request was about.
 enum Route {
@@ -135,7 +143,7 @@ impl Trace {
     }
 
     /// The one event of the request.
-    pub(super) fn record(&self, recorder: &dyn Recorder, status: StatusCode, duration: Duration) {
+    fn record(&self, recorder: &dyn Recorder, status: StatusCode, duration: Duration) {
         recorder.request(&RequestEvent {
             request_id: &self.request_id,
             policy: &self.policy,
@@ -153,6 +161,54 @@ impl Trace {
             status: status.as_u16(),
             duration,
         });
+    }
+}
+
+/// A trace whose event is written when it goes, however that comes about: a request that its client gave up, and one
+/// whose handling panicked, leave their event like all others.
+pub(super) struct Recorded<'r> {
+    trace: Trace,
+    recorder: &'r dyn Recorder,
+    started: Instant,
+    status: Option<StatusCode>,
+}
+
+impl<'r> Recorded<'r> {
+    pub(super) fn new(trace: Trace, recorder: &'r dyn Recorder, started: Instant) -> Self {
+        Self { trace, recorder, started, status: None }
+    }
+
+    /// The request has its answer.
+    pub(super) fn answered(mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
+}
+
+impl Deref for Recorded<'_> {
+    type Target = Trace;
+    fn deref(&self) -> &Trace {
+        &self.trace
+    }
+}
+
+impl DerefMut for Recorded<'_> {
+    fn deref_mut(&mut self) -> &mut Trace {
+        &mut self.trace
+    }
+}
+
+impl Drop for Recorded<'_> {
+    fn drop(&mut self) {
+        let status = self.status.unwrap_or_else(|| {
+            if std::thread::panicking() {
+                self.trace.failed("panicked", "answering it panicked".to_owned());
+                StatusCode::INTERNAL_SERVER_ERROR
+            } else {
+                self.trace.failed("abandoned", "the client hung up before the answer".to_owned());
+                StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::REQUEST_TIMEOUT)
+            }
+        });
+        self.trace.record(self.recorder, status, self.started.elapsed());
     }
 }
 

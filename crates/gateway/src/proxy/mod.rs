@@ -146,7 +146,6 @@ impl Proxy {
             enrich::carry_out(permit, &mut admitted, self.settings.max_rewritten_body).await?;
         }
         let mut ended = ended.map(|ended| Box::pin(ended) as Ended);
-        let close = admitted.close;
         let known = permit.identity().account().is_some();
         let (request, on_upgrade) = outgoing_request(permit, admitted, policy, upstream, outgoing)?;
         let head = *request.method() == Method::HEAD;
@@ -159,9 +158,6 @@ impl Proxy {
         let announced = answer::clean(&mut parts.headers, &policy.directories, known);
         parts.extensions.clear();
         parts.version = http::Version::HTTP_11;
-        if close {
-            parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
         let body = if body.is_end_stream() {
             lease.release();
             Body::Empty

@@ -214,3 +214,16 @@ async fn pipelined_requests_are_answered_in_order() {
     assert_eq!(statuses, ["200", "200"]);
     assert!(received[0].starts_with("GET /1 ") && received[1].starts_with("GET /2 "));
 }
+
+/// Who sent a POST waits for so many bytes as the answer's length says, whatever method the POST stood for.
+#[tokio::test]
+async fn a_post_that_stands_for_head_gets_an_answer_that_ends() {
+    let upside = Upside::start("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n").await;
+    let gateway = Gateway::before(&upside).await;
+    let request = "POST /api/ibexa/v2/x HTTP/1.1\r\nHost: shop.test\r\nX-HTTP-Method-Override: HEAD\r\nContent-Length: 0\r\n";
+    let answer = gateway.send(format!("{request}\r\n{request}Connection: close\r\n\r\n")).await;
+    let methods: Vec<_> = upside.requests().iter().map(|request| request[..5].to_owned()).collect();
+    assert_eq!(methods, ["HEAD "; 2]);
+    assert_eq!(answer.matches("HTTP/1.1 200").count(), 2, "{answer}");
+    assert!(!answer.to_lowercase().contains("content-length: 5"), "{answer}");
+}

@@ -1,0 +1,352 @@
+//! The whole pipeline over real connections: what is recorded, and what attackers try.
+
+use super::{Gateway, GatewayParts};
+use crate::{
+    admit::Network,
+    api::world::{COOKIE, Client, JSON, PREFIX, World},
+    listen::{Limits, Listener},
+    proxy::{Proxy, Settings},
+    record::{AuditEvent, Recorder, RequestEvent, UpstreamOutcome},
+};
+use doorward_core::{
+    Policy, Source,
+    access::AccessRule,
+    policy::{Unmatched, Upstream},
+};
+use doorward_crypto::system::SystemEntropy;
+use http::Method;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\nupstream";
+
+/// Events as text.
+#[derive(Default)]
+struct Notes {
+    requests: Mutex<Vec<String>>,
+    audits: Mutex<Vec<String>>,
+}
+
+impl Recorder for Notes {
+    fn request(&self, e: &RequestEvent<'_>) {
+        self.requests
+            .lock()
+            .unwrap()
+            .push(format!("{} {} {} {} {} {}", e.method, e.route, e.status, e.outcome, e.reason, e.identity));
+    }
+    fn audit(&self, e: &AuditEvent<'_>) {
+        self.audits.lock().unwrap().push(format!("{} {} {}", e.event, e.outcome, e.identity));
+    }
+    fn parser_refusal(&self, _: IpAddr, _: &str) {}
+    fn connection(&self, _: bool) {}
+    fn upstream(&self, _: &str, _: UpstreamOutcome, _: Duration) {}
+}
+
+/// A gateway before an upstream that answers everything with `ANSWER`, or nothing with nothing.
+struct Place {
+    address: SocketAddr,
+    notes: Arc<Notes>,
+    world: World,
+    upstream: Arc<Mutex<Vec<String>>>,
+    _stop: tokio_util::sync::DropGuard,
+}
+
+impl Place {
+    async fn new(answer: Option<&'static str>, change: impl FnOnce(&mut Policy)) -> Self {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", socket.local_addr().unwrap());
+        let received = Arc::new(Mutex::new(Vec::new()));
+        tokio::spawn(serve(socket, answer, Arc::clone(&received)));
+        let world = World::with(|policy| {
+            policy.unmatched = Unmatched::Allow;
+            policy.upstreams.push(Arc::new(upstream(&base)));
+            change(policy);
+        })
+        .await;
+        let notes = Arc::new(Notes::default());
+        let gateway = Gateway::new(GatewayParts {
+            policy: Arc::clone(&world.policy),
+            network: Network::default(),
+            auth: Arc::clone(&world.auth),
+            proxy: Proxy::new(Settings::default()),
+            recorder: Arc::clone(&notes) as _,
+            entropy: Arc::new(SystemEntropy),
+            jwks_path: None,
+        });
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Limits::default()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        tokio::spawn(listener.serve(Arc::new(gateway), Arc::clone(&notes) as Arc<dyn Recorder>, stop.clone()));
+        Self { address, notes, world, upstream: received, _stop: stop.drop_guard() }
+    }
+
+    async fn open() -> Self {
+        Self::new(Some(ANSWER), |_| {}).await
+    }
+
+    /// Sends a request line with headers and a body, and reads to the end.
+    async fn send(&self, line: &str, headers: &str, body: &str) -> String {
+        let head =
+            format!("{line} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+        let mut all = Vec::new();
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut all)).await.expect("the answer ends");
+        String::from_utf8_lossy(&all).into_owned()
+    }
+
+    async fn status(&self, line: &str, headers: &str, body: &str) -> u16 {
+        let answer = self.send(line, headers, body).await;
+        answer.get(9..12).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{line}: {answer:?}"))
+    }
+
+    async fn login(&self) -> Client {
+        self.world.login().await
+    }
+
+    fn received(&self) -> Vec<String> {
+        std::mem::take(&mut *self.upstream.lock().unwrap())
+    }
+
+    fn requests(&self) -> Vec<String> {
+        self.notes.requests.lock().unwrap().clone()
+    }
+}
+
+fn upstream(base: &str) -> Upstream {
+    Upstream {
+        name: "up".into(),
+        base: base.into(),
+        path: "/".into(),
+        pass_credentials: false,
+        keep_encoded_slash: false,
+        connect_timeout: PATIENCE,
+        response_timeout: PATIENCE,
+        idle_timeout: PATIENCE,
+        source: Source::new("doorward.toml", 1),
+    }
+}
+
+async fn serve(socket: TcpListener, answer: Option<&'static str>, received: Arc<Mutex<Vec<String>>>) {
+    let mut held = Vec::new();
+    loop {
+        let (mut stream, _) = socket.accept().await.unwrap();
+        let mut buffer = vec![0; 65_536];
+        let n = stream.read(&mut buffer).await.unwrap_or(0);
+        received.lock().unwrap().push(String::from_utf8_lossy(&buffer[..n]).into_owned());
+        match answer {
+            Some(answer) => drop(stream.write_all(answer.as_bytes()).await),
+            None => held.push(stream),
+        }
+    }
+}
+
+fn rule(path: &str, methods: &[Method], roles: &[&str]) -> Arc<AccessRule> {
+    Arc::new(AccessRule {
+        path: Some(regex::Regex::new(path).unwrap()),
+        host: None,
+        methods: methods.to_vec(),
+        ips: Vec::new(),
+        roles: roles.iter().map(|role| Arc::from(*role)).collect(),
+        source: Source::new("doorward.toml", 2),
+    })
+}
+
+#[tokio::test]
+async fn a_refusal_by_an_endpoint_is_recorded_as_one() {
+    let place = Place::open().await;
+    let session = place.login().await;
+    let cookie = format!("Cookie: {}\r\n", session.cookie());
+    assert_eq!(place.status(&format!("DELETE {}", session.href), &cookie, "").await, 401);
+    assert_eq!(place.requests(), ["DELETE session.delete 401 refusal csrf admin/14"]);
+    assert_eq!(*place.notes.audits.lock().unwrap(), ["refusal csrf admin/14"]);
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    assert_eq!(place.status("POST /logout", &format!("{cookie}{form}"), "_csrf_token=x").await, 401);
+    assert_eq!(place.requests()[1], "POST page.sign_out.submit 401 refusal csrf admin/14");
+    assert_eq!(place.status("GET /user/sessions/current", &cookie, "").await, 200, "nothing ended");
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_leaves_its_event() {
+    let place = Place::new(None, |_| {}).await;
+    let mut stream = TcpStream::connect(place.address).await.unwrap();
+    stream.write_all(b"GET /slow HTTP/1.1\r\nHost: a.test\r\n\r\n").await.unwrap();
+    let until = async |done: &dyn Fn() -> bool| {
+        let waited = async {
+            while !done() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, waited).await.expect("it comes");
+    };
+    until(&|| !place.upstream.lock().unwrap().is_empty()).await;
+    drop(stream);
+    until(&|| !place.requests().is_empty()).await;
+    assert_eq!(place.requests(), ["GET - 499 permit abandoned guest"]);
+}
+
+#[tokio::test]
+async fn endpoints_of_ours_have_one_spelling_each() {
+    let place = Place::open().await;
+    let session = place.login().await;
+    let cookie = format!("Cookie: {}\r\n", session.cookie());
+    for line in ["GET /user/%73essions/current", "GET /api/ibexa/v2/user/sessions/curren%74", "GET /%75ser/current"] {
+        assert!(matches!(place.status(line, &cookie, "").await, 200 | 307), "{line}");
+        assert!(place.received().is_empty(), "{line}: an escape of an unreserved character is the character itself");
+    }
+    // What only looks like one of ours is judged like any other path, and never answered by us.
+    for line in [
+        "GET /user/sessions/current/",
+        "GET /user/sessions;x=1",
+        "GET /User/Sessions/Current",
+        "GET /api/ibexa/v2x/user/sessions/current",
+        "GET /api/ibexa/user/sessions/current",
+        "GET /loginx",
+        "GET /login/nobody",
+        "GET /api/ibexa/v2/login",
+    ] {
+        assert_eq!(place.status(line, &cookie, "").await, 200, "{line}");
+        assert_eq!(place.received().len(), 1, "{line}");
+    }
+    for line in ["GET /user//sessions/current", "GET /x/../user/sessions/current", "GET /user%2Fsessions/current"] {
+        assert_eq!(place.status(line, &cookie, "").await, 400, "{line}");
+        assert!(place.received().is_empty(), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_counts_in_its_own_directory_alone() {
+    let place = Place::open().await;
+    let session = place.login().await;
+    let customers = format!("Cookie: PHPSESSID={}\r\n", session.id);
+    let answer = place.send("GET /user/sessions/current", &customers, "").await;
+    assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("PHPSESSID=deleted"), "{answer}");
+    // It is not ended for that, where it belongs.
+    let own = format!("Cookie: {}\r\n", session.cookie());
+    assert_eq!(place.status("GET /user/sessions/current", &own, "").await, 200);
+    let tossed = [
+        format!("Cookie: {COOKIE}={}; {COOKIE}=other\r\n", session.id),
+        format!("Cookie: {COOKIE}=other\r\nCookie: {COOKIE}={}\r\n", session.id),
+        format!("Cookie: {COOKIE}=\"{}\"; {COOKIE}={}\r\n", session.id, session.id),
+    ];
+    for cookies in tossed {
+        assert_eq!(place.status("GET /user/sessions/current", &cookies, "").await, 400, "{cookies}");
+    }
+    let many = format!("Cookie: {}{}\r\n", "a=b; ".repeat(2000), session.cookie());
+    assert_eq!(place.status("GET /user/sessions/current", &many, "").await, 200);
+    let folded = format!("Cookie: {0}; {0}\r\nCookie: {0}\r\n", session.cookie());
+    assert_eq!(place.status("GET /user/sessions/current", &folded, "").await, 200);
+}
+
+#[tokio::test]
+async fn a_directory_outside_the_firewall_signs_nobody_in() {
+    let place = Place::new(Some(ANSWER), |policy| {
+        let mut firewall = (*policy.firewalls[0]).clone();
+        firewall.directories = vec!["customers".into()];
+        policy.firewalls = vec![Arc::new(firewall)];
+    })
+    .await;
+    let carla = r#"{"SessionInput":{"login":"carla","password":"customer"}}"#;
+    let json = "Content-Type: application/json\r\nAccept: application/json\r\n";
+    assert_eq!(place.status("POST /user/sessions", json, JSON).await, 401, "admins are not asked");
+    assert_eq!(place.status("POST /user/sessions", json, carla).await, 201);
+    assert_eq!(place.status("GET /login/admins", "", "").await, 404);
+    // A live session of another directory is nobody here, and its cookie goes no further.
+    let admin = place.world.auth.clone();
+    let directories = place.world.policy.directories.clone();
+    let attempt = doorward_auth::Attempt {
+        login: "admin",
+        password: "publish",
+        address: [127, 0, 0, 1].into(),
+        device_token: None,
+        user_agent: None,
+        site: "default",
+    };
+    let signed_in = admin.sign_in(&directories, attempt, None).await.unwrap();
+    let cookie = format!("Cookie: x=1; {COOKIE}={}\r\n", signed_in.id);
+    assert_eq!(place.status("GET /user/sessions/current", &cookie, "").await, 404);
+    place.received();
+    assert_eq!(place.status("GET /orders", &cookie, "").await, 200);
+    let received = place.received().remove(0).to_lowercase();
+    assert!(received.contains("doorward-identity: guest") && received.contains("cookie: x=1\r\n"), "{received}");
+}
+
+#[tokio::test]
+async fn another_method_in_the_request_line_opens_nothing() {
+    let place = Place::new(Some(ANSWER), |policy| {
+        policy.access = vec![rule("^/internal", &[Method::GET], &["ROLE_ADMIN"]), rule("^/all", &[], &["ROLE_ADMIN"])];
+    })
+    .await;
+    for line in ["GET /internal", "HEAD /internal", "OPTIONS /all", "PURGE /all", "HEAD /all"] {
+        assert_eq!(place.status(line, "", "").await, 401, "{line}");
+    }
+    let get = "X-HTTP-Method-Override: GET\r\n";
+    assert_eq!(place.status("POST /internal", get, "x").await, 401);
+    assert!(place.received().is_empty());
+    // One method is judged and forwarded: what is judged as GET arrives as GET.
+    let session = place.login().await;
+    let cookie = format!("Cookie: {}\r\n", session.cookie());
+    assert_eq!(place.status("POST /orders", &format!("{cookie}{get}"), "x").await, 200);
+    let received = place.received();
+    assert!(received[0].starts_with("GET /orders ") && !received[0].to_lowercase().contains("override"), "{received:?}");
+    assert_eq!(place.status("GET /orders", &format!("{cookie}X-HTTP-Method-Override: DELETE\r\n"), "").await, 200);
+    assert!(place.received()[0].starts_with("GET /orders "));
+    for line in ["POST /orders", "PATCH /orders", "DELETE /orders", "PUBLISH /orders"] {
+        assert_eq!(place.status(line, &cookie, "").await, 401, "{line}: unsafe, without a token");
+    }
+    assert!(place.received().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_oversized_is_refused_and_the_server_lives_on() {
+    let place = Place::open().await;
+    let json = "Content-Type: application/json\r\nAccept: application/json\r\n";
+    let deep = format!("{}1{}", "[".repeat(30_000), "]".repeat(30_000));
+    let long = format!(r#"{{"SessionInput":{{"login":"{}","password":"x"}}}}"#, "l".repeat(20_000));
+    for (headers, body, status) in [
+        (json, "x".repeat(2_000_000), 413),
+        (json, deep, 400),
+        (json, long, 401),
+        ("Content-Type: application/json\r\nContent-Encoding: gzip\r\n", "\u{1f}\u{8b}".into(), 400),
+        ("Content-Type: application/xml\r\n", "<a>".repeat(20_000), 400),
+        ("Content-Type: application/xml\r\n", "<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>".into(), 400),
+    ] {
+        let start: String = body.chars().take(40).collect();
+        assert_eq!(place.status("POST /user/sessions", headers, &body).await, status, "{start}");
+    }
+    let accept = format!("Accept: {}\r\n", "a/b;q=0.1,".repeat(2000));
+    assert!(matches!(place.status("GET /user/sessions/current", &accept, "").await, 404 | 431));
+    assert!(matches!(place.status(&format!("GET /{}", "a".repeat(100_000)), "", "").await, 414 | 431 | 400));
+    assert_eq!(place.status("GET /x", &"X-A: b\r\n".repeat(200), "").await, 431);
+    assert_eq!(place.status(&format!("GET /user/users/{}", "9".repeat(40)), "", "").await, 200, "no id of ours");
+    let session = place.login().await;
+    assert_eq!(
+        place.status(&format!("GET {PREFIX}/user/sessions/current"), &format!("Cookie: {}\r\n", session.cookie()), "").await,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_session_that_ended_is_nobodys_for_the_next_request() {
+    let place = Place::open().await;
+    let session = place.login().await;
+    let headers = format!("Cookie: {}\r\nX-CSRF-Token: {}\r\n", session.cookie(), session.token);
+    assert_eq!(place.status(&format!("DELETE {}", session.href), &headers, "").await, 204);
+    for _ in 0..2 {
+        let answer = place.send("GET /orders", &headers, "").await;
+        assert!(answer.contains(&format!("{COOKIE}=deleted")), "{answer}");
+        let received = place.received().remove(0).to_lowercase();
+        assert!(received.contains("doorward-identity: guest") && !received.contains(&session.id), "{received}");
+    }
+    assert_eq!(place.status(&format!("DELETE {}", session.href), &headers, "").await, 404, "a second time");
+}
