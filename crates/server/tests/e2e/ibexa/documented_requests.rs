@@ -126,6 +126,30 @@ fn creating_a_session_in_json() {
     creates_a_session(Format::Json);
 }
 
+/// The demo takes no offence at the host of the print, nor at its cookie and token, which name no session here.
+#[test]
+fn the_printed_host_cookie_and_token_do_no_harm() {
+    let door = Door::demo();
+    let printed = |text: &str| {
+        text.replace("{host}", "www.example.net")
+            .replace("{cookie}", "eZSESSID98defd6ee70dfb1dea416=go327ij2cirpo59pb6rrv2a4el2")
+            .replace("{token}", "23lk.neri34ijajedfw39orj-3j93")
+            .replace("{id}", "go327ij2cirpo59pb6rrv2a4el2")
+    };
+    for (request, status) in [
+        (CREATE_XML, 201),
+        (CREATE_JSON, 201),
+        (AGAIN_XML, 201),
+        (AGAIN_JSON, 201),
+        (USE_COOKIE, 401),
+        (DELETE_TYPE, 401),
+        (SIGN_OUT, 404),
+    ] {
+        let reply = send(&door.server, &printed(request), None);
+        assert_eq!(reply.status, status, "{request}{reply:?}");
+    }
+}
+
 /// The printed cookie has a name, a domain and an end that come from the directory's configuration.
 #[test]
 fn the_printed_cookie_comes_from_the_configuration() {

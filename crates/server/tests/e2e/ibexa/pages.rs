@@ -256,6 +256,20 @@ fn by_default_a_refused_navigation_is_only_refused() {
 }
 
 #[test]
+fn whatever_is_typed_or_linked_is_escaped() {
+    let door = Door::demo();
+    let evil = "/\"><script>alert(1)</script>";
+    let link = format!("/login?return={}", encoded(evil));
+    let session = signed_in(&door.server, "/login", "admin", "publish");
+    let failed = Form::open(&door.server, &link, "").submit(&door.server, "\"><script>alert(1)</script>", "x");
+    for reply in [door.server.get(&link, ""), door.server.get(&link, &format!("Cookie: {session}\r\n")), failed] {
+        assert!(!reply.body.contains("<script"), "{}", reply.body);
+    }
+    let reply = door.server.get(&format!("/login/{}", encoded(evil)), "");
+    assert!((400..500).contains(&reply.status) && !reply.body.contains("<script"), "{reply:?}");
+}
+
+#[test]
 fn signing_out_asks_first() {
     let door = Door::demo();
     let admin = signed_in(&door.server, "/login/admins", "admin", "publish");

@@ -1,7 +1,8 @@
 //! Sessions beyond the dialect's own cases: what product and contract settle where those are silent, to the safe side.
 
 use super::{Door, Format, PREFIX, Session, both};
-use crate::support::upstream::Upstream;
+use crate::support::{eventually, upstream::Upstream};
+use std::time::Duration;
 
 const OPEN: &str = "[routes]\nunmatched = \"allow\"\n";
 
@@ -109,6 +110,24 @@ fn sessions_of_two_directories_stand_side_by_side(format: Format) {
     carla.is_deleted_by(&ended);
     assert_eq!(ended.all("set-cookie").count(), 1);
     assert!(door.lives(&admin) && !door.lives(&carla));
+}
+
+both!(sessions_end_by_rest_and_by_age);
+fn sessions_end_by_rest_and_by_age(format: Format) {
+    let upstream = Upstream::start();
+    let directories = "[[directory]]\nname = \"admins\"\nkind = \"admin\"\nlifetime = \"2s\"\n[[directory]]\nname = \"customers\"\n\
+                       kind = \"customer\"\nidle_timeout = \"2s\"\n";
+    let door = Door::serving(&upstream, directories, "");
+    let (admin, carla) = (door.sign_in(format, "admin", "publish"), door.sign_in(format, "carla", "customer"));
+    // In use all the time, and over all the same.
+    eventually("an end of the session by age", || (!door.lives(&admin)).then_some(()));
+    std::thread::sleep(Duration::from_millis(2100));
+    assert!(!door.lives(&carla), "it rested for longer than it may");
+    for session in [&admin, &carla] {
+        let reply = door.refresh(format, &session.href, &session.both());
+        assert_eq!((reply.status, &*reply.body), (404, ""), "{reply:?}");
+        session.is_deleted_by(&reply);
+    }
 }
 
 both!(over_https_cookies_are_bound_to_the_host);
