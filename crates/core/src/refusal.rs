@@ -2,7 +2,7 @@
 
 use crate::{Source, route::Requirement};
 use serde::Serialize;
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 /// Why a request was refused, for the operator. What the caller learns is decided by the dialect from
 /// [`Reason::is_unauthenticated`] and its kin, never from the details.
@@ -87,6 +87,29 @@ impl Reason {
         "no_upstream",
         "unavailable",
     ];
+}
+
+/// The reason in full, for the operator: with file and line of the rule that decided, never with a secret.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::NoFirewall => f.write_str("no firewall matches"),
+            Reason::NoRoute => f.write_str("no route rule matches, and unmatched = \"deny\""),
+            Reason::InvalidCredential(how) => write!(f, "the credential is wrong: {how}"),
+            Reason::NotAjax => f.write_str("the session counts on AJAX calls only"),
+            Reason::Csrf => f.write_str("X-CSRF-Token is absent or not of this session"),
+            Reason::ForeignOrigin => f.write_str("a browser sent the credential from another origin"),
+            Reason::UserChanged => f.write_str("X-Expected-User names somebody else"),
+            Reason::AccessControl(source) => write!(f, "{source}: the caller has none of the rule's roles"),
+            Reason::NotGranted { rule, lacking, .. } => write!(f, "{rule}: {lacking} is not granted"),
+            Reason::GuestOnUnmatched => f.write_str("no route rule matches, and unmatched = \"authenticated\""),
+            Reason::Insecure(source) => write!(f, "{source}: the route is for HTTPS only"),
+            Reason::NoParameter(name) => write!(f, "the forced parameter {name} has no value for this caller"),
+            Reason::Unenforceable(what) => write!(f, "the permit demands what cannot be done here: {what}"),
+            Reason::NoUpstream => f.write_str("no upstream covers the path"),
+            Reason::Unavailable(why) => write!(f, "it cannot be known: {why}"),
+        }
+    }
 }
 
 /// What the caller learns.

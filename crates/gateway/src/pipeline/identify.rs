@@ -1,10 +1,10 @@
 //! Who is calling: the one method that the firewall names reads its credential; nothing else does.
 
-use super::Gateway;
 use crate::{
     admit::SessionCookie,
     api::{Asked, Presented},
 };
+use doorward_auth::Sessions;
 use doorward_core::{
     Evidence, Found, Kind, Offer, Target,
     facts::is_safe,
@@ -15,13 +15,13 @@ use doorward_crypto::csrf;
 use std::sync::Arc;
 
 /// What authentication found.
-pub(super) struct Identified {
+pub struct Identified {
     /// For the decision.
-    pub(super) offer: Offer,
+    pub offer: Offer,
     /// The live session that counts, if any.
-    pub(super) session: Option<Presented>,
+    pub session: Option<Presented>,
     /// Directories whose cookie names no live session; the cookie is deleted.
-    pub(super) dead: Vec<Arc<Directory>>,
+    pub dead: Vec<Arc<Directory>>,
 }
 
 impl Identified {
@@ -30,41 +30,45 @@ impl Identified {
     }
 }
 
-impl Gateway {
-    /// Reads the credential that the firewall's method is about.
-    pub(super) async fn identify(&self, policy: &Policy, asked: Asked<'_>, found: &Found<'_>) -> Identified {
-        match found.firewall {
-            Some(firewall) if firewall.authentication == Authentication::Session => {
-                self.identify_by_session(policy, asked, found, firewall).await
-            }
-            _ => Identified::absent(),
+/// Reads the credential that the firewall's method is about.
+pub async fn identify(sessions: &Sessions, policy: &Policy, asked: Asked<'_>, found: &Found<'_>) -> Identified {
+    match found.firewall {
+        Some(firewall) if firewall.authentication == Authentication::Session => {
+            by_session(sessions, policy, asked, found, firewall).await
         }
+        _ => Identified::absent(),
     }
+}
 
-    /// The first live session in the firewall's order of directories; under the Magento prefix customers come first
-    /// ('Settled semantics', Session cookies). A cookie that names no live session counts as absent.
-    async fn identify_by_session(&self, policy: &Policy, asked: Asked<'_>, found: &Found<'_>, firewall: &Firewall) -> Identified {
-        let mut identified = Identified::absent();
-        for cookie in in_order(policy, asked, firewall) {
-            let live = match self.parts.auth.find(&cookie.directory, &cookie.value).await {
-                Ok(Some(live)) => live,
-                Ok(None) => {
-                    identified.dead.push(Arc::clone(&cookie.directory));
-                    continue;
-                }
-                // Not being able to know is neither 401 nor a deleted cookie.
-                Err(error) => return Identified { offer: Offer::Unavailable(error.to_string().into()), ..Identified::absent() },
-            };
-            identified.offer = Offer::Verified(Evidence {
-                account: live.account(),
-                ambient: true,
-                csrf_valid: csrf_valid(asked, found, firewall, &cookie.value),
-            });
-            identified.session = Some(Presented { directory: Arc::clone(&cookie.directory), id: cookie.value.clone(), live });
-            break;
-        }
-        identified
+/// The first live session in the firewall's order of directories; under the Magento prefix customers come first
+/// ('Settled semantics', Session cookies). A cookie that names no live session counts as absent.
+async fn by_session(
+    sessions: &Sessions,
+    policy: &Policy,
+    asked: Asked<'_>,
+    found: &Found<'_>,
+    firewall: &Firewall,
+) -> Identified {
+    let mut identified = Identified::absent();
+    for cookie in in_order(policy, asked, firewall) {
+        let live = match sessions.find(&cookie.directory, &cookie.value).await {
+            Ok(Some(live)) => live,
+            Ok(None) => {
+                identified.dead.push(Arc::clone(&cookie.directory));
+                continue;
+            }
+            // Not being able to know is neither 401 nor a deleted cookie.
+            Err(error) => return Identified { offer: Offer::Unavailable(error.to_string().into()), ..Identified::absent() },
+        };
+        identified.offer = Offer::Verified(Evidence {
+            account: live.account(),
+            ambient: true,
+            csrf_valid: csrf_valid(asked, found, firewall, &cookie.value),
+        });
+        identified.session = Some(Presented { directory: Arc::clone(&cookie.directory), id: cookie.value.clone(), live });
+        break;
     }
+    identified
 }
 
 /// The presented cookies of the firewall's directories, in the order in which they count.

@@ -29,9 +29,9 @@ use doorward_core::{
 };
 use http::{Request, Response};
 use hyper::body::Incoming;
-use identify::Identified;
+pub use identify::{Identified, identify};
 use ids::Ids;
-use ours::Ours;
+pub use ours::{Ours, recognise};
 use std::{sync::Arc, time::Instant};
 use trace::{Recorded, Trace};
 
@@ -79,10 +79,10 @@ impl Gateway {
 
     /// Everything between `admit` and `record`.
     async fn judge(&self, policy: &Arc<Policy>, admitted: Admitted, trace: &mut Trace) -> Response<Body> {
-        let ours = self.recognise(policy, &admitted);
+        let ours = recognise(policy, self.parts.jwks_path.as_deref(), &admitted);
         let found = policy.find(&admitted.facts(), ours.as_ref().map(Ours::own));
         trace.found(&found);
-        let identified = self.identify(policy, Asked::from(&admitted), &found).await;
+        let identified = identify(self.parts.auth.sessions(), policy, Asked::from(&admitted), &found).await;
         let verdict = decide(policy, &self.parts.auth.roles(), &admitted.facts(), &found, &identified.offer);
         let counts = found.firewall.is_some_and(|firewall| session_counts(firewall, &admitted.facts()));
         trace.judged(&identified, &verdict, counts);

@@ -17,7 +17,7 @@ use http::{
 use std::{mem, sync::Arc};
 
 /// An endpoint of ours.
-pub(super) enum Ours {
+pub enum Ours {
     /// Of the sign-in API, or a page.
     Endpoint(Endpoint),
     /// The public keys of assertions.
@@ -28,7 +28,8 @@ pub(super) enum Ours {
 const KEYS: Own = Own { name: "assertion.keys", access_control: false, csrf: false, provenance: false };
 
 impl Ours {
-    pub(super) fn own(&self) -> Own {
+    /// What the decision needs to know of it.
+    pub fn own(&self) -> Own {
         match self {
             Ours::Endpoint(endpoint) => endpoint.own(),
             Ours::Keys => KEYS,
@@ -36,16 +37,16 @@ impl Ours {
     }
 }
 
-impl Gateway {
-    /// The endpoint of ours that a request is for, if any.
-    pub(super) fn recognise(&self, policy: &Policy, admitted: &Admitted) -> Option<Ours> {
-        let (method, path) = (&admitted.method, &*admitted.path);
-        if self.parts.jwks_path.as_deref() == Some(path) && matches!(*method, Method::GET | Method::HEAD) {
-            return Some(Ours::Keys);
-        }
-        api::recognise(policy, method, path, admitted.dialect, &admitted.prefix).map(Ours::Endpoint)
+/// The endpoint of ours that a request is for, if any. `jwks_path` is where the assertion keys are published.
+pub fn recognise(policy: &Policy, jwks_path: Option<&str>, admitted: &Admitted) -> Option<Ours> {
+    let (method, path) = (&admitted.method, &*admitted.path);
+    if jwks_path == Some(path) && matches!(*method, Method::GET | Method::HEAD) {
+        return Some(Ours::Keys);
     }
+    api::recognise(policy, method, path, admitted.dialect, &admitted.prefix).map(Ours::Endpoint)
+}
 
+impl Gateway {
     /// The answer of an endpoint of ours. It too needs a permit.
     pub(super) async fn answer_ourselves(
         &self,

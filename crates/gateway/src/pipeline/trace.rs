@@ -6,9 +6,7 @@ use crate::{
     admit::Rejected,
     record::{AuditEvent, Recorder, RequestEvent},
 };
-use doorward_core::{
-    Found, Identity, Offer, Permit, Policy, Reason, Refusal, Target, firewall::Firewall, policy::Own, route::RouteRule,
-};
+use doorward_core::{Found, Identity, Offer, Permit, Policy, Refusal, Target, firewall::Firewall, policy::Own, route::RouteRule};
 use http::{Method, StatusCode};
 use std::{
     net::IpAddr,
@@ -109,7 +107,7 @@ impl Trace {
     pub(super) fn refused(&mut self, refusal: &Refusal) {
         self.outcome = "refusal";
         self.reason = refusal.reason.code();
-        self.detail = describe(&refusal.reason);
+        self.detail = refusal.reason.to_string();
     }
 
     /// A permitted request came to nothing at its upstream.
@@ -209,26 +207,5 @@ impl Drop for Recorded<'_> {
             }
         });
         self.trace.record(self.recorder, status, self.started.elapsed());
-    }
-}
-
-/// A reason in full, with file and line of the rule that decided.
-fn describe(reason: &Reason) -> String {
-    match reason {
-        Reason::NoFirewall => "no firewall matches".into(),
-        Reason::NoRoute => "no route rule matches and unmatched = \"deny\"".into(),
-        Reason::InvalidCredential(how) => (*how).into(),
-        Reason::NotAjax => "the session counts on AJAX calls only".into(),
-        Reason::Csrf => "X-CSRF-Token is absent or not of this session".into(),
-        Reason::ForeignOrigin => "a browser sent the credential from another origin".into(),
-        Reason::UserChanged => "X-Expected-User names somebody else".into(),
-        Reason::AccessControl(source) => format!("{source}: none of the rule's roles"),
-        Reason::NotGranted { rule, lacking, .. } => format!("{rule}: {lacking} is not granted"),
-        Reason::GuestOnUnmatched => "no route rule matches and unmatched = \"authenticated\"".into(),
-        Reason::Insecure(source) => format!("{source}: for HTTPS only"),
-        Reason::NoParameter(name) => format!("the forced parameter {name} has no value for this caller"),
-        Reason::Unenforceable(what) => (*what).into(),
-        Reason::NoUpstream => "no upstream covers the path".into(),
-        Reason::Unavailable(why) => why.to_string(),
     }
 }

@@ -1,4 +1,4 @@
-//! The session that `explain` judges by: a presumed one (`--as`), or whatever cookie a header carries.
+//! What `explain` remembers, and the session that it presumes (`--as`): a real one, in a store of its own.
 
 use crate::cli::{
     Failure,
@@ -6,139 +6,133 @@ use crate::cli::{
 };
 use doorward_auth::Sessions;
 use doorward_core::{
-    Account, Evidence, Kind, Offer, Policy,
+    Found, Offer, Policy,
     acl::RoleBook,
-    firewall::Firewall,
-    policy::{Dialect, Directory},
-    ports::{Clock, Store},
+    firewall::Authentication,
+    policy::Directory,
+    ports::{AccountRecord, Clock, NewAccount, Store, StoreError},
+    session::Session,
 };
-use doorward_gateway::Admitted;
+use doorward_crypto::{
+    csrf, session_id,
+    system::{SystemClock, SystemEntropy},
+};
+use doorward_gateway::pipeline::Identified;
+use doorward_store::Sqlite;
 use std::sync::Arc;
 
-/// What is remembered in the store; nothing where there is none yet.
+/// What is remembered in the store.
 pub(super) struct Memory {
     pub(super) roles: RoleBook,
-    store: Option<Arc<dyn Store>>,
-    sessions: Option<Sessions>,
+    pub(super) sessions: Sessions,
 }
 
 impl Memory {
-    pub(super) async fn new(store: Option<Arc<dyn Store>>, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
-        let roles = match &store {
-            Some(store) => RoleBook::new(store.roles().await?),
-            None => RoleBook::default(),
-        };
-        let sessions = store.as_ref().map(|store| Sessions::new(Arc::clone(store), clock));
-        Ok(Self { roles, store, sessions })
+    pub(super) async fn new(store: Arc<dyn Store>) -> Result<Self, Failure> {
+        let roles = RoleBook::new(store.roles().await?);
+        Ok(Self { roles, sessions: Sessions::new(store, Arc::new(SystemClock)) })
     }
 }
 
-/// Who is presumed to call.
-pub(super) enum Credential {
-    /// A live session of this account.
-    Presumed { account: Arc<Account>, directory: Arc<Directory>, enabled: bool, token_given: bool },
-    /// Whatever the headers carry.
-    Headers,
+/// A session that is presumed, as a browser would send it.
+pub(super) struct Presumed {
+    /// The account's directory.
+    pub(super) directory: Arc<Directory>,
+    /// `NAME=ID`. The id is worth nothing outside of `store`.
+    pub(super) cookie: String,
+    /// Its CSRF token, unless a header says what to send.
+    pub(super) token: Option<String>,
+    /// The account, its roles and this session; it is forgotten with the command.
+    pub(super) store: Arc<dyn Store>,
 }
 
-impl Credential {
-    /// Reads `--as` and notes what is assumed.
+impl Presumed {
+    /// Signs the account in, in a store of its own, and notes what is assumed.
     pub(super) async fn find(
+        name: &AccountName,
         arguments: &ExplainArgs,
         policy: &Policy,
-        memory: &Memory,
+        store: &dyn Store,
         assumptions: &mut Vec<String>,
     ) -> Result<Self, Failure> {
-        let Some(name) = &arguments.account else { return Ok(Credential::Headers) };
         let AccountName { directory, login } = name;
         let directory =
             policy.directory(directory).ok_or_else(|| Failure::new(format_args!("there is no directory `{directory}`")))?;
-        let record = match &memory.store {
-            Some(store) => store.account_by_login(&directory.name, login).await?,
-            None => None,
-        };
+        let record = store.account_by_login(&directory.name, login).await?;
         let record = record.ok_or_else(|| Failure::new(format_args!("there is no account `{}/{login}`", directory.name)))?;
         let token_given = arguments.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("x-csrf-token"));
+        let account = format!("{}/{login}", directory.name);
         assumptions.push(match (record.enabled, token_given) {
-            (false, _) => format!("{}/{login} is disabled, so it has no live session", directory.name),
-            (true, false) => format!("{}/{login} has a live session, and its CSRF token is sent", directory.name),
-            (true, true) => {
-                format!("{}/{login} has a live session; the X-CSRF-Token given is judged as not the session's", directory.name)
-            }
+            (false, _) => format!("{account} is disabled, so it has no live session"),
+            (true, false) => format!("{account} has a live session, and its CSRF token is sent"),
+            (true, true) => format!("{account} has a live session; the X-CSRF-Token given is judged as not the session's"),
         });
-        Ok(Credential::Presumed {
-            account: record.account,
+        let id = session_id::generate(&SystemEntropy);
+        Ok(Self {
+            cookie: format!("{}={id}", directory.cookie.name),
+            token: (!token_given).then(|| csrf::token(&id, &SystemEntropy)),
+            store: signed_in(&record, &id, store).await?,
             directory: Arc::clone(directory),
-            enabled: record.enabled,
-            token_given,
         })
-    }
-
-    /// The cookie that the presumed session would send. Its value is no session id.
-    pub(super) fn cookie(&self) -> Option<String> {
-        match self {
-            Credential::Presumed { directory, .. } => Some(format!("{}=presumed", directory.cookie.name)),
-            Credential::Headers => None,
-        }
-    }
-
-    /// What a session firewall makes of it, and in words.
-    pub(super) async fn offer(
-        &self,
-        policy: &Policy,
-        firewall: &Firewall,
-        admitted: &Admitted,
-        memory: &Memory,
-    ) -> (Offer, String) {
-        match self {
-            Credential::Presumed { account, directory, enabled, token_given } => {
-                if !firewall.directories.contains(&directory.name) {
-                    let asked = firewall.directories.join(", ");
-                    let why =
-                        format!("a session of `{}`, which `{}` does not ask (it asks {asked})", directory.name, firewall.name);
-                    return (Offer::Absent, why);
-                }
-                if !enabled {
-                    return (Offer::Absent, format!("a session of `{}` that has ended", directory.name));
-                }
-                let evidence = Evidence { account: Arc::clone(account), ambient: true, csrf_valid: !token_given };
-                (Offer::Verified(evidence), format!("a live session of `{}`", directory.name))
-            }
-            Credential::Headers => by_cookie(policy, firewall, admitted, memory).await,
-        }
     }
 }
 
-/// The first live session among the cookies, in the firewall's order of directories; under the Magento prefix
-/// customers come first.
-async fn by_cookie(policy: &Policy, firewall: &Firewall, admitted: &Admitted, memory: &Memory) -> (Offer, String) {
-    let mut directories: Vec<_> = firewall.directories.iter().filter_map(|name| policy.directory(name)).collect();
-    if admitted.dialect == Dialect::Magento {
-        directories.sort_by_key(|directory| directory.kind != Kind::Customer);
+/// A store with all roles, the account and, if it may sign in, a session of this id.
+async fn signed_in(record: &AccountRecord, id: &str, store: &dyn Store) -> Result<Arc<dyn Store>, StoreError> {
+    let (copy, now) = (Sqlite::memory()?, SystemClock.now());
+    for (name, resources) in store.roles().await? {
+        copy.put_role(&name, resources, now).await?;
     }
-    let mut dead = Vec::new();
-    for directory in directories {
-        for cookie in admitted.cookies.iter().filter(|cookie| cookie.directory.name == directory.name) {
-            let Some(sessions) = &memory.sessions else { continue };
-            match sessions.find(directory, &cookie.value).await {
-                Ok(Some(live)) => {
-                    let mut tokens = admitted.headers.get_all("x-csrf-token").iter();
-                    let csrf_valid = match (tokens.next().map(http::HeaderValue::to_str), tokens.next()) {
-                        (Some(Ok(token)), None) => doorward_crypto::csrf::verify(&cookie.value, token),
-                        _ => false,
-                    };
-                    let offer = Offer::Verified(Evidence { account: live.account(), ambient: true, csrf_valid });
-                    return (offer, format!("a live session of `{}`", directory.name));
-                }
-                Ok(None) => dead.push(&*directory.name),
-                Err(error) => return (Offer::Unavailable(error.to_string().into()), "the store cannot be asked".to_owned()),
-            }
-        }
-    }
-    let words = if dead.is_empty() {
-        "none that this firewall reads".to_owned()
-    } else {
-        format!("cookies of {} that name no live session: they count as absent", dead.join(", "))
+    let account = &record.account;
+    let new = NewAccount {
+        directory: Arc::clone(&account.directory),
+        kind: account.kind,
+        id: Some(account.id),
+        login: Arc::clone(&account.login),
+        email: None,
+        password: None,
+        roles: account.roles.clone(),
     };
-    (Offer::Absent, words)
+    let copied = copy.add_account(new, now).await?;
+    if record.enabled {
+        let session = Session {
+            key: session_id::key(id),
+            directory: Arc::clone(&account.directory),
+            account: account.id,
+            account_version: copied.version,
+            created: now,
+            last_seen: now,
+            authenticated: now,
+            factors: Vec::new(),
+            site: "default".into(),
+            device: "explain".into(),
+        };
+        copy.create_session(&session, None).await?;
+    }
+    Ok(Arc::new(copy))
+}
+
+/// What was found, in words.
+pub(super) fn words(found: &Found<'_>, identified: &Identified, presumed: Option<&Directory>) -> String {
+    let Some(firewall) = found.firewall else { return "none is read: no firewall matches".to_owned() };
+    if firewall.authentication != Authentication::Session {
+        return format!("none is read: `{}` uses no credential", firewall.name);
+    }
+    if matches!(identified.offer, Offer::Unavailable(_)) {
+        return "the store cannot be asked".to_owned();
+    }
+    if let Some(session) = &identified.session {
+        return format!("a live session of `{}`", session.directory.name);
+    }
+    if !identified.dead.is_empty() {
+        let dead: Vec<&str> = identified.dead.iter().map(|directory| &*directory.name).collect();
+        return format!("cookies of {} that name no live session: they count as absent", dead.join(", "));
+    }
+    match presumed {
+        Some(directory) if !firewall.directories.contains(&directory.name) => {
+            let asked = firewall.directories.join(", ");
+            format!("a session of `{}`, which `{}` does not ask (it asks {asked})", directory.name, firewall.name)
+        }
+        _ => "none that this firewall reads".to_owned(),
+    }
 }

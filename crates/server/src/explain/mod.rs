@@ -7,18 +7,23 @@ use crate::{
     cli::{Answer, Failure, Terminal, args::ExplainArgs, sound},
     parts::{network, open_store},
 };
-use credential::{Credential, Memory};
+use credential::{Memory, Presumed};
 use doorward_config::{Config, settings::StoreUrl};
 use doorward_core::{
     Account, Found, Identity, Offer, Policy, Reason, Target, decide,
-    firewall::{Authentication, Firewall, Mismatch},
-    policy::{Dialect, Own},
-    ports::Clock,
+    firewall::{Firewall, Mismatch},
+    policy::{Dialect, Directory},
+    ports::Store,
     refusal::Public,
     route::{Miss, NearMiss, Requirement},
 };
-use doorward_crypto::system::SystemClock;
-use doorward_gateway::{Admitted, Body, admit, api, listen::Connection};
+use doorward_gateway::{
+    Admitted, Body, admit,
+    api::Asked,
+    listen::Connection,
+    pipeline::{identify, recognise},
+};
+use doorward_store::Sqlite;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -118,21 +123,32 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
     };
     let policy = &config.policy;
     // Looking must not make a database.
-    let store = match &config.settings.store {
+    let store: Option<Arc<dyn Store>> = match &config.settings.store {
         StoreUrl::Sqlite(path) if path.exists() => Some(open_store(&config.settings.store)?.store),
         StoreUrl::Sqlite(_) | StoreUrl::Memory => None,
     };
-    let memory = Memory::new(store, Arc::new(SystemClock) as Arc<dyn Clock>).await?;
+    let store = match store {
+        Some(store) => store,
+        None => Arc::new(Sqlite::memory()?),
+    };
     let mut explanation = Explanation { policy: policy.hash.to_string(), ..Explanation::default() };
-    let credential = Credential::find(arguments, policy, &memory, &mut explanation.assumptions).await?;
-    let parts = request(arguments, &config, &credential)?;
+    let presumed = match &arguments.account {
+        Some(name) => Some(Presumed::find(name, arguments, policy, &*store, &mut explanation.assumptions).await?),
+        None => None,
+    };
+    let parts = request(arguments, &config, presumed.as_ref())?;
+    let (store, directory) = match presumed {
+        Some(presumed) => (presumed.store, Some(presumed.directory)),
+        None => (store, None),
+    };
+    let memory = Memory::new(store).await?;
     let connection = Connection { peer: SocketAddr::from(([127, 0, 0, 1], 0)), announced: None };
     explanation.assumptions.push("the client is at 127.0.0.1".to_owned());
     let admitted = admit::admit_parts(parts, Body::Empty, None, &connection, policy, &network(&config.settings), "-".to_owned());
     match admitted {
         Ok(admitted) => {
             let jwks = config.settings.assertion.jwks_path.as_deref();
-            judge(&mut explanation, policy, &admitted, jwks, &memory, &credential).await;
+            judge(&mut explanation, policy, &admitted, jwks, &memory, directory.as_deref()).await;
         }
         Err(rejected) => {
             explanation.method = rejected.method.to_string();
@@ -147,7 +163,7 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
 }
 
 /// The request that the arguments describe.
-fn request(arguments: &ExplainArgs, config: &Config, credential: &Credential) -> Result<http::request::Parts, Failure> {
+fn request(arguments: &ExplainArgs, config: &Config, presumed: Option<&Presumed>) -> Result<http::request::Parts, Failure> {
     let method = Method::from_bytes(arguments.method.as_bytes()).map_err(|_| Failure::usage("METHOD is no HTTP method"))?;
     let uri: Uri = arguments.url.parse().map_err(|error| Failure::usage(format_args!("URL: {error}")))?;
     let public = config.settings.server.public_url.as_deref().unwrap_or_default();
@@ -165,8 +181,11 @@ fn request(arguments: &ExplainArgs, config: &Config, credential: &Credential) ->
         let value = HeaderValue::from_str(value).map_err(|_| Failure::usage(format_args!("{name}: no header value")))?;
         request = request.header(name, value);
     }
-    if let Some(cookie) = credential.cookie() {
-        request = request.header(header::COOKIE, cookie);
+    if let Some(presumed) = presumed {
+        request = request.header(header::COOKIE, &presumed.cookie);
+        if let Some(token) = &presumed.token {
+            request = request.header("x-csrf-token", token);
+        }
     }
     Ok(request.body(()).map_err(Failure::usage)?.into_parts().0)
 }
@@ -178,24 +197,19 @@ async fn judge(
     admitted: &Admitted,
     jwks_path: Option<&str>,
     memory: &Memory,
-    credential: &Credential,
+    presumed: Option<&Directory>,
 ) {
     let facts = admitted.facts();
-    let own = own(policy, admitted, jwks_path);
+    let own = recognise(policy, jwks_path, admitted).map(|ours| ours.own());
     let found = policy.find(&facts, own);
     explanation.method = admitted.method.to_string();
     explanation.host.clone_from(&admitted.host);
     explanation.path.clone_from(&admitted.path);
     explanation.dialect = Some(admitted.dialect);
     explanation.firewalls = firewalls(policy, &facts, found.firewall);
-    let (offer, words) = match found.firewall {
-        Some(firewall) if firewall.authentication == Authentication::Session => {
-            credential.offer(policy, firewall, admitted, memory).await
-        }
-        Some(firewall) => (Offer::Absent, format!("none is read: `{}` uses no credential", firewall.name)),
-        None => (Offer::Absent, "none is read: no firewall matches".to_owned()),
-    };
-    explanation.credential = words;
+    let identified = identify(&memory.sessions, policy, Asked::from(admitted), &found).await;
+    explanation.credential = credential::words(&found, &identified, presumed);
+    let offer = identified.offer;
     let verdict = decide(policy, &memory.roles, &facts, &found, &offer);
     let identity = match &verdict {
         Ok(permit) => permit.identity().clone(),
@@ -238,19 +252,10 @@ async fn judge(
 fn refused(explanation: &mut Explanation, dialect: Dialect, refusal: &doorward_core::Refusal) {
     explanation.outcome = "refusal";
     explanation.reason = refusal.reason.code().to_owned();
-    explanation.detail = describe(&refusal.reason);
+    explanation.detail = refusal.reason.to_string();
     let reader = doorward_gateway::answer::Reader { dialect, accept: None, request_id: String::new(), head: true };
     explanation.status = Some(doorward_gateway::answer::refuse(refusal, &reader).status().as_u16());
     debug_assert!(refusal.public != Public::NotFound || explanation.status == Some(StatusCode::NOT_FOUND.as_u16()));
-}
-
-/// The endpoint of ours that a request is for, as the gateway recognises it.
-fn own(policy: &Policy, admitted: &Admitted, jwks_path: Option<&str>) -> Option<Own> {
-    let (method, path) = (&admitted.method, &*admitted.path);
-    if jwks_path == Some(path) && matches!(*method, Method::GET | Method::HEAD) {
-        return Some(Own { name: "assertion.keys", access_control: false, csrf: false, provenance: false });
-    }
-    api::recognise(policy, method, path, admitted.dialect, &admitted.prefix).map(|endpoint| endpoint.own())
 }
 
 fn firewalls(policy: &Policy, facts: &doorward_core::Facts<'_>, won: Option<&Arc<Firewall>>) -> Vec<FirewallStep> {
@@ -365,26 +370,5 @@ fn near_miss(near: &NearMiss) -> NearStep {
             }
             Miss::Length => "it has another number of segments".to_owned(),
         },
-    }
-}
-
-/// A refusal's reason in full.
-fn describe(reason: &Reason) -> String {
-    match reason {
-        Reason::NoFirewall => "no firewall matches".to_owned(),
-        Reason::NoRoute => "no route rule matches, and `unmatched = \"deny\"`".to_owned(),
-        Reason::NoUpstream => "no upstream covers the path".to_owned(),
-        Reason::InvalidCredential(how) => format!("the credential is wrong: {how}"),
-        Reason::NotAjax => "the session counts on AJAX calls only".to_owned(),
-        Reason::Csrf => "the CSRF token is absent or wrong".to_owned(),
-        Reason::ForeignOrigin => "a browser sent the cookie from another origin".to_owned(),
-        Reason::UserChanged => "X-Expected-User names somebody else".to_owned(),
-        Reason::AccessControl(source) => format!("the access-control rule at {source} demands a role that the caller lacks"),
-        Reason::NotGranted { rule, lacking, .. } => format!("the route rule at {rule} requires `{lacking}`"),
-        Reason::GuestOnUnmatched => "no route rule matches, and `unmatched = \"authenticated\"`".to_owned(),
-        Reason::Insecure(source) => format!("the route rule at {source} is for HTTPS only"),
-        Reason::NoParameter(name) => format!("the forced parameter `{name}` has no value for this caller"),
-        Reason::Unenforceable(what) => format!("the permit demands what cannot be done here: {what}"),
-        Reason::Unavailable(why) => format!("it cannot be known: {why}"),
     }
 }

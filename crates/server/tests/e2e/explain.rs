@@ -102,3 +102,44 @@ fn check_lists_every_problem_at_its_line() {
     let text = site.run(&["check"], "");
     assert!(text.err.contains("routes.toml:3:1") && text.out.contains("unsound"), "{text:?}");
 }
+
+#[test]
+fn its_reason_is_the_sentence_of_the_log() {
+    let upstream = Upstream::start();
+    let site = site(&upstream);
+    let server = site.serve();
+    let cookie = format!("Cookie: {}\r\n", server.sign_in("other", "correct horse").cookie);
+    for (account, method, path, headers) in [
+        (None, "GET", "/orders/7", ""),
+        (Some("admins/other"), "GET", "/orders/7", ""),
+        (Some("admins/other"), "GET", "/nothing", ""),
+        (Some("admins/other"), "DELETE", "/nothing-else", "X-CSRF-Token: wrong"),
+        (Some("admins/other"), "POST", "/api/ibexa/v2/", "X-CSRF-Token: wrong"),
+        (None, "GET", "/api/ibexa/v2/", "X-Expected-User: somebody"),
+    ] {
+        let mut arguments = vec!["explain", method, path, "--json"];
+        arguments.extend(account.map(|name| ["--as", name]).into_iter().flatten());
+        if !headers.is_empty() {
+            arguments.extend(["--header", headers]);
+        }
+        let explained = site.run(&arguments, "").json();
+        let mut lines = if account.is_some() { cookie.clone() } else { String::new() };
+        if !headers.is_empty() {
+            lines.push_str(&format!("{headers}\r\n"));
+        }
+        let seen = server.log().lines().count();
+        let reply = server.send(method, path, &lines, "");
+        if explained["outcome"] == "permit" {
+            // What an endpoint of ours answers once it may is not the decision's business.
+            assert_ne!(reply.status, 403, "{method} {path}");
+            continue;
+        }
+        assert_eq!(explained["status"], reply.status, "{method} {path}: {explained}");
+        let line = crate::support::eventually("its line", || {
+            server.log().lines().skip(seen).find(|line| line.contains(" request ")).map(str::to_owned)
+        });
+        let detail = explained["detail"].as_str().unwrap().replace('\\', "\\\\").replace('"', "\\\"");
+        assert!(line.contains(&format!("detail=\"{detail}\"")), "{explained} {line}");
+        assert!(line.contains(&format!("reason={}", explained["reason"].as_str().unwrap())), "{explained} {line}");
+    }
+}
