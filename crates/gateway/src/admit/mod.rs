@@ -48,6 +48,8 @@ pub struct Admitted {
     pub headers: HeaderMap,
     /// The body, not yet read.
     pub body: Body,
+    /// The request wants to become a WebSocket (or another protocol).
+    pub upgrade: bool,
     /// For a protocol upgrade: where the connection can be taken over.
     pub on_upgrade: Option<hyper::upgrade::OnUpgrade>,
     /// The client's address as far as it may be believed.
@@ -87,7 +89,7 @@ impl Admitted {
             ajax: self.ajax,
             navigation: self.navigation,
             provenance: self.provenance,
-            upgrade: self.on_upgrade.is_some(),
+            upgrade: self.upgrade,
             expected_user: self.expected_user.as_deref(),
         }
     }
@@ -170,10 +172,10 @@ pub fn admit(
     network: &Network,
     request_id: String,
 ) -> Result<Admitted, Box<Rejected>> {
-    let upgrade = wants_upgrade(&request).then(|| hyper::upgrade::on(&mut request));
+    let on_upgrade = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
     let body = if http_body::Body::is_end_stream(&body) { Body::Empty } else { Body::Incoming(body) };
-    admit_parts(parts, body, upgrade, connection, policy, network, request_id)
+    admit_parts(parts, body, Some(on_upgrade), connection, policy, network, request_id)
 }
 
 /// The same without a connection behind it: the road of `explain` and of tests.
@@ -186,8 +188,14 @@ pub fn admit_parts(
     network: &Network,
     request_id: String,
 ) -> Result<Admitted, Box<Rejected>> {
+    let upgrade = wants_upgrade(&parts, &body);
+    let on_upgrade = on_upgrade.filter(|_| upgrade);
     match read(&parts, &body, connection, policy, network) {
-        Ok(reading) => Ok(finish(parts, body, on_upgrade, reading, policy, network, request_id)),
+        Ok(reading) => {
+            let mut admitted = finish(parts, body, upgrade, reading, policy, network, request_id);
+            admitted.on_upgrade = on_upgrade;
+            Ok(admitted)
+        }
         Err((status, code, detail)) => {
             let (dialect, prefix) = policy.dialect(parts.uri.path());
             Err(Box::new(Rejected {
@@ -253,7 +261,7 @@ fn read(parts: &Parts, body: &Body, connection: &Connection, policy: &Policy, ne
 fn finish(
     mut parts: Parts,
     body: Body,
-    on_upgrade: Option<OnUpgrade>,
+    upgrade: bool,
     reading: Reading,
     policy: &Policy,
     network: &Network,
@@ -269,7 +277,7 @@ fn finish(
             Body::Boxed(Box::pin(Guarded::new(coming, network.max_body, network.body_timeout, announced)))
         }
     };
-    drop_headers(headers, on_upgrade.is_some());
+    drop_headers(headers, upgrade);
     Admitted {
         method: reading.method,
         authority: reading.authority.to_string(),
@@ -279,7 +287,8 @@ fn finish(
         version: parts.version,
         headers: parts.headers,
         body,
-        on_upgrade,
+        upgrade,
+        on_upgrade: None,
         client: reading.client,
         secure: policy.origins.first().is_some_and(|own| own.starts_with("https://")),
         dialect: reading.dialect,
@@ -321,9 +330,9 @@ fn drop_headers(headers: &mut HeaderMap, upgrade: bool) {
 
 /// Whether the connection is to become something else: HTTP/1.1, no body, exactly one protocol, and not HTTP again
 /// (an `Upgrade: h2c` would carry requests past us). What does not qualify is an ordinary request.
-fn wants_upgrade(request: &Request<Incoming>) -> bool {
-    let headers = request.headers();
-    if request.version() != Version::HTTP_11 || !headers.contains_key(header::UPGRADE) {
+fn wants_upgrade(request: &Parts, body: &Body) -> bool {
+    let headers = &request.headers;
+    if request.version != Version::HTTP_11 || !headers.contains_key(header::UPGRADE) {
         return false;
     }
     let http = |token: &str| {
@@ -332,8 +341,8 @@ fn wants_upgrade(request: &Request<Incoming>) -> bool {
         }
     };
     names::tokens(headers, &header::CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"))
-        && request.method() == Method::GET
-        && http_body::Body::is_end_stream(request.body())
+        && request.method == Method::GET
+        && matches!(body, Body::Empty)
         && names::tokens(headers, &header::UPGRADE).count() == 1
         && !names::tokens(headers, &header::UPGRADE).any(http)
 }

@@ -219,6 +219,7 @@ impl World {
             query,
             version: http::Version::HTTP_11,
             body: Body::Empty,
+            upgrade: false,
             on_upgrade: None,
             client: [127, 0, 0, 1].into(),
             secure: false,

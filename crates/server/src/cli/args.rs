@@ -3,7 +3,10 @@
 use super::{role::RoleCommand, session::SessionCommand, user::UserCommand};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 /// The front door of an HTTP API: it authenticates every request, decides from readable rules, and passes it on.
 #[derive(Debug, Parser)]
@@ -108,6 +111,9 @@ pub(crate) struct ExplainArgs {
     /// Decide as for a live session of this account
     #[arg(long = "as", value_name = "DIRECTORY/LOGIN", value_parser = account_name)]
     pub(crate) account: Option<AccountName>,
+    /// Where the request comes from; forwarding headers are believed of a trusted proxy only
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) client: IpAddr,
     /// A header of the request; may be repeated
     #[arg(long = "header", short = 'H', value_name = "K: V", value_parser = header)]
     pub(crate) headers: Vec<(String, String)>,

@@ -142,8 +142,8 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
         None => (store, None),
     };
     let memory = Memory::new(store).await?;
-    let connection = Connection { peer: SocketAddr::from(([127, 0, 0, 1], 0)), announced: None };
-    explanation.assumptions.push("the client is at 127.0.0.1".to_owned());
+    let connection = Connection { peer: SocketAddr::new(arguments.client, 0), announced: None };
+    explanation.assumptions.push(format!("the client is at {}", arguments.client));
     let admitted = admit::admit_parts(parts, Body::Empty, None, &connection, policy, &network(&config.settings), "-".to_owned());
     match admitted {
         Ok(admitted) => {

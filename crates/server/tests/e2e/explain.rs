@@ -143,3 +143,26 @@ fn its_reason_is_the_sentence_of_the_log() {
         assert!(line.contains(&format!("reason={}", explained["reason"].as_str().unwrap())), "{explained} {line}");
     }
 }
+
+#[test]
+fn an_upgrade_is_judged_as_one_and_the_client_is_where_one_says() {
+    let upstream = Upstream::start();
+    let site = site(&upstream);
+    let config = std::fs::read_to_string(site.path().join("doorward.toml")).unwrap();
+    let closed = "\n[[access_control]]\npath = '^/inner'\nips = [\"10.0.0.0/8\"]\nroles = [\"PUBLIC_ACCESS\"]\n\
+[[access_control]]\npath = '^/inner'\nroles = [\"ROLE_NO_ACCESS\"]\n";
+    site.write("doorward.toml", &(config + closed));
+    let inner = "[[route]]\nmethods = [\"GET\"]\npath = \"/inner\"\nrequire = [\"anonymous\"]\n";
+    site.write("routes.toml", &format!("{SALES}{inner}"));
+    let explain = |rest: &[&str]| site.run(&[&["explain", "GET"], rest, &["--json"]].concat(), "").json();
+
+    let foreign = ["--as", "admins/seller", "--header", "Origin: https://evil.example"];
+    let upgrade = ["--header", "Connection: Upgrade", "--header", "Upgrade: websocket"];
+    let read = explain(&[&["/orders/7"], &foreign[..]].concat());
+    assert_eq!(read["outcome"], "permit", "{read}");
+    let socket = explain(&[&["/orders/7"], &foreign[..], &upgrade[..]].concat());
+    assert_eq!((&socket["outcome"], &socket["reason"]), (&"refusal".into(), &"foreign_origin".into()), "{socket}");
+
+    assert_eq!(explain(&["/inner"])["reason"], "access_control");
+    assert_eq!(explain(&["/inner", "--client", "10.1.2.3"])["outcome"], "permit");
+}
