@@ -56,12 +56,12 @@ async fn uses_are_written_before_the_end() {
     let bench = Bench::new().await;
     bench.add(Kind::Admin, "admin").await;
     let (stop, task) = run(&bench);
-    let live = bench.auth.sign_in(&bench.both(), attempt("admin", PASSWORD), None).await.unwrap().live;
+    let signed_in = bench.auth.sign_in(&bench.both(), attempt("admin", PASSWORD), None).await.unwrap();
     bench.clock.advance(5 * MINUTE);
-    bench.auth.sessions().used(&live, &bench.admins);
+    assert!(bench.auth.live(&bench.admins, &signed_in.id).is_some());
     stop.cancel();
     task.await.unwrap();
-    let stored = bench.store.session(&live.key()).await.unwrap().unwrap().0;
+    let stored = bench.store.session(&signed_in.live.key()).await.unwrap().unwrap().0;
     assert_eq!(stored.last_seen, START + 5 * MINUTE);
 }
 

@@ -114,11 +114,6 @@ impl Sessions {
         Ok(found)
     }
 
-    /// Notes a use that is no request, such as traffic in a WebSocket of the session.
-    pub fn used(&self, live: &Arc<LiveSession>, directory: &Directory) {
-        self.note_use(live, directory, self.clock.now());
-    }
-
     /// How many sessions are in memory.
     pub fn len(&self) -> usize {
         self.index.len()
