@@ -66,7 +66,7 @@ fn check_hides_a_rule_exactly_where_the_gateway_answers_itself() {
 
 #[test]
 fn no_directory_may_take_the_name_of_a_cookie_that_the_gateway_sets() {
-    for name in [cookie::DEVICE, cookie::FORM] {
+    for name in cookie::NAMES {
         let (problems, policy) = problems("", &format!("cookie = \"{name}\""));
         assert!(
             policy.is_none() && problems.iter().any(|p| p.contains("has another use for the cookie")),

@@ -13,7 +13,7 @@ use toml::de::DeTable;
 const SITE_HASH: &str = "c21f969b5f03d33d43e04f8f136e7682";
 
 /// Cookies of our own: the device that signed in before, and the sign-in form.
-const RESERVED: &[&str] = &["doorward_device", "doorward_form"];
+const RESERVED: &[&str] = &["doorward_device", "__Host-doorward_device", "doorward_form", "__Secure-doorward_form"];
 
 pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, lives: Lives, secure: bool) -> Vec<Arc<Directory>> {
     let mut all: Vec<Arc<Directory>> = Vec::new();

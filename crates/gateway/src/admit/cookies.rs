@@ -26,8 +26,7 @@ pub(super) fn sessions(headers: &HeaderMap, directories: &[Arc<Directory>]) -> R
 
 /// Whether a cookie is one that we set: the session of a directory, a known device, the nonce of a form.
 pub(crate) fn is_ours(name: &[u8], directories: &[Arc<Directory>]) -> bool {
-    name == cookie::DEVICE.as_bytes()
-        || name == cookie::FORM.as_bytes()
+    cookie::NAMES.iter().any(|own| own.as_bytes() == name)
         || directories.iter().any(|directory| directory.cookie.name.as_bytes() == name)
 }
 
@@ -137,7 +136,7 @@ mod tests {
     #[test]
     fn strips_session_cookies_and_leaves_the_rest_as_it_was() {
         let directories = [directory("a", "SESS"), directory("b", "other")];
-        let cases: [(&[&str], &[&str]); 7] = [
+        let cases: [(&[&str], &[&str]); 8] = [
             (&["SESS=abc"], &[]),
             (&["x=1; SESS=abc; y=\"2 \""], &["x=1; y=\"2 \""]),
             (&["SESS=abc;  y=2 ;z"], &["y=2 ;z"]),
@@ -145,6 +144,7 @@ mod tests {
             (&["other=1; other=1", "k=v"], &["k=v"]),
             (&["SESS =1; k=v"], &["k=v"]),
             (&["doorward_device=1; k=v; doorward_form=2"], &["k=v"]),
+            (&["__Host-doorward_device=1; k=v; __Secure-doorward_form=2"], &["k=v"]),
         ];
         for (lines, expected) in cases {
             let mut headers = headers(lines);

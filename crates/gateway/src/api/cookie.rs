@@ -11,10 +11,19 @@ use http::{
 };
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
-/// The cookie by which a device that signed in before is known again. It opens nothing.
-pub const DEVICE: &str = "doorward_device";
-/// The nonce of the sign-in form.
-pub const FORM: &str = "doorward_form";
+/// All names of cookies that are no session's.
+pub const NAMES: [&str; 4] = [device_name(false), device_name(true), form_name(false), form_name(true)];
+
+/// The cookie by which a device that signed in before is known again. It opens nothing. Over HTTPS its name binds it to
+/// this host (RFC 6265bis 4.1.3.2), and no other name is read.
+pub const fn device_name(secure: bool) -> &'static str {
+    if secure { "__Host-doorward_device" } else { "doorward_device" }
+}
+
+/// The nonce of the sign-in form. Over HTTPS its name binds it to HTTPS; to the host would need the path `/`.
+pub const fn form_name(secure: bool) -> &'static str {
+    if secure { "__Secure-doorward_form" } else { "doorward_form" }
+}
 
 /// How long a device is known.
 const DEVICE_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
@@ -41,14 +50,14 @@ pub fn deletion(spec: &CookieSpec, now: Time) -> Option<HeaderValue> {
 
 /// Lets the device be known again.
 pub fn device(token: &str, secure: bool, now: Time) -> Option<HeaderValue> {
-    let mut text = format!("{DEVICE}={token}; path=/");
+    let mut text = format!("{}={token}; path=/", device_name(secure));
     write_lifetime(&mut text, now, DEVICE_LIFETIME);
     finish(text, secure, "HttpOnly", SameSite::Lax)
 }
 
 /// The nonce of the sign-in form, for the browser's session.
 pub fn form(nonce: &str, secure: bool) -> Option<HeaderValue> {
-    finish(format!("{FORM}={nonce}; path=/login"), secure, "HttpOnly", SameSite::Lax)
+    finish(format!("{}={nonce}; path=/login", form_name(secure)), secure, "HttpOnly", SameSite::Lax)
 }
 
 /// Adds the header, after those that are there.
@@ -140,6 +149,16 @@ mod tests {
         assert!(!session(&spec(false), "id", now).unwrap().to_str().unwrap().contains("Secure"));
         assert!(session(&spec(false), "id\r\nx: y", now).is_none(), "no header is split");
         assert!(device("t", true, Time(u64::MAX)).is_some(), "the end of time has a date");
+    }
+
+    #[test]
+    fn over_https_the_names_of_our_own_cookies_bind_them() {
+        let text = |value: Option<HeaderValue>| value.unwrap().to_str().unwrap().to_owned();
+        let (device, form) = (text(device("t", true, Time(0))), text(form("n", true)));
+        assert!(device.starts_with("__Host-doorward_device=t; path=/; expires=") && device.contains("; Secure"), "{device}");
+        assert_eq!(form, "__Secure-doorward_form=n; path=/login; Secure; HttpOnly; SameSite=Lax");
+        assert!(text(super::device("t", false, Time(0))).starts_with("doorward_device=t;"));
+        assert_eq!(text(super::form("n", false)), "doorward_form=n; path=/login; HttpOnly; SameSite=Lax");
     }
 
     #[test]

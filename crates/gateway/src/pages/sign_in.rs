@@ -50,7 +50,7 @@ pub(super) async fn submit(mut call: Call<'_>, directory: Option<&str>) -> Respo
     };
     let (login, target) = (fields.text("_username"), target::safe(fields.text("_target_path")));
     let view = |error| View { directory, target, login, error: Some(error) };
-    let nonce = cookie::value(call.request.headers, cookie::FORM).unwrap_or_default();
+    let nonce = cookie::value(call.request.headers, cookie::form_name(call.request.secure)).unwrap_or_default();
     if !form::verify(call.auth.form_key(), nonce, fields.text("_csrf_token")) {
         return form_page(&call, StatusCode::BAD_REQUEST, &view(EXPIRED));
     }
@@ -84,7 +84,7 @@ async fn sign_in(call: &Call<'_>, directories: &[Arc<Directory>], login: &str, p
         login,
         password,
         address: call.request.client,
-        device_token: cookie::value(call.request.headers, cookie::DEVICE),
+        device_token: cookie::value(call.request.headers, cookie::device_name(call.request.secure)),
         user_agent: header(call.request.headers, USER_AGENT),
         site: "default",
     };
@@ -117,7 +117,7 @@ struct View<'a> {
 /// The form with a token of its own for this browser, which gets a nonce if it has none.
 fn form_page(call: &Call<'_>, status: StatusCode, view: &View<'_>) -> Response<Body> {
     let entropy = call.auth.entropy();
-    let held = cookie::value(call.request.headers, cookie::FORM).filter(|nonce| form::is_nonce(nonce));
+    let held = cookie::value(call.request.headers, cookie::form_name(call.request.secure)).filter(|nonce| form::is_nonce(nonce));
     let nonce = held.map_or_else(|| form::nonce(entropy), str::to_owned);
     let action = view.directory.map_or_else(|| "/login".to_owned(), |name| format!("/login/{name}"));
     let token = form::token(call.auth.form_key(), &nonce, entropy);

@@ -71,7 +71,7 @@ async fn sign_in(call: &Call<'_>, input: &SessionInput) -> Result<Response<Body>
         login: &input.login,
         password: &input.password,
         address: call.request.client,
-        device_token: cookie::value(call.request.headers, cookie::DEVICE),
+        device_token: cookie::value(call.request.headers, cookie::device_name(call.request.secure)),
         user_agent: read::header(call.request.headers, USER_AGENT),
         site: "default",
     };
