@@ -7,6 +7,7 @@
     reason = "all of this is test code: what goes wrong fails a test"
 )]
 
+mod account_changes;
 mod accounts_cli;
 mod browser;
 mod cli;
