@@ -169,8 +169,8 @@ impl Proxy {
         Ok(Response::from_parts(parts, body))
     }
 
-    /// Sends the request on a connection that rested or a new one. Only what never left is sent again, and only
-    /// without a body.
+    /// Sends the request on a connection that rested or a new one. What met the end of a connection that rested is sent
+    /// once more on a new one: without a body, and only if it never left or may be repeated (RFC 9110, 9.2.2).
     async fn exchange(
         &self,
         mut request: Request<Body>,
@@ -181,16 +181,19 @@ impl Proxy {
         let mut lease = pool.lease(upstream.connect_timeout).await?;
         let deadline = Instant::now() + upstream.response_timeout;
         loop {
+            let repeated = if lease.used { repeatable(&request) } else { None };
             let answered = lease.sender.try_send_request(request);
             match patiently(answered, deadline, ended).await? {
                 Ok(response) => return Ok((response, lease)),
-                Err(mut failed) => match failed.take_message() {
-                    Some(unsent) if lease.used && unsent.body().is_end_stream() => {
-                        request = unsent;
-                        lease = pool.connect(upstream.connect_timeout).await?;
-                    }
-                    _ => return Err(explain(&failed.into_error())),
-                },
+                Err(mut failed) => {
+                    let unsent = failed.take_message().filter(|unsent| lease.used && unsent.body().is_end_stream());
+                    let error = failed.into_error();
+                    request = match unsent.or(repeated.filter(|_| is_end_of_connection(&error))) {
+                        Some(again) => again,
+                        None => return Err(explain(&error)),
+                    };
+                    lease = pool.connect(upstream.connect_timeout).await?;
+                }
             }
         }
     }
@@ -319,6 +322,28 @@ async fn patiently<F: Future>(answer: F, deadline: Instant, ended: &mut Option<E
         () = end.as_mut() => Err(UpstreamError::Ended),
         answered = timeout_at(deadline, answer) => answered.map_err(|_| UpstreamError::TimedOut("answering")),
     }
+}
+
+/// A copy of a request that changes nothing and has no body.
+fn repeatable(request: &Request<Body>) -> Option<Request<Body>> {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    (safe && request.body().is_end_stream()).then(|| {
+        let mut copy = Request::new(Body::Empty);
+        copy.method_mut().clone_from(request.method());
+        copy.uri_mut().clone_from(request.uri());
+        copy.headers_mut().clone_from(request.headers());
+        copy
+    })
+}
+
+/// Whether the upstream closed the connection in place of answering.
+fn is_end_of_connection(error: &hyper::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    error.is_incomplete_message()
+        || error.is_canceled()
+        || error.is_closed()
+        || io.is_some_and(|io| matches!(io.kind(), BrokenPipe | ConnectionAborted | ConnectionReset))
 }
 
 /// Whose fault it was: ours, when the body of the request broke off, else the upstream's.
