@@ -7,7 +7,13 @@ mod explain_agrees;
 mod firewalls;
 mod magento_oracle;
 mod magento_rules;
+mod policy_swap;
+mod raw;
 mod refusal_reasons;
+mod revocation;
+mod streams;
+mod upstream;
+mod upstream_trouble;
 
 use crate::support::{
     Server, Site,
@@ -62,6 +68,8 @@ struct SignedIn {
     cookie: String,
     /// `X-CSRF-Token` line with its end.
     token: String,
+    /// The session's id.
+    id: String,
 }
 
 impl SignedIn {
@@ -76,6 +84,7 @@ impl SignedIn {
         Self {
             cookie: format!("Cookie: {}\r\n", reply.cookie("").unwrap()),
             token: format!("X-CSRF-Token: {}\r\n", session["csrfToken"].as_str().unwrap()),
+            id: session["identifier"].as_str().unwrap().to_owned(),
         }
     }
 }
