@@ -4,6 +4,7 @@ use crate::{
     control::Control,
     operations::Operations,
     parts::{OpenStore, cost, network},
+    serve::Ends,
     telemetry::{Sample, Telemetry, audited},
 };
 use doorward_auth::{Auth, AuthSettings, ThrottleLimits};
@@ -19,9 +20,12 @@ use doorward_gateway::{
     proxy::Proxy,
     record::Recorder,
 };
-use std::{io, net::SocketAddr, path::Path, sync::Arc};
+use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+
+/// How long tunnels have to end once they are told to.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What a server is built from besides its configuration.
 #[derive(Clone)]
@@ -103,8 +107,9 @@ impl Server {
         format!("ready {} operations http://{}", public.join(" "), self.operations.0)
     }
 
-    /// Serves until `stop`, then drains: requests in flight finish, nothing new begins.
-    pub(crate) async fn run(self, stop: impl Future<Output = ()>) {
+    /// Serves until the first of `signals`, then drains: requests in flight finish, WebSockets may last as long as those may,
+    /// nothing new begins. A second signal ends it at once; whether it drained to the end.
+    pub(crate) async fn run(self, mut signals: Ends) -> bool {
         let draining = CancellationToken::new();
         let mut listeners = JoinSet::new();
         for (_, listener) in self.public {
@@ -120,17 +125,37 @@ impl Server {
         let drained = CancellationToken::new();
         let background = tokio::spawn(Arc::clone(&self.auth).background(drained.clone().cancelled_owned()));
 
-        stop.await;
+        signals.next().await;
         self.world.telemetry.notice("draining");
         self.operator.drain();
         draining.cancel();
-        while listeners.join_next().await.is_some() {}
-        // Only now: requests in flight still used sessions.
-        drained.cancel();
-        let _ = background.await;
+        let patience = self.settings.server.limits.drain_timeout;
+        let finish = async {
+            let tunnels = tokio::time::timeout(patience, no_tunnels(&self.gateway));
+            let requests = async { while listeners.join_next().await.is_some() {} };
+            let _ = tokio::join!(tunnels, requests);
+            self.gateway.close_tunnels();
+            // Each hears of it at once; a peer that takes nothing more is left.
+            let _ = tokio::time::timeout(LAST_WORDS, no_tunnels(&self.gateway)).await;
+            // Only now: requests in flight still used sessions.
+            drained.cancel();
+            let _ = background.await;
+        };
+        let whole = tokio::select! {
+            () = finish => true,
+            () = signals.next() => false,
+        };
         helpers.shutdown().await;
-        self.world.telemetry.notice("stopped");
+        self.world.telemetry.notice(if whole { "stopped" } else { "stopped at once, by a second signal" });
         self.world.telemetry.flush();
+        whole
+    }
+}
+
+/// Returns once no connection is a tunnel any more.
+async fn no_tunnels(gateway: &Gateway) {
+    while gateway.tunnels() > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

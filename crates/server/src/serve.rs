@@ -39,9 +39,9 @@ pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failur
         let reloader = Reloader::new(path, &server, outcome.files, began, world);
         terminal.write(format!("{}\n", server.ready_line()).as_bytes())?;
         let reloads = tokio::spawn(reloader.run(signals.reload));
-        server.run(ended(signals.interrupt, signals.terminate)).await;
+        let whole = server.run(signals.ends).await;
         reloads.abort();
-        Ok(Answer::Done)
+        ended(whole)
     })
 }
 
@@ -78,25 +78,38 @@ pub(crate) fn requests(log: &Log) -> Requests {
 
 /// Signals that mean something to us. They are taken before anybody is told that we are ready.
 pub(crate) struct Signals {
-    pub(crate) interrupt: Signal,
-    pub(crate) terminate: Signal,
+    pub(crate) ends: Ends,
     reload: Signal,
 }
 
 impl Signals {
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            reload: signal(SignalKind::hangup())?,
-        })
+        let ends = Ends { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? };
+        Ok(Self { ends, reload: signal(SignalKind::hangup())? })
     }
 }
 
-/// Until somebody ends us.
-pub(crate) async fn ended(mut interrupt: Signal, mut terminate: Signal) {
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// SIGTERM and Ctrl-C.
+pub(crate) struct Ends {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Ends {
+    /// Until the next one.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// How a command ends whose server did, or did not, drain.
+pub(crate) fn ended(whole: bool) -> Result<Answer, Failure> {
+    if whole {
+        Ok(Answer::Done)
+    } else {
+        Err(Failure::new("a second signal ended it before all requests in flight had finished"))
     }
 }

@@ -72,6 +72,16 @@ impl Gateway {
         self.policy.store(policy);
     }
 
+    /// How many connections became something else (WebSockets) and still are.
+    pub fn tunnels(&self) -> usize {
+        self.parts.proxy.tunnels()
+    }
+
+    /// Ends those connections, now and from now on: the last step of a drain.
+    pub fn close_tunnels(&self) {
+        self.parts.proxy.close_tunnels();
+    }
+
     /// The policy that judges now.
     pub fn policy(&self) -> Arc<Policy> {
         self.policy.load_full()

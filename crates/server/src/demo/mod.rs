@@ -51,9 +51,9 @@ pub(crate) fn run(listen: SocketAddr, terminal: &mut Terminal) -> Result<Answer,
         let cookie = server.gateway.policy().directory("admins").map(|d| d.cookie.name.to_string()).unwrap_or_default();
         let customer = server.gateway.policy().directory("customers").map(|d| d.cookie.name.to_string()).unwrap_or_default();
         terminal.write(words::greeting(&public, &server.ready_line(), &cookie, &customer).as_bytes())?;
-        server.run(serve::ended(signals.interrupt, signals.terminate)).await;
+        let whole = server.run(signals.ends).await;
         api.abort();
-        Ok(Answer::Done)
+        serve::ended(whole)
     })
 }
 
