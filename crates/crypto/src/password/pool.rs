@@ -60,7 +60,8 @@ pub struct PoolStats {
     pub refused: u64,
     /// Memory that the workers hold for good, in KiB.
     pub buffers_kib: u64,
-    /// How long one hash takes, smoothed; zero before the first.
+    /// How long a password that is refused takes: as long as one hash of the slowest kind that was met, smoothed; zero
+    /// before the first.
     pub typical: Duration,
 }
 
@@ -94,22 +95,29 @@ impl PasswordPool {
     pub async fn hash(&self, lane: IpAddr, password: &str) -> Result<String, Busy> {
         match self.ask(lane, Task::Hash(Zeroizing::new(password.to_owned()))).await? {
             Answer::Hash(phc) => Ok(phc),
-            Answer::Verdict(_) => Err(self.shared.busy()),
+            Answer::Verdict(..) => Err(self.shared.busy()),
         }
     }
 
     /// Whether `password` is the one behind `phc`, exactly as typed. `None` does the work of a hash at our own cost and
     /// answers no, so that time does not tell whether there is an account; so does a hash that cannot be judged within
     /// bounds (another algorithm, or more than 64 MiB, 16 passes, 16 lanes, or four passes over 64 MiB in all).
+    ///
+    /// No comes as late as it does for the slowest kind of hash that was met: a hash of another cost, made before the
+    /// cost was changed, would tell by its own time that there is such an account.
     pub async fn verify(&self, lane: IpAddr, password: &str, phc: Option<&str>) -> Result<bool, Busy> {
         let task = Task::Verify(Zeroizing::new(password.to_owned()), phc.map(Box::from));
-        Ok(matches!(self.ask(lane, task).await?, Answer::Verdict(true)))
+        let Answer::Verdict(right, took) = self.ask(lane, task).await? else { return Err(self.shared.busy()) };
+        if !right {
+            tokio::time::sleep(self.stats().typical.saturating_sub(took)).await;
+        }
+        Ok(right)
     }
 
     /// What it is doing now.
     pub fn stats(&self) -> PoolStats {
         let queue = self.shared.queue();
-        PoolStats { queued: queue.waiting, typical: Duration::from_micros(queue.typical), ..queue.stats }
+        PoolStats { queued: queue.waiting, typical: Duration::from_micros(queue.typical.max(queue.other)), ..queue.stats }
     }
 
     async fn ask(&self, lane: IpAddr, task: Task) -> Result<Answer, Busy> {
@@ -145,7 +153,8 @@ enum Task {
 
 enum Answer {
     Hash(String),
-    Verdict(bool),
+    /// The verdict, and how long the hash took.
+    Verdict(bool, Duration),
 }
 
 struct Job {
@@ -170,8 +179,10 @@ struct Queue {
     waiting: usize,
     next: u64,
     closed: bool,
-    /// How long a hash takes, smoothed, in microseconds.
+    /// How long a hash of our own cost takes, smoothed, in microseconds.
     typical: u64,
+    /// The same of stored hashes of other costs.
+    other: u64,
     stats: PoolStats,
 }
 
@@ -255,9 +266,10 @@ impl Queue {
         Busy { retry_after: Duration::from_secs(1 + micros / 1_000_000) }
     }
 
-    fn finished(&mut self, took: Duration) {
+    fn finished(&mut self, took: Duration, own_cost: bool) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.typical = if self.typical == 0 { micros } else { (self.typical.saturating_mul(7).saturating_add(micros)) / 8 };
+        let typical = if own_cost { &mut self.typical } else { &mut self.other };
+        *typical = if *typical == 0 { micros } else { (typical.saturating_mul(7).saturating_add(micros)) / 8 };
         self.stats.running -= 1;
         self.stats.done += 1;
     }
@@ -276,13 +288,16 @@ fn work(shared: &Shared, cost: Cost, entropy: &dyn Entropy) {
         queue.stats.peak = queue.stats.peak.max(queue.stats.running);
         drop(queue);
         let began = Instant::now();
-        let answer = match job.task {
-            Task::Hash(password) => Answer::Hash(buffer.hash(&password, entropy)),
-            Task::Verify(password, phc) => Answer::Verdict(buffer.verify(&password, phc.as_deref(), &shared.large)),
+        let (answer, own_cost) = match job.task {
+            Task::Hash(password) => (Answer::Hash(buffer.hash(&password, entropy)), true),
+            Task::Verify(password, phc) => {
+                let right = buffer.verify(&password, phc.as_deref(), &shared.large);
+                (Answer::Verdict(right, began.elapsed()), phc.is_none_or(|phc| !cost.differs_from(&phc)))
+            }
         };
         let took = began.elapsed();
         queue = shared.queue();
-        queue.finished(took);
+        queue.finished(took, own_cost);
         // Whoever no longer waits does not want it.
         let _ = job.reply.send(answer);
     }

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
     task::{Context, Poll, Waker},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 const CHEAP: Cost = Cost { memory_kib: 64, iterations: 1, parallelism: 1 };
@@ -84,6 +84,25 @@ fn the_dummy_takes_as_long_as_a_real_hash() {
     let (real, dummy) = (best(Some(&phc)), best(None));
     let ratio = dummy.as_secs_f64() / real.as_secs_f64();
     assert!((0.33..3.0).contains(&ratio), "real {real:?}, dummy {dummy:?}");
+}
+
+#[tokio::test]
+async fn a_hash_of_another_cost_does_not_tell_by_its_time_that_it_is_there() {
+    let dear = Cost { memory_kib: 8192, iterations: 4, parallelism: 1 };
+    let stored = hash_password("right", dear, &SystemEntropy);
+    let pool = pool(CHEAP, 1, 8, 8);
+    assert!(!pool.verify(lane(1), "wrong", Some(&stored)).await.unwrap());
+    let slowest = pool.stats().typical;
+    // Nobody's login, and an account whose hash is of our own cost.
+    let own = pool.hash(lane(1), "right").await.unwrap();
+    for phc in [None, Some(&*own)] {
+        let began = Instant::now();
+        assert!(!pool.verify(lane(1), "wrong", phc).await.unwrap());
+        assert!(began.elapsed() >= slowest, "{phc:?} took {:?} of {slowest:?}", began.elapsed());
+    }
+    let began = Instant::now();
+    assert!(pool.verify(lane(1), "right", Some(&own)).await.unwrap());
+    assert!(began.elapsed() < slowest, "whoever is right does not wait");
 }
 
 #[test]
