@@ -15,6 +15,7 @@ pub mod api;
 pub mod body;
 pub mod listen;
 pub mod pages;
+mod patience;
 pub mod pipeline;
 pub mod proxy;
 pub mod record;

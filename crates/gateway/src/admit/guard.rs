@@ -1,6 +1,6 @@
 //! The body of a request: not larger than allowed, not slower than allowed, with the trailers it announced.
 
-use crate::{Body, admit::names::may_trail, body::BodyError};
+use crate::{Body, admit::names::may_trail, body::BodyError, patience::Patience};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -9,7 +9,6 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::time::{Instant, Sleep};
 
 /// Why the body of a request was cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,32 +25,14 @@ pub enum Cut {
 pub(crate) struct Guarded {
     inner: Body,
     left: u64,
-    timeout: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
-    moved: bool,
+    patience: Patience,
     announced: Vec<HeaderName>,
 }
 
 impl Guarded {
     /// At most `limit` bytes, at most `timeout` between two of them, no trailers but the `announced`.
     pub(crate) fn new(inner: Body, limit: u64, timeout: Duration, announced: Vec<HeaderName>) -> Self {
-        Self { inner, left: limit, timeout, timer: None, moved: true, announced }
-    }
-
-    /// Waits no longer than `timeout` since the last progress. The timer exists only for bodies that let us wait.
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = Instant::now() + self.timeout;
-        let timer = match &mut self.timer {
-            Some(timer) => {
-                if self.moved {
-                    timer.as_mut().reset(deadline);
-                }
-                timer
-            }
-            none => none.insert(Box::pin(tokio::time::sleep_until(deadline))),
-        };
-        self.moved = false;
-        timer.as_mut().poll(cx)
+        Self { inner, left: limit, patience: Patience::new(timeout), announced }
     }
 }
 
@@ -62,9 +43,9 @@ impl HttpBody for Guarded {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
         let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) else {
-            return this.poll_patience(cx).map(|()| Some(Err(Cut::TooSlow.into())));
+            return this.patience.poll_end(cx).map(|()| Some(Err(Cut::TooSlow.into())));
         };
-        this.moved = true;
+        this.patience.moved();
         let Some(Ok(frame)) = frame else {
             return Poll::Ready(frame);
         };

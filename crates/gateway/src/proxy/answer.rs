@@ -5,6 +5,7 @@ use crate::admit;
 use crate::{
     admit::{Announced, names},
     body::BodyError,
+    patience::Patience,
 };
 use bytes::Bytes;
 use doorward_core::policy::Directory;
@@ -17,7 +18,6 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::time::{Instant, Sleep};
 
 const SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
@@ -96,36 +96,19 @@ pub(super) struct Answer {
     body: Incoming,
     lease: Option<Lease>,
     announced: Vec<HeaderName>,
-    timeout: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
-    moved: bool,
+    patience: Patience,
     ended: Option<Ended>,
 }
 
 impl Answer {
     pub(super) fn new(body: Incoming, lease: Lease, announced: Vec<HeaderName>, timeout: Duration, ended: Option<Ended>) -> Self {
-        Self { body, lease: Some(lease), announced, timeout, timer: None, moved: true, ended }
+        Self { body, lease: Some(lease), announced, patience: Patience::new(timeout), ended }
     }
 
     fn release(&mut self) {
         if let Some(lease) = self.lease.take() {
             lease.release();
         }
-    }
-
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = Instant::now() + self.timeout;
-        let timer = match &mut self.timer {
-            Some(timer) => {
-                if self.moved {
-                    timer.as_mut().reset(deadline);
-                }
-                timer
-            }
-            none => none.insert(Box::pin(tokio::time::sleep_until(deadline))),
-        };
-        self.moved = false;
-        timer.as_mut().poll(cx)
     }
 }
 
@@ -141,12 +124,12 @@ impl HttpBody for Answer {
             return Poll::Ready(Some(Err(Broken::SessionEnded.into())));
         }
         match Pin::new(&mut this.body).poll_frame(cx) {
-            Poll::Pending => this.poll_patience(cx).map(|()| {
+            Poll::Pending => this.patience.poll_end(cx).map(|()| {
                 this.lease = None;
                 Some(Err(Broken::TooSlow.into()))
             }),
             Poll::Ready(Some(Ok(frame))) => {
-                this.moved = true;
+                this.patience.moved();
                 if this.body.is_end_stream() {
                     this.release();
                 }
