@@ -1,13 +1,7 @@
 //! Everything that is configured and that no decision reads: listeners, limits, stores, logs.
 
 use ipnet::IpNet;
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// What is not part of the [`doorward_core::Policy`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,18 +36,6 @@ pub struct Server {
     pub client_address: ClientAddress,
     /// `[server.limits]`.
     pub limits: Limits,
-}
-
-impl Server {
-    /// Whether browsers speak TLS to us (through something in front): the scheme of `public_url`.
-    pub fn is_secure(&self) -> bool {
-        self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
-    }
-
-    /// Whether forwarding headers from this address are believed.
-    pub fn trusts(&self, address: IpAddr) -> bool {
-        self.trusted_proxies.iter().any(|net| net.contains(&address))
-    }
 }
 
 /// The one source of the client's address, read right to left.

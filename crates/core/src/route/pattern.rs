@@ -62,22 +62,6 @@ impl Pattern {
     pub fn segments(&self) -> &[Segment] {
         &self.segments
     }
-
-    /// What the variables and the tail capture of a path that this template matches.
-    pub(super) fn capture<'p>(&self, path: &'p str) -> Vec<(&str, &'p str)> {
-        let mut captured = Vec::new();
-        let mut rest = path.strip_prefix('/').unwrap_or(path);
-        for segment in &self.segments {
-            let (text, below) = rest.split_once('/').unwrap_or((rest, ""));
-            match segment {
-                Segment::Static(_) => {}
-                Segment::Variable(name) => captured.push((&**name, text)),
-                Segment::Tail(name) => captured.push((&**name, rest)),
-            }
-            rest = below;
-        }
-        captured
-    }
 }
 
 fn segment(text: &str, last: bool) -> Result<Segment, String> {
@@ -203,12 +187,5 @@ mod tests {
             let error = Pattern::parse(written).unwrap_err().to_string();
             assert!(error.contains(why), "{written:?}: {error}");
         }
-    }
-
-    #[test]
-    fn captures_segments_and_the_tail_as_they_stand() {
-        let pattern = Pattern::parse("/a/:x/b/:y/*rest").unwrap();
-        assert_eq!(pattern.capture("/a/1%20/b/2/c/d/"), [("x", "1%20"), ("y", "2"), ("rest", "c/d/")]);
-        assert_eq!(pattern.capture("/a/1/b/2/"), [("x", "1"), ("y", "2"), ("rest", "")]);
     }
 }

@@ -55,9 +55,6 @@ impl fmt::Display for Conflict {
 
 impl std::error::Error for Conflict {}
 
-/// A segment or tail that a template captured, as it stands in the path (percent-encoded).
-pub type Captured<'t, 'p> = (&'t str, &'p str);
-
 impl Table {
     /// Compiles the rules, or says everything that is wrong with them.
     pub fn build(rules: Vec<RouteRule>) -> Result<Self, Vec<Conflict>> {
@@ -74,13 +71,8 @@ impl Table {
 
     /// The rule for a method and canonical path.
     pub fn find(&self, method: &Method, path: &str) -> Option<&Arc<RouteRule>> {
-        Some(&self.entry(method, path)?.rule)
-    }
-
-    /// The rule for a method and canonical path, and what its variables and tail captured, in the order of the template.
-    pub fn find_with<'p>(&self, method: &Method, path: &'p str) -> Option<(&Arc<RouteRule>, Vec<Captured<'_, 'p>>)> {
-        let entry = self.entry(method, path)?;
-        Some((&entry.rule, entry.pattern.capture(path)))
+        let index = self.root.find(method, path.strip_prefix('/'))?;
+        Some(&self.entries.get(index)?.rule)
     }
 
     /// The rules that come closest to a request that none matches, closest first. For people: it reads every rule.
@@ -103,11 +95,6 @@ impl Table {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
-    }
-
-    fn entry(&self, method: &Method, path: &str) -> Option<&Entry> {
-        let index = self.root.find(method, path.strip_prefix('/'))?;
-        self.entries.get(index)
     }
 
     fn insert(&mut self, rule: RouteRule, pattern: Pattern) -> Vec<Conflict> {

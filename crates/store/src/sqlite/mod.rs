@@ -28,7 +28,7 @@ use std::{
     fs::{File, OpenOptions},
     io,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 use writer::{Limits, Writer};
@@ -64,15 +64,8 @@ impl Default for Options {
 /// Accounts, roles, sessions and keys in an SQLite database. Dropping it finishes what was queued.
 pub struct Sqlite {
     readers: Option<Readers>,
-    watch: Option<Mutex<Watch>>,
     // Dropped last, so that the last connection to close is the one that may tidy up the log.
     writer: Writer,
-}
-
-/// A connection that only looks whether anybody wrote.
-struct Watch {
-    connection: Connection,
-    version: Option<i64>,
 }
 
 impl Sqlite {
@@ -93,7 +86,7 @@ impl Sqlite {
             let connection = Connection::open_in_memory()?;
             configure(&connection, Options::default())?;
             schema::prepare(&connection, schema::MIGRATIONS)?;
-            Ok(Self { readers: None, writer: start_writer(connection, Options::default())?, watch: None })
+            Ok(Self { readers: None, writer: start_writer(connection, Options::default())? })
         };
         in_memory().map_err(|failure: Failure| failure.into())
     }
@@ -101,20 +94,6 @@ impl Sqlite {
     /// What the writer has done so far.
     pub fn write_stats(&self) -> WriteStats {
         self.writer.stats()
-    }
-
-    /// Whether anybody, another process included, has committed anything since this was last asked; the first time the
-    /// answer is yes. It costs microseconds and reads no row, so a server may ask several times a second and call
-    /// [`Store::changes_since`] on yes. A database in memory has nobody else: the answer is no.
-    pub fn written_since_asked(&self) -> Result<bool, StoreError> {
-        let Some(watch) = &self.watch else { return Ok(false) };
-        let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
-        let version: i64 = watch
-            .connection
-            .prepare_cached("PRAGMA data_version")
-            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
-            .map_err(|error| StoreError::from(Failure::from(error)))?;
-        Ok(watch.version.replace(version) != Some(version))
     }
 
     fn open_file(path: &Path, options: Options) -> Outcome<Self> {
@@ -129,9 +108,8 @@ impl Sqlite {
             Ok(connection)
         };
         let connections = (0..options.readers.max(1)).map(|_| reader()).collect::<Result<_, _>>()?;
-        let watch = Watch { connection: reader()?, version: None };
         let readers = Readers::start(connections, options.queue).map_err(|error| trouble(&error))?;
-        Ok(Self { readers: Some(readers), writer: start_writer(writer, options)?, watch: Some(Mutex::new(watch)) })
+        Ok(Self { readers: Some(readers), writer: start_writer(writer, options)? })
     }
 
     async fn write<T, F>(&self, job: F) -> Result<T, StoreError>
