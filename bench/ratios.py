@@ -189,7 +189,7 @@ path = "/checked/:id"
 require = ["self"]
 """)
     add = [program, "user", "add", "--config", str(config), "customers/bench", "--password-stdin"]
-    subprocess.run(add, input=PASSWORD, text=True, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(add, input=PASSWORD, text=True, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     process = spawn(stack, cpu, [program, "serve", "--config", str(config)], folder / "doorward.log", stdout=subprocess.PIPE)
     ready = process.stdout.readline().decode()
     match = re.match(r"ready http://127\.0\.0\.1:(\d+)", ready)
