@@ -67,7 +67,7 @@ pub struct Auth {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    issuer: Arc<str>,
+    issuer: ArcSwap<Arc<str>>,
     directories: ArcSwap<Vec<Arc<Directory>>>,
     pool: PasswordPool,
     sessions: Sessions,
@@ -108,7 +108,7 @@ impl Auth {
             sessions: Sessions::new(Arc::clone(&store), Arc::clone(&clock)),
             roles,
             throttle: Arc::new(Throttle::new(settings.throttle)),
-            issuer: settings.issuer,
+            issuer: ArcSwap::from_pointee(settings.issuer),
             directories: ArcSwap::from_pointee(settings.directories),
             form_key,
             device_key,
@@ -155,7 +155,7 @@ impl Auth {
         let sign = || {
             let account = identity.account();
             let token = self.signers.first()?.sign(&Claims {
-                iss: &self.issuer,
+                iss: &self.issuer.load(),
                 aud: upstream,
                 sub: &identity.to_string(),
                 login: account.map(|account| &*account.login),
@@ -220,6 +220,15 @@ impl Auth {
     pub fn set_directories(&self, directories: Vec<Arc<Directory>>) {
         self.directories.store(Arc::new(directories));
         self.sessions.timeouts_changed();
+    }
+
+    /// Assertions that are signed from now on name this issuer; older ones are not used again.
+    pub fn set_issuer(&self, issuer: Arc<str>) {
+        if **self.issuer.load() != issuer {
+            self.issuer.store(Arc::new(issuer));
+            self.guests.clear();
+            self.sessions.forget_assertions();
+        }
     }
 
     /// The directories as they are now.

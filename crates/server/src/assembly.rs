@@ -12,10 +12,13 @@ use doorward_config::{
     Config, Settings,
     settings::{ClientAddress, Passwords},
 };
-use doorward_core::ports::{Clock, Entropy, Store, StoreError};
+use doorward_core::{
+    Policy,
+    ports::{Clock, Entropy, Store, StoreError},
+};
 use doorward_crypto::password::PoolLimits;
 use doorward_gateway::{
-    Gateway, GatewayParts,
+    Gateway, GatewayParts, Snapshot,
     listen::{Limits, Listener},
     proxy::Proxy,
     record::Recorder,
@@ -80,13 +83,11 @@ impl Server {
         world.telemetry.policy(&policy.hash);
         let recorder: Arc<dyn Recorder> = Arc::clone(&world.telemetry) as _;
         let gateway = Arc::new(Gateway::new(GatewayParts {
-            policy: Arc::new(policy),
-            network: network(&settings),
+            snapshot: snapshot(&settings, policy),
             auth: Arc::clone(&auth),
             proxy: Proxy::new(doorward_gateway::proxy::Settings::default()),
             recorder,
             entropy: Arc::clone(&world.entropy),
-            jwks_path: settings.assertion.jwks_path.clone(),
         }));
         let control = store.path.as_deref().and_then(|path| bind_control(path, &world.telemetry));
         let operator = Operations::new(Arc::clone(&world.telemetry), store.store, sampler(&auth), {
@@ -208,7 +209,13 @@ fn pool(passwords: &Passwords) -> PoolLimits {
     PoolLimits { workers, queue, per_address: queue.div_ceil(2) }
 }
 
-fn issuer(settings: &Settings) -> Arc<str> {
+/// What requests are judged by.
+pub(crate) fn snapshot(settings: &Settings, policy: Policy) -> Snapshot {
+    Snapshot { policy: Arc::new(policy), network: network(settings), jwks_path: settings.assertion.jwks_path.clone() }
+}
+
+/// The `iss` of assertions.
+pub(crate) fn issuer(settings: &Settings) -> Arc<str> {
     settings.assertion.issuer.clone().or_else(|| settings.server.public_url.clone()).unwrap_or_else(|| "doorward".into())
 }
 

@@ -1,12 +1,13 @@
 //! Reading the configuration again while the server runs: as one, or not at all.
 
 use crate::{
-    assembly::{Server, World},
+    assembly::{self, Server, World},
     parts, serve,
     telemetry::Telemetry,
     watch::{INTERVAL, Watch},
 };
-use doorward_config::{Config, Diagnostics, Outcome, Settings, Severity};
+use doorward_auth::Auth;
+use doorward_config::{Config, Diagnostics, Outcome, Settings, Severity, settings::ClientAddress};
 use doorward_core::Time;
 use doorward_gateway::Gateway;
 use std::{
@@ -22,6 +23,7 @@ pub(crate) struct Reloader {
     bound: Option<SocketAddr>,
     settings: Settings,
     gateway: Arc<Gateway>,
+    auth: Arc<Auth>,
     watch: Watch,
     world: World,
 }
@@ -34,6 +36,7 @@ impl Reloader {
             bound: server.addresses().next(),
             settings: server.settings.clone(),
             gateway: Arc::clone(&server.gateway),
+            auth: Arc::clone(&server.auth),
             watch: Watch::new(files, began, world.clock.now()),
             world,
         }
@@ -85,10 +88,10 @@ impl Reloader {
     /// From here on requests are judged by the new policy; those in flight keep the old one.
     fn take_over(&mut self, config: Config) {
         let Config { settings, policy } = config;
-        let policy = Arc::new(policy);
-        self.gateway.replace_policy(Arc::clone(&policy));
+        self.auth.set_issuer(assembly::issuer(&settings));
+        self.gateway.replace(assembly::snapshot(&settings, policy));
         self.world.telemetry.set_requests(serve::requests(&settings.log));
-        self.world.telemetry.reloaded(&policy.hash);
+        self.world.telemetry.reloaded(&self.gateway.policy().hash);
         self.settings = settings;
     }
 }
@@ -108,12 +111,9 @@ pub(crate) fn report(telemetry: &Telemetry, diagnostics: &Diagnostics) {
 fn restart_needed(old: &Settings, new: &Settings) -> Vec<&'static str> {
     let (a, b) = (&old.server, &new.server);
     let held = [
-        ("server.public_url", a.public_url != b.public_url),
-        ("server.trusted_proxies", a.trusted_proxies != b.trusted_proxies),
-        ("server.client_address", a.client_address != b.client_address),
-        ("server.limits.body", a.limits.body != b.limits.body),
+        // The listeners read the PROXY header, and believe whom they were told at first.
+        ("server.trusted_proxies", a.client_address == ClientAddress::ProxyProtocol && a.trusted_proxies != b.trusted_proxies),
         ("server.limits.drain_timeout", a.limits.drain_timeout != b.limits.drain_timeout),
-        ("assertion", old.assertion != new.assertion),
     ];
     let mut all = old.restart_needed(new);
     all.extend(held.into_iter().filter_map(|(name, changed)| changed.then_some(name)));

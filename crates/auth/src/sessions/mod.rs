@@ -114,6 +114,11 @@ impl Sessions {
         Ok(found)
     }
 
+    /// Assertions are signed anew.
+    pub(crate) fn forget_assertions(&self) {
+        self.index.all().iter().for_each(|live| live.assertions.clear());
+    }
+
     /// How many sessions are in memory.
     pub fn len(&self) -> usize {
         self.index.len()

@@ -35,12 +35,20 @@ pub use ours::{Ours, recognise};
 use std::{sync::Arc, time::Instant};
 use trace::{Recorded, Trace};
 
+/// What a request is judged by, all of one configuration. A reload makes another one.
+pub struct Snapshot {
+    /// The policy.
+    pub policy: Arc<Policy>,
+    /// Whom forwarding headers may be believed from, and how much a client may send.
+    pub network: Network,
+    /// Where the assertion keys are published on the public listeners, if anywhere.
+    pub jwks_path: Option<Arc<str>>,
+}
+
 /// What a gateway is made of.
 pub struct GatewayParts {
-    /// The first policy.
-    pub policy: Arc<Policy>,
-    /// Whom forwarding headers may be believed from.
-    pub network: Network,
+    /// What it judges by at first.
+    pub snapshot: Snapshot,
     /// Sessions, sign-in, keys.
     pub auth: Arc<Auth>,
     /// The road to upstreams.
@@ -49,27 +57,33 @@ pub struct GatewayParts {
     pub recorder: Arc<dyn Recorder>,
     /// Unpredictable bytes.
     pub entropy: Arc<dyn Entropy>,
-    /// Where the assertion keys are published on the public listeners, if anywhere.
-    pub jwks_path: Option<Arc<str>>,
+}
+
+/// Parts that stay when the configuration changes.
+struct Parts {
+    auth: Arc<Auth>,
+    proxy: Proxy,
+    recorder: Arc<dyn Recorder>,
 }
 
 /// The gateway: judges each request and passes on what may pass.
 pub struct Gateway {
-    policy: ArcSwap<Policy>,
-    parts: GatewayParts,
+    now: ArcSwap<Snapshot>,
+    parts: Parts,
     ids: Ids,
 }
 
 impl Gateway {
     /// Puts the parts together.
     pub fn new(parts: GatewayParts) -> Self {
-        Self { policy: ArcSwap::new(Arc::clone(&parts.policy)), ids: Ids::new(Arc::clone(&parts.entropy)), parts }
+        let GatewayParts { snapshot, auth, proxy, recorder, entropy } = parts;
+        Self { now: ArcSwap::from_pointee(snapshot), ids: Ids::new(entropy), parts: Parts { auth, proxy, recorder } }
     }
 
-    /// Judges requests that come from now on by `policy`. Requests in flight finish under the old one.
-    pub fn replace_policy(&self, policy: Arc<Policy>) {
-        self.parts.auth.set_directories(policy.directories.clone());
-        self.policy.store(policy);
+    /// Judges requests that come from now on by `snapshot`. Requests in flight finish under the old one.
+    pub fn replace(&self, snapshot: Snapshot) {
+        self.parts.auth.set_directories(snapshot.policy.directories.clone());
+        self.now.store(Arc::new(snapshot));
     }
 
     /// How many connections became something else (WebSockets) and still are.
@@ -84,12 +98,13 @@ impl Gateway {
 
     /// The policy that judges now.
     pub fn policy(&self) -> Arc<Policy> {
-        self.policy.load_full()
+        Arc::clone(&self.now.load().policy)
     }
 
     /// Everything between `admit` and `record`.
-    async fn judge(&self, policy: &Arc<Policy>, admitted: Admitted, trace: &mut Trace) -> Response<Body> {
-        let ours = recognise(policy, self.parts.jwks_path.as_deref(), &admitted);
+    async fn judge(&self, now: &Snapshot, admitted: Admitted, trace: &mut Trace) -> Response<Body> {
+        let policy = &now.policy;
+        let ours = recognise(policy, now.jwks_path.as_deref(), &admitted);
         let found = policy.find(&admitted.facts(), ours.as_ref().map(Ours::own));
         trace.found(&found);
         let identified = identify(self.parts.auth.sessions(), policy, Asked::from(&admitted), &found).await;
@@ -193,13 +208,13 @@ impl Gateway {
 impl Handler for Gateway {
     async fn handle(&self, request: Request<Incoming>, connection: Connection) -> Response<Body> {
         let started = Instant::now();
-        let policy = self.policy.load_full();
+        let now = self.now.load_full();
         let request_id = self.ids.next();
-        let mut trace = Recorded::new(Trace::new(&policy, &request_id), &*self.parts.recorder, started);
-        let response = match admit(request, &connection, &policy, &self.parts.network, request_id) {
+        let mut trace = Recorded::new(Trace::new(&now.policy, &request_id), &*self.parts.recorder, started);
+        let response = match admit(request, &connection, &now.policy, &now.network, request_id) {
             Ok(admitted) => {
                 trace.admitted(&admitted);
-                self.judge(&policy, admitted, &mut trace).await
+                self.judge(&now, admitted, &mut trace).await
             }
             Err(rejected) => {
                 trace.rejected(&rejected);

@@ -1,6 +1,6 @@
 //! The whole pipeline over real connections: what is recorded, and what attackers try.
 
-use super::{Gateway, GatewayParts};
+use super::{Gateway, GatewayParts, Snapshot};
 use crate::{
     admit::Network,
     api::world::{COOKIE, Client, JSON, PREFIX, World},
@@ -75,13 +75,11 @@ impl Place {
         .await;
         let notes = Arc::new(Notes::default());
         let gateway = Gateway::new(GatewayParts {
-            policy: Arc::clone(&world.policy),
-            network: Network::default(),
+            snapshot: Snapshot { policy: Arc::clone(&world.policy), network: Network::default(), jwks_path: None },
             auth: Arc::clone(&world.auth),
             proxy: Proxy::new(Settings::default()),
             recorder: Arc::clone(&notes) as _,
             entropy: Arc::new(SystemEntropy),
-            jwks_path: None,
         });
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Limits::default()).await.unwrap();
         let address = listener.local_addr().unwrap();

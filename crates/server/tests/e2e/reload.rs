@@ -67,3 +67,41 @@ fn a_setting_that_needs_a_restart_changes_nothing_and_says_so() {
     assert!(failure.contains("restart: passwords"), "{failure}");
     assert_eq!(server.get("/closed", "").status, 401, "half of it was taken over");
 }
+
+#[test]
+fn network_limits_urls_and_keys_are_taken_over_without_a_restart() {
+    let upstream = Upstream::start();
+    let site = Site::basic(&upstream);
+    let server = site.serve();
+    site.user("customers/jane", "correct horse", &[]);
+    let session = format!("Cookie: {}\r\n", server.sign_in("jane", "correct horse").cookie);
+    let forwarded = format!("X-Forwarded-For: 203.0.113.9\r\n{session}");
+    let issuer = |server: &Server| {
+        use std::process::Command;
+        assert_eq!(server.get("/closed", &forwarded).status, 200);
+        let token = upstream.received().last().unwrap().header("doorward-assertion").unwrap().to_owned();
+        // base64url without padding, by what every machine has.
+        let mut claims = token.split('.').nth(1).unwrap().replace('-', "+").replace('_', "/");
+        claims.push_str(&"=".repeat((4 - claims.len() % 4) % 4));
+        let decoded = Command::new("sh").args(["-c", "printf %s \"$0\" | base64 -d", &claims]).output().unwrap().stdout;
+        serde_json::from_slice::<serde_json::Value>(&decoded).unwrap()["iss"].as_str().unwrap().to_owned()
+    };
+    let before = issuer(&server);
+    assert!(server.logged("route=/closed").contains("client=127.0.0.1"));
+    assert_eq!(server.get("/my-keys", "").status, 404);
+    let config = std::fs::read_to_string(site.path().join("doorward.toml")).unwrap();
+    let changed = config.replace(
+        "[operations]",
+        "public_url = \"http://localhost:1\"\nhosts = [\"localhost\", \"127.0.0.1\"]\ntrusted_proxies = [\"127.0.0.0/8\"]\n\
+client_address = \"x-forwarded-for\"\n[server.limits]\nbody = 4\n[assertion]\njwks_path = \"/my-keys\"\n[operations]",
+    );
+    site.write("doorward.toml", &changed);
+    server.signal("HUP");
+    let outcome = server.logged(" reload outcome=");
+    assert!(outcome.contains("success"), "{}", server.log());
+    assert_eq!(server.get("/my-keys", "").status, 200);
+    assert_eq!(server.send("POST", "/open", "", "12345").status, 413);
+    let after = issuer(&server);
+    assert_eq!((before == after, &*after), (false, "http://localhost:1"));
+    server.logged("client=203.0.113.9");
+}
