@@ -173,6 +173,12 @@ fn compare(
         assert_eq!(explained["status"], reply.status, "{what}\n{reply:?}");
         assert_eq!(explained["reason"], event["reason"], "{what}");
     }
+    // A guard that did not pass made a guest or a refusal, and one that did made neither.
+    let guards = explained["guards"].as_array().unwrap();
+    assert!(!permitted || guards.iter().all(|guard| guard["passed"] == true || explained["identity"] == "guest"), "{what}");
+    if permitted && !guards.is_empty() {
+        assert_eq!(event["identity"] != "guest", guards.iter().all(|guard| guard["passed"] == true), "{what}\n{event}");
+    }
     let won = explained["firewalls"].as_array().unwrap().iter().find(|firewall| firewall["matched"] == true);
     assert_eq!(won.map_or("-", |firewall| firewall["name"].as_str().unwrap()), event["firewall"], "{what}\n{event}");
     if let Value::String(template) = &explained["target"]["name"]

@@ -151,3 +151,25 @@ fn announced_trailers_pass_both_ways_and_others_do_not() {
     let answer = answer.to_lowercase();
     assert!(answer.contains("trailer: x-sum\r\n") && answer.ends_with("0\r\nx-sum: 7\r\n\r\n"), "{answer}");
 }
+
+/// What is wrong with a body shows only while it streams: the caller's fault, not the service's.
+#[test]
+fn a_body_that_is_too_long_or_broken_is_the_callers_fault() {
+    let upstream = Upstream::start();
+    let site = site("limits = { body = \"1KiB\" }", &to_upstream(upstream.address), ROUTES);
+    let server = site.serve();
+    let head = "POST /open HTTP/1.1\r\nHost: shop.test\r\nAccept: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let long = format!("400\r\n{}\r\n1\r\nx\r\n0\r\n\r\n", "x".repeat(0x400));
+    for (body, status, reason) in [(long.as_str(), 413, "body_too_large"), ("2\r\nab\r\nzz\r\n", 400, "body_broken")] {
+        let mut connection = Connection::open(server.public);
+        connection.send(&format!("{head}{body}"));
+        let reply = connection.reply();
+        assert_eq!(reply.status, status, "{reply:?}");
+        let event = super::event(&server, &[("reason", reason)]);
+        assert_eq!((&event["outcome"], &event["status"]), (&"permit".into(), &status.into()), "{event}");
+    }
+    assert!(upstream.received().is_empty(), "a part was taken for the whole: {:?}", upstream.received());
+    // The largest body that may pass does.
+    let reply = server.send("POST", "/open", "", &"x".repeat(0x400));
+    assert_eq!((reply.status, upstream.last().body.len()), (200, 0x400));
+}
