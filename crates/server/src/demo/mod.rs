@@ -65,11 +65,14 @@ fn configuration(listen: SocketAddr, upstream: SocketAddr, folder: &Path) -> Res
         // Off loopback browsers must be told where we are; the address that was asked for is the best that is known.
         .replace(
             "{public_url}",
-            &if listen.ip().is_loopback() { String::new() } else { format!("public_url = \"http://{listen}\"\nhosts = []") },
+            &if listen.ip().is_loopback() { String::new() } else { format!("public_url = \"http://{listen}\"") },
         );
     let files = [("routes.toml", ROUTES), ("webapi.xml", WEBAPI), ("acl.xml", ACL)];
     let outcome = doorward_config::from_texts(&text, &files, folder, &|_| None);
-    outcome.config.ok_or_else(|| Failure::new(outcome.diagnostics.render(doorward_config::Style::Plain)))
+    let mut config = outcome.config.ok_or_else(|| Failure::new(outcome.diagnostics.render(doorward_config::Style::Plain)))?;
+    // Under whatever name this machine is reached.
+    config.policy.hosts = None;
+    Ok(config)
 }
 
 /// Makes the sample roles and accounts.
@@ -121,6 +124,14 @@ impl Drop for Folder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_may_listen_off_loopback_and_serves_every_host_there() {
+        let (listen, upstream) = (SocketAddr::from(([0, 0, 0, 0], 8080)), SocketAddr::from(([127, 0, 0, 1], 9)));
+        let folder = tempfile::tempdir().unwrap();
+        let config = configuration(listen, upstream, folder.path()).unwrap();
+        assert!(config.policy.hosts.is_none());
+    }
 
     #[test]
     fn the_embedded_configuration_is_sound_and_gives_no_warning() {
