@@ -94,8 +94,15 @@ doorward user list --json\n  doorward user disable customers/jane@example.com")]
         #[arg(value_name = "SHELL")]
         shell: Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print the manual page of doorward or of one of its commands, or write all of them
+    Man {
+        /// The command, such as `user add`
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+        /// Write the pages of all commands into this folder
+        #[arg(long, value_name = "DIR", conflicts_with = "command")]
+        output: Option<PathBuf>,
+    },
 }
 
 #[derive(Args, Debug)]

@@ -44,8 +44,13 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Answer, Failure> {
             terminal.write(&script)?;
             Ok(Answer::Done)
         }
-        Command::Man => {
-            terminal.write(&manual()?)?;
+        Command::Man { output: Some(folder), .. } => {
+            std::fs::create_dir_all(&folder)?;
+            clap_mangen::generate_to(Cli::command(), &folder)?;
+            Ok(Answer::Done)
+        }
+        Command::Man { command, output: None } => {
+            terminal.write(&manual(&command)?)?;
             Ok(Answer::Done)
         }
         Command::User { command, config } => on_the_store(&config, terminal, async |context| user::run(command, context).await),
@@ -60,13 +65,19 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Answer, Failure> {
     }
 }
 
-/// The manual: the page of `doorward`, then one for each of its commands.
-fn manual() -> Result<Vec<u8>, Failure> {
-    let mut command = Cli::command();
-    command.build();
-    let mut pages = Vec::new();
-    clap_mangen::Man::new(command.clone()).render(&mut pages)?;
-    Ok(pages)
+/// The manual page of `doorward` or of the command that these words name.
+fn manual(words: &[String]) -> Result<Vec<u8>, Failure> {
+    let mut root = Cli::command();
+    root.build();
+    let mut command = &root;
+    for word in words {
+        command = command
+            .find_subcommand(word)
+            .ok_or_else(|| Failure::usage(format_args!("there is no command {:?}", words.join(" "))))?;
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    Ok(page)
 }
 
 /// Opens the configuration and its store and runs one command there.

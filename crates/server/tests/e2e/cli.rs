@@ -29,3 +29,16 @@ fn completion_scripts_and_the_manual_are_generated() {
     assert_eq!(output.code, 0, "{output:?}");
     assert!(output.out.contains(".TH doorward 1") && output.out.contains("doorward\\-serve"), "{}", output.out);
 }
+
+#[test]
+fn every_command_has_its_page() {
+    let site = Site::new("");
+    let page = site.ok(&["man", "user", "add"], "").out;
+    assert!(page.contains("doorward-user-add") && page.contains("password\\-stdin"), "{page}");
+    assert_eq!(site.run(&["man", "usr"], "").code, 2);
+    site.ok(&["man", "--output", "pages"], "");
+    for name in ["doorward.1", "doorward-serve.1", "doorward-user.1", "doorward-user-add.1", "doorward-role-add.1"] {
+        let page = std::fs::read_to_string(site.path().join("pages").join(name)).expect(name);
+        assert!(page.contains(".TH"), "{name}");
+    }
+}
