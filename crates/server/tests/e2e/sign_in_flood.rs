@@ -97,7 +97,6 @@ fn memory_stays_and_live_sessions_notice_nothing() {
     for reply in turned_away {
         let after: u64 = reply.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=600).contains(&after), "{reply:?}");
-        assert!(reply.body.contains("Too many sign-ins at once."), "{reply:?}");
     }
     assert!(replies.iter().filter(|reply| reply.status == 401).count() >= QUEUE, "the queue was not used");
     assert!(checks.len() > 20 && checks.iter().all(|(status, _)| *status == 200), "{checks:?}");
