@@ -58,7 +58,7 @@ pub struct PoolStats {
     pub done: u64,
     /// How many were turned away since the start.
     pub refused: u64,
-    /// Memory that the workers hold for good, in KiB.
+    /// Memory that the workers hold for good once each has hashed, in KiB.
     pub buffers_kib: u64,
     /// How long a password that is refused takes: as long as one hash of the slowest kind that was met, smoothed; zero
     /// before the first.

@@ -45,11 +45,19 @@ impl Buffer {
     /// A buffer for this cost.
     pub fn new(cost: Cost) -> Self {
         let cost = cost.effective();
-        Self { cost, blocks: vec![Block::new(); blocks_for(cost)] }
+        Self { cost, blocks: Vec::new() }
+    }
+
+    /// The memory is taken with the first hash: a server where nobody signs in starts sooner and stays small.
+    fn take(&mut self) {
+        if self.blocks.is_empty() {
+            self.blocks = vec![Block::new(); blocks_for(self.cost)];
+        }
     }
 
     /// The PHC string of a password.
     pub fn hash(&mut self, password: &str, entropy: &dyn Entropy) -> String {
+        self.take();
         let salt: [u8; 16] = random(entropy);
         let hash = fill(self.cost, password.as_bytes(), &salt, OUTPUT, &mut self.blocks);
         let Cost { memory_kib, iterations, parallelism } = self.cost;
@@ -60,6 +68,7 @@ impl Buffer {
     /// Whether `password` is the one that was hashed. Without a hash, or with one that cannot be judged within bounds,
     /// it does the work of one at our own cost and says no.
     pub(super) fn verify(&mut self, password: &str, phc: Option<&str>, large: &Large) -> bool {
+        self.take();
         let stored = phc.and_then(|phc| parse(phc, self.cost));
         let Some(stored) = stored.filter(|_| password.len() <= LONGEST) else {
             let bounded = password.as_bytes().get(..LONGEST).unwrap_or(password.as_bytes());
