@@ -16,6 +16,8 @@ const DEAF: Duration = Duration::from_secs(1);
 impl Auth {
     /// Runs until `shutdown`, then writes what is left to write.
     pub async fn background(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
+        // However this ends, nobody hears of changes any more.
+        let _deaf = Deaf(&self);
         let mut shutdown = pin!(shutdown);
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -84,6 +86,15 @@ impl Auth {
                 Err(error) => tracing::warn!(%error, directory = &*directory.name, "old sessions could not be purged"),
             }
         }
+    }
+}
+
+/// Whoever no longer listens trusts nothing without the store.
+struct Deaf<'a>(&'a Auth);
+
+impl Drop for Deaf<'_> {
+    fn drop(&mut self) {
+        self.0.sessions().set_deaf(true);
     }
 }
 

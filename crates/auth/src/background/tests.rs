@@ -92,3 +92,18 @@ async fn sessions_that_nobody_asks_for_any_more_are_purged() {
         assert_eq!(bench.store.session_count().await.unwrap(), left, "the store hears of uses late");
     }
 }
+
+#[tokio::test]
+async fn once_nobody_listens_the_store_is_asked_each_time() {
+    let bench = Bench::new().await;
+    let admin = bench.add(Kind::Admin, "admin").await;
+    let (_stop, task) = run(&bench);
+    let id = bench.auth.sign_in(&bench.both(), attempt("admin", PASSWORD), None).await.unwrap().id;
+    assert!(bench.auth.live(&bench.admins, &id).is_some());
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+    assert!(bench.auth.live(&bench.admins, &id).is_none());
+    assert!(bench.auth.find(&bench.admins, &id).await.unwrap().is_some());
+    bench.store.change_account(Kind::Admin, admin.account.id, AccountChange::Disable, START).await.unwrap();
+    assert!(bench.auth.find(&bench.admins, &id).await.unwrap().is_none(), "it is heard of all the same");
+}
