@@ -32,6 +32,7 @@ judge!(
     keeps_what_an_account_says,
     finds_a_login_whatever_its_case,
     refuses_a_login_that_differs_only_by_case,
+    takes_no_letter_for_another_one,
     lists_accounts_by_directory_and_id,
     counts_ids_per_kind,
     never_uses_an_id_again,
@@ -105,6 +106,32 @@ async fn finds_a_login_whatever_its_case(store: &dyn Store) {
     }
     assert_eq!(store.account_by_login("customers", "Örs@Example.com").await.unwrap(), None);
     assert_eq!(store.account_by_login("admins", "ors@example.com").await.unwrap(), None);
+}
+
+/// Case is folded as Unicode lower case has it, and nothing else is: what looks alike is somebody else.
+async fn takes_no_letter_for_another_one(store: &dyn Store) {
+    let logins = ["istanbul", "strasse", "\u{e9}lodie", "admin", "\u{3c3}"];
+    for login in logins {
+        store.add_account(admin(login), Time(1)).await.unwrap();
+    }
+    let find =
+        async |login: &str| store.account_by_login("admins", login).await.unwrap().map(|found| found.account.login.to_string());
+    assert_eq!(find("\u{c9}LODIE").await.as_deref(), Some("\u{e9}lodie"));
+    assert_eq!(find("\u{3a3}").await.as_deref(), Some("\u{3c3}"));
+    // A dotted I, a sharp s, a combining accent, a Cyrillic a, a zero-width space, a full-width letter, a space.
+    for other in [
+        "\u{130}stanbul",
+        "stra\u{df}e",
+        "e\u{301}lodie",
+        "\u{430}dmin",
+        "ad\u{200b}min",
+        "\u{ff41}dmin",
+        "admin ",
+        " admin",
+        "admin\0",
+    ] {
+        assert_eq!(find(other).await, None, "{other:?}");
+    }
 }
 
 async fn refuses_a_login_that_differs_only_by_case(store: &dyn Store) {
