@@ -25,7 +25,7 @@ pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn fill(&self, buffer: &mut [u8]) {
-        if aws_lc_rs::rand::fill(buffer).is_err() {
+        if getrandom::fill(buffer).is_err() {
             // Without randomness every secret would be guessable: there is no sound way to go on.
             std::process::abort();
         }

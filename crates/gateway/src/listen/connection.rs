@@ -105,10 +105,11 @@ impl<H: Handler> Server<H> {
         let service = service_fn(|request| {
             let (handler, recorder, activity) = (&self.handler, &self.recorder, Arc::clone(&activity));
             let (handler, recorder) = (Arc::clone(handler), Arc::clone(recorder));
-            async move {
+            // The whole way of a request is a large future: boxed, it is not copied from place to place.
+            Box::pin(async move {
                 let _busy = activity.begin();
                 Ok::<_, Infallible>(answer(&*handler, &*recorder, request, connection).await)
-            }
+            })
         });
         let ended = if is_http2 {
             let mut conversation = pin!(self.http2.serve_connection(io, service));

@@ -92,6 +92,14 @@ impl Series {
     }
 }
 
+/// What is counted of the exchanges with one upstream that ended in one way.
+struct Exchanges {
+    upstream: String,
+    outcome: &'static str,
+    count: Counter,
+    durations: Histogram,
+}
+
 /// All metrics.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -99,6 +107,7 @@ pub(crate) struct Metrics {
     series: ArcSwap<HashMap<u64, Arc<Series>>>,
     decisions: Family<DecisionLabels, Counter>,
     durations: Histograms<DurationLabels>,
+    exchanges: ArcSwap<Vec<Arc<Exchanges>>>,
     upstream: Family<UpstreamLabels, Counter>,
     upstream_durations: Histograms<UpstreamLabels>,
     sign_ins: Family<SignInLabels, Counter>,
@@ -131,6 +140,7 @@ impl Metrics {
             series: ArcSwap::default(),
             decisions: Family::default(),
             durations: Family::new_with_constructor(latency),
+            exchanges: ArcSwap::default(),
             upstream: Family::default(),
             upstream_durations: Family::new_with_constructor(latency),
             sign_ins: Family::default(),
@@ -189,9 +199,23 @@ impl Metrics {
             UpstreamOutcome::Broken => "broken",
             UpstreamOutcome::TimedOut => "timed_out",
         };
+        let seconds = took.as_secs_f64();
+        let known = self.exchanges.load();
+        if let Some(series) = known.iter().find(|series| series.outcome == outcome && series.upstream == name) {
+            series.count.inc();
+            series.durations.observe(seconds);
+            return;
+        }
         let labels = UpstreamLabels { upstream: name.to_owned(), outcome: outcome.to_owned() };
-        self.upstream.get_or_create(&labels).inc();
-        self.upstream_durations.get_or_create(&labels).observe(took.as_secs_f64());
+        let series = Arc::new(Exchanges {
+            upstream: name.to_owned(),
+            outcome,
+            count: self.upstream.get_or_create(&labels).clone(),
+            durations: self.upstream_durations.get_or_create(&labels).clone(),
+        });
+        series.count.inc();
+        series.durations.observe(seconds);
+        self.exchanges.rcu(|known| known.iter().chain([&series]).take(SERIES).cloned().collect::<Vec<_>>());
     }
 
     /// Counts what the HTTP parser refused.
