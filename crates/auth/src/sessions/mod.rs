@@ -98,13 +98,18 @@ impl Sessions {
         if let Some(live) = self.live_by_key(directory, &key) {
             return Ok(Some(live));
         }
+        Box::pin(self.find_in_store(directory, &key)).await
+    }
+
+    /// Asks the store, one at a time for the same key.
+    async fn find_in_store(&self, directory: &Directory, key: &SessionKey) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let flight = self.flights.get(usize::from(key.0[0]) % FLIGHTS);
         let _only_one = match flight {
             Some(flight) => Some(flight.lock().await),
             None => None,
         };
         // Whoever flew before may have brought it.
-        if let Some(live) = self.live_by_key(directory, &key) {
+        if let Some(live) = self.live_by_key(directory, key) {
             return Ok(Some(live));
         }
         let found = self.load(directory, &key, Asker::Request).await?;

@@ -113,7 +113,9 @@ impl Gateway {
         trace.judged(&identified, &verdict, counts);
         let mut response = match (verdict, ours, found.firewall) {
             (Ok(permit), Some(ours), Some(firewall)) => {
-                let mut response = self.answer_ourselves(ours, policy, admitted, firewall, &permit, &identified).await;
+                // Boxed, as all that is rare and large: the future of a proxied request stays small.
+                let answer = Box::pin(self.answer_ourselves(ours, policy, admitted, firewall, &permit, &identified));
+                let mut response = answer.await;
                 // Some endpoints check more than the decision does, in the order of their contract.
                 if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
                     trace.refused(&refusal);

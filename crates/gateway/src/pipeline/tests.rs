@@ -348,3 +348,13 @@ async fn a_session_that_ended_is_nobodys_for_the_next_request() {
     }
     assert_eq!(place.status(&format!("DELETE {}", session.href), &headers, "").await, 404, "a second time");
 }
+
+#[test]
+fn the_future_of_a_request_stays_small() {
+    fn size<A, B, F>(_: impl Fn(&'static Gateway, A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+    // It is copied into place once for each request; what is rare and large in it must be boxed.
+    let size = size(|gateway, request, connection| crate::listen::Handler::handle(gateway, request, connection));
+    assert!(size < 8 * 1024, "{size} bytes");
+}

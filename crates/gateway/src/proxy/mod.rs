@@ -143,7 +143,7 @@ impl Proxy {
         E: Future<Output = ()> + Send + Sync + 'static,
     {
         if !permit.parameters().is_empty() {
-            enrich::carry_out(permit, &mut admitted, self.settings.max_rewritten_body).await?;
+            Box::pin(enrich::carry_out(permit, &mut admitted, self.settings.max_rewritten_body)).await?;
         }
         let mut ended = ended.map(|ended| Box::pin(ended) as Ended);
         let known = permit.identity().account().is_some();
@@ -192,7 +192,7 @@ impl Proxy {
                         Some(again) => again,
                         None => return Err(explain(&error)),
                     };
-                    lease = pool.connect(upstream.connect_timeout).await?;
+                    lease = Box::pin(pool.connect(upstream.connect_timeout)).await?;
                 }
             }
         }

@@ -88,7 +88,7 @@ impl Pool {
     pub(super) async fn lease(self: &Arc<Self>, connect_timeout: Duration) -> Result<Lease, UpstreamError> {
         match self.take() {
             Some(sender) => Ok(Lease { sender, used: true, pool: Arc::clone(self) }),
-            None => self.connect(connect_timeout).await,
+            None => Box::pin(self.connect(connect_timeout)).await,
         }
     }
 
