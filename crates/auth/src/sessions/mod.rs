@@ -112,7 +112,7 @@ impl Sessions {
         if let Some(live) = self.live_by_key(directory, key) {
             return Ok(Some(live));
         }
-        let found = self.load(directory, &key, Asker::Request).await?;
+        let found = self.load(directory, key, Asker::Request).await?;
         if let Some(live) = &found {
             self.note_use(live, directory, self.clock.now());
         }
