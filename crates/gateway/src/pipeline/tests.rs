@@ -355,6 +355,6 @@ fn the_future_of_a_request_stays_small() {
         size_of::<F>()
     }
     // It is copied into place once for each request; what is rare and large in it must be boxed.
-    let size = size(|gateway, request, connection| crate::listen::Handler::handle(gateway, request, connection));
+    let size = size(<Gateway as crate::listen::Handler>::handle);
     assert!(size < 8 * 1024, "{size} bytes");
 }
