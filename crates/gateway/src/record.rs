@@ -24,7 +24,7 @@ pub struct RequestEvent<'a> {
     pub authentication: &'a str,
     /// `guest`, `customer/42`.
     pub identity: &'a str,
-    /// `permit` or `refusal`, or `bad_request` when it never came to a decision.
+    /// `permit` or `refusal`; `bad_request` or `undecided` when it never came to a decision.
     pub outcome: &'a str,
     /// Reason code of a refusal (`Reason::code`, or admit's), `-` for a permit.
     pub reason: &'a str,

@@ -7,7 +7,7 @@
 
 pub mod cookie;
 mod form;
-mod read;
+pub(crate) mod read;
 mod recognise;
 mod root;
 mod session;

@@ -3,8 +3,9 @@
 use super::{Call, USERS};
 use crate::{Body, answer};
 use doorward_core::{
-    Account, Kind, Reason,
+    Account, Kind, Reason, Refusal, Source,
     ports::{AccountRecord, StoreError},
+    route::Requirement,
 };
 use doorward_wire::ibexa::{User, user_href};
 use http::{HeaderValue, Response, StatusCode, header::LOCATION};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 /// `GET /user/current`: 307 to oneself.
 pub(super) fn current(call: &Call<'_>) -> Response<Body> {
     let Some(account) = call.identity.account() else {
-        return answer::error(StatusCode::UNAUTHORIZED, "Not logged in.", &call.reader());
+        return refused(call, Requirement::OwnAccount, "Not logged in.");
     };
     let mut response = answer::empty(StatusCode::TEMPORARY_REDIRECT);
     if let Ok(location) = HeaderValue::try_from(user_href(call.request.prefix, account.id)) {
@@ -27,11 +28,11 @@ pub(super) fn current(call: &Call<'_>) -> Response<Body> {
 pub(super) async fn show(call: &Call<'_>, id: u64) -> Response<Body> {
     let to = call.reader();
     let Some(caller) = call.identity.account() else {
-        return answer::error(StatusCode::UNAUTHORIZED, "Not logged in.", &to);
+        return refused(call, Requirement::OwnAccount, "Not logged in.");
     };
     let may = caller.kind == Kind::Admin && call.auth.roles().granting(&call.policy.resources, caller, USERS).is_some();
     if caller.id != id && !may {
-        return answer::error(StatusCode::UNAUTHORIZED, "This account is not allowed to do this.", &to);
+        return refused(call, Requirement::Resource(USERS.into()), "This account is not allowed to do this.");
     }
     match find(call, caller, id).await {
         Ok(Some(record)) => {
@@ -47,6 +48,14 @@ pub(super) async fn show(call: &Call<'_>, id: u64) -> Response<Body> {
         Ok(None) => answer::error(StatusCode::NOT_FOUND, "No such user.", &to),
         Err(error) => call.refuse(Reason::Unavailable(error.to_string().into())),
     }
+}
+
+/// 401 with the contract's words; it goes along as the refusal that it is, so that it is recorded as one.
+fn refused(call: &Call<'_>, lacking: Requirement, description: &str) -> Response<Body> {
+    let reason = Reason::NotGranted { rule: Source::new("built-in", 1), required: vec![lacking.clone()], lacking };
+    let mut response = answer::error(StatusCode::UNAUTHORIZED, description, &call.reader());
+    response.extensions_mut().insert(Refusal::new(reason, call.identity.account().is_some()));
+    response
 }
 
 /// The account of the caller's own kind first: ids are unique within a kind. Only admins see the other kind.

@@ -134,7 +134,7 @@ impl Gateway {
     async fn send_onward(
         &self,
         policy: &Policy,
-        admitted: Admitted,
+        mut admitted: Admitted,
         permit: &Permit,
         identified: &Identified,
         trace: &mut Trace,
@@ -144,6 +144,10 @@ impl Gateway {
             return self.refuse_late(Reason::NoUpstream, permit, &reader, trace);
         };
         trace.upstream = Some(Arc::clone(&upstream.name));
+        // A token that was good here is secret material of the session: it goes no further than the cookie does.
+        if matches!(&identified.offer, Offer::Verified(evidence) if evidence.csrf_valid) && !upstream.pass_credentials {
+            admitted.headers.remove("x-csrf-token");
+        }
         // A session that does not count (the guard made its caller a guest) is none.
         let live = identified.session.as_ref().map(|session| &session.live).filter(|_| permit.identity().account().is_some());
         let Some(assertion) =

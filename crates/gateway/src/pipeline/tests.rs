@@ -175,6 +175,30 @@ async fn a_refusal_by_an_endpoint_is_recorded_as_one() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_an_account_resource_is_recorded_as_one() {
+    let place = Place::open().await;
+    assert_eq!(place.status(&format!("GET {PREFIX}/user/current"), "", "").await, 401);
+    assert_eq!(place.status(&format!("GET {PREFIX}/user/users/14"), "", "").await, 401);
+    assert_eq!(
+        place.requests(),
+        ["GET user.current 401 refusal not_granted guest", "GET user.show 401 refusal not_granted guest"]
+    );
+    assert_eq!(*place.notes.audits.lock().unwrap(), ["refusal not_granted guest", "refusal not_granted guest"]);
+}
+
+#[tokio::test]
+async fn a_token_that_was_good_here_goes_no_further() {
+    let place = Place::open().await;
+    let session = place.login().await;
+    let headers = format!("Cookie: {}\r\nX-CSRF-Token: {}\r\n", session.cookie(), session.token);
+    assert_eq!(place.status("POST /things", &headers, "x").await, 200);
+    assert_eq!(place.status("POST /things", "X-CSRF-Token: of the service itself\r\n", "x").await, 200);
+    let received = place.received();
+    assert!(!received[0].to_ascii_lowercase().contains("x-csrf-token"), "{}", received[0]);
+    assert!(received[1].to_ascii_lowercase().contains("x-csrf-token: of the service itself"), "{}", received[1]);
+}
+
+#[tokio::test]
 async fn a_client_that_hangs_up_leaves_its_event() {
     let place = Place::new(None, |_| {}).await;
     let mut stream = TcpStream::connect(place.address).await.unwrap();

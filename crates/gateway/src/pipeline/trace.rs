@@ -54,7 +54,7 @@ impl Trace {
             firewall: None,
             route: Route::None,
             identity: Identity::Guest,
-            outcome: "permit",
+            outcome: "undecided",
             reason: "-",
             detail: String::new(),
             upstream: None,
@@ -88,7 +88,10 @@ impl Trace {
     /// `counts` says whether a session counts under the firewall's guard.
     pub(super) fn judged(&mut self, identified: &Identified, verdict: &Result<Permit, Refusal>, counts: bool) {
         match (verdict, &identified.offer) {
-            (Ok(permit), _) => self.identity = permit.identity().clone(),
+            (Ok(permit), _) => {
+                self.outcome = "permit";
+                self.identity = permit.identity().clone();
+            }
             (Err(refusal), offer) => {
                 self.refused(refusal);
                 match offer {

@@ -5,12 +5,14 @@
 //! services merge the query over the body (magento-webapi 3.5), and set in the query or in the JSON body.
 
 use super::UpstreamError;
-use crate::{Admitted, Body};
+use crate::{
+    Admitted, Body,
+    api::read::{self, Unread},
+};
 use bytes::Bytes;
 use doorward_core::{Identity, Kind, Permit, Reason, route::Parameter};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body::Body as _;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{
     Deserialize, Deserializer,
@@ -40,15 +42,18 @@ pub(super) async fn carry_out(permit: &Permit, admitted: &mut Admitted, max_body
         Value::Object(Map::new())
     } else {
         check_json(&admitted.headers)?;
-        let whole = Limited::new(std::mem::take(&mut admitted.body), max_body).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() {
+        let whole = read::body(std::mem::take(&mut admitted.body), max_body).await.map_err(|unread| match unread {
+            Unread::TooLarge => {
                 let detail = "a body in which parameters are set is larger than allowed";
                 UpstreamError::Request(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail.into())
-            } else {
-                bad("body_broken", "the body broke off")
             }
+            Unread::TooSlow => {
+                let detail = "a body in which parameters are set takes too long";
+                UpstreamError::Request(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail.into())
+            }
+            Unread::Broken => bad("body_broken", "the body broke off"),
         })?;
-        parse(&whole.to_bytes())?
+        parse(&whole)?
     };
     // What the query gives as a default's value counts as supplied.
     let body = into_json(body, parameters, identity, &query)?;
