@@ -4,8 +4,8 @@ use crate::{Source, route::Requirement};
 use serde::Serialize;
 use std::{fmt, sync::Arc};
 
-/// Why a request was refused, for the operator. What the caller learns is decided by the dialect from
-/// [`Reason::is_unauthenticated`] and its kin, never from the details.
+/// Why a request was refused, for the operator. What the caller learns is decided by the dialect from [`Public`],
+/// never from the details.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// No firewall matches.

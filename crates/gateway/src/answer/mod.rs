@@ -1,6 +1,6 @@
 //! Answers of our own in the caller's dialect: refusals, bad requests, upstream trouble.
 //!
-//! What a caller learns is in [`wording`] and nothing else: no rule, no role, no file. All of it is `no-store`.
+//! What a caller learns is in `wording` and nothing else: no rule, no role, no file. All of it is `no-store`.
 
 #[cfg(test)]
 mod tests;

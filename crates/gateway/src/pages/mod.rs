@@ -1,6 +1,6 @@
 //! Pages for people in browsers: signing in, signing out, and where a refused navigation goes.
 //!
-//! Every page works without scripts and is sent with a strict policy. Redirects stay on this origin ([`target`]).
+//! Every page works without scripts and is sent with a strict policy. Redirects stay on this origin (`target`).
 
 mod entry;
 mod sign_in;

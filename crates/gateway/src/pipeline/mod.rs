@@ -31,7 +31,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 pub use identify::{Identified, identify};
 use ids::Ids;
-pub use ours::{Ours, recognise};
+pub use ours::{Ours, recognise, shown_path};
 use std::{sync::Arc, time::Instant};
 use trace::{Recorded, Trace};
 

@@ -10,6 +10,7 @@ use doorward_core::{
     firewall::Firewall,
     policy::{Own, Policy},
 };
+use doorward_crypto::session_id;
 use http::{
     HeaderValue, Method, Response,
     header::{CACHE_CONTROL, CONTENT_TYPE},
@@ -85,5 +86,24 @@ impl Gateway {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
         response
+    }
+}
+
+/// A path as it may be shown: a segment that is a session id by its form is a secret.
+pub fn shown_path(path: &str) -> String {
+    let shown = path.split('/').map(|segment| if session_id::is_well_formed(segment) { "{id}" } else { segment });
+    shown.collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_id_is_never_shown() {
+        let id = session_id::generate(&doorward_crypto::system::SystemEntropy);
+        assert_eq!(shown_path(&format!("/user/sessions/{id}/refresh")), "/user/sessions/{id}/refresh");
+        assert_eq!(shown_path(&format!("/user/sessions/{id}")), "/user/sessions/{id}");
+        assert_eq!(shown_path("/orders/5/"), "/orders/5/");
     }
 }

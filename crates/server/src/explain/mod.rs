@@ -10,7 +10,7 @@ use crate::{
 use credential::{Memory, Presumed};
 use doorward_config::{Config, settings::StoreUrl};
 use doorward_core::{
-    Account, Found, Identity, Offer, Policy, Reason, Target, decide,
+    Account, Found, Identity, Offer, Policy, Question, Reason, Target, decide,
     firewall::{Firewall, Mismatch},
     policy::{Dialect, Directory},
     ports::Store,
@@ -21,7 +21,7 @@ use doorward_gateway::{
     Admitted, Body, admit,
     api::Asked,
     listen::Connection,
-    pipeline::{identify, recognise},
+    pipeline::{identify, recognise, shown_path},
 };
 use doorward_store::Sqlite;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
@@ -54,6 +54,8 @@ pub(crate) struct Explanation {
     reason: String,
     detail: String,
     status: Option<u16>,
+    /// All that was judged, without secrets: the same again under another policy.
+    input: Option<Question>,
 }
 
 #[derive(Debug, Serialize)]
@@ -204,12 +206,13 @@ async fn judge(
     let found = policy.find(&facts, own);
     explanation.method = admitted.method.to_string();
     explanation.host.clone_from(&admitted.host);
-    explanation.path.clone_from(&admitted.path);
+    explanation.path = shown_path(&admitted.path);
     explanation.dialect = Some(admitted.dialect);
     explanation.firewalls = firewalls(policy, &facts, found.firewall);
     let identified = identify(&memory.sessions, policy, Asked::from(admitted), &found).await;
     explanation.credential = credential::words(&found, &identified, presumed);
     let offer = identified.offer;
+    explanation.input = Some(Question::of(&facts, &explanation.path, own, &offer));
     let verdict = decide(policy, &memory.roles, &facts, &found, &offer);
     let identity = match &verdict {
         Ok(permit) => permit.identity().clone(),
