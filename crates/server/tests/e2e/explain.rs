@@ -78,6 +78,19 @@ fn nobody_is_explained_who_does_not_exist() {
 }
 
 #[test]
+fn what_was_judged_is_shown_without_the_session_id() {
+    let upstream = Upstream::start();
+    let site = site(&upstream);
+    let id = "abcdefghijklmnopqrstuvwxyz234567";
+    let output =
+        site.ok(&["explain", "DELETE", &format!("/api/ibexa/v2/user/sessions/{id}"), "--as", "admins/seller", "--json"], "");
+    assert!(!output.out.contains(id), "{}", output.out);
+    let input = &output.json()["input"];
+    assert_eq!((&input["path"], &input["endpoint"]), (&"/api/ibexa/v2/user/sessions/{id}".into(), &"session.delete".into()));
+    assert_eq!(input["offer"]["verified"]["login"], "seller");
+}
+
+#[test]
 fn looking_makes_no_database() {
     let upstream = Upstream::start();
     let site = Site::basic(&upstream);
