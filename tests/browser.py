@@ -11,6 +11,7 @@ import sys
 from urllib.parse import urlparse
 
 from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import expect as soon
 
 FLAGS = [
     "--no-sandbox",
@@ -89,6 +90,8 @@ def readable(page: Page, name: str, shots: str) -> None:
 def by_keyboard(page: Page, base: str, login: str, password: str, protected: str) -> None:
     """Without a mouse, without scripts."""
     page.goto(base + protected)
+    # The focus comes with the page, a moment after it.
+    soon(page.locator("input[name=_username]")).to_be_focused()
     page.keyboard.type(login)
     page.keyboard.press("Tab")
     page.keyboard.type(password)
