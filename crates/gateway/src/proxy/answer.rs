@@ -98,11 +98,27 @@ pub(super) struct Answer {
     announced: Vec<HeaderName>,
     patience: Patience,
     ended: Option<Ended>,
+    /// Longer than [`LONG`], or of unknown length.
+    long: bool,
 }
+
+/// Answers longer than this look at their session with each piece, as those of unknown length do.
+const LONG: u64 = 1024 * 1024;
 
 impl Answer {
     pub(super) fn new(body: Incoming, lease: Lease, announced: Vec<HeaderName>, timeout: Duration, ended: Option<Ended>) -> Self {
-        Self { body, lease: Some(lease), announced, patience: Patience::new(timeout), ended }
+        let long = body.size_hint().exact().is_none_or(|length| length > LONG);
+        Self { body, lease: Some(lease), announced, patience: Patience::new(timeout), ended, long }
+    }
+
+    /// Whether the session behind the answer has ended; then the connection goes too.
+    fn has_ended(&mut self, cx: &mut Context<'_>) -> bool {
+        let ended = self.ended.as_mut().is_some_and(|ended| ended.as_mut().poll(cx).is_ready());
+        if ended {
+            self.ended = None;
+            self.lease = None;
+        }
+        ended
     }
 
     fn release(&mut self) {
@@ -118,12 +134,12 @@ impl HttpBody for Answer {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        if this.ended.as_mut().is_some_and(|ended| ended.as_mut().poll(cx).is_ready()) {
-            this.ended = None;
-            this.lease = None;
+        if this.long && this.has_ended(cx) {
             return Poll::Ready(Some(Err(Broken::SessionEnded.into())));
         }
         match Pin::new(&mut this.body).poll_frame(cx) {
+            // What is short and there already costs no look at the session; what must be waited for does.
+            Poll::Pending if this.has_ended(cx) => Poll::Ready(Some(Err(Broken::SessionEnded.into()))),
             Poll::Pending => this.patience.poll_end(cx).map(|()| {
                 this.lease = None;
                 Some(Err(Broken::TooSlow.into()))

@@ -38,9 +38,6 @@ use tunnel::Tunnel;
 /// Resolves when the session that a request was permitted by has ended.
 pub type Ended = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
-/// Answers longer than this end with their session, as those of unknown length do.
-const LONG: u64 = 1024 * 1024;
-
 /// An answer that takes longer than this is waited for together with the end of its session.
 const QUICK: Duration = Duration::from_millis(500);
 
@@ -162,8 +159,6 @@ impl Proxy {
             lease.release();
             Body::Empty
         } else {
-            let long = body.size_hint().exact().is_none_or(|length| length > LONG);
-            let ended = if long { ended } else { None };
             Body::Boxed(Box::pin(Answer::new(body, lease, announced, upstream.idle_timeout, ended)))
         };
         Ok(Response::from_parts(parts, body))

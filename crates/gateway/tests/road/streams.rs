@@ -125,14 +125,19 @@ async fn bodies_are_bounded_in_size_and_patience() {
 
 /// An upstream that sends the head of an endless answer, and whether its connection ended.
 async fn endless() -> (std::net::SocketAddr, tokio::task::JoinHandle<usize>) {
+    unfinished("Transfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n").await
+}
+
+/// The same with framing and beginning of the body given.
+async fn unfinished(begin: &'static str) -> (std::net::SocketAddr, tokio::task::JoinHandle<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let ended = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut buffer = vec![0; 4096];
         read_until(&mut stream, "\r\n\r\n").await;
-        let answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n";
-        stream.write_all(answer).await.unwrap();
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{begin}");
+        stream.write_all(answer.as_bytes()).await.unwrap();
         stream.read(&mut buffer).await.unwrap_or(0)
     });
     (address, ended)
@@ -149,6 +154,18 @@ async fn a_stream_ends_with_its_session() {
     gateway.session.cancel();
     let rest = read_all(&mut stream).await;
     assert!(!rest.contains("0\r\n\r\n"), "a cut stream must not look complete: {rest:?}");
+    assert_eq!(ended.await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_short_answer_that_drips_ends_with_its_session() {
+    let (address, ended) = unfinished("Content-Length: 10\r\n\r\nfirst").await;
+    let gateway = Gateway::with(address, Plan { known: true, ..Plan::default() }).await;
+    let mut stream = gateway.connect().await;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n").await.unwrap();
+    read_until(&mut stream, "first").await;
+    gateway.session.cancel();
+    assert_eq!(read_all(&mut stream).await, "");
     assert_eq!(ended.await.unwrap(), 0);
 }
 
