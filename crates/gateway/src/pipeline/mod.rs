@@ -102,12 +102,12 @@ impl Gateway {
     }
 
     /// Everything between `admit` and `record`.
-    async fn judge(&self, now: &Snapshot, admitted: Admitted, trace: &mut Trace) -> Response<Body> {
+    async fn judge(&self, now: &Snapshot, admitted: Box<Admitted>, trace: &mut Trace) -> Response<Body> {
         let policy = &now.policy;
         let ours = recognise(policy, now.jwks_path.as_deref(), &admitted);
         let found = policy.find(&admitted.facts(), ours.as_ref().map(Ours::own));
         trace.found(&found);
-        let identified = identify(self.parts.auth.sessions(), policy, Asked::from(&admitted), &found).await;
+        let identified = identify(self.parts.auth.sessions(), policy, Asked::from(&*admitted), &found).await;
         let verdict = decide(policy, &self.parts.auth.roles(), &admitted.facts(), &found, &identified.offer);
         let counts = found.firewall.is_some_and(|firewall| session_counts(firewall, &admitted.facts()));
         trace.judged(&identified, &verdict, counts);
@@ -134,7 +134,7 @@ impl Gateway {
     async fn send_onward(
         &self,
         policy: &Policy,
-        mut admitted: Admitted,
+        mut admitted: Box<Admitted>,
         permit: &Permit,
         identified: &Identified,
         trace: &mut Trace,
@@ -220,7 +220,8 @@ impl Handler for Gateway {
         let response = match admit(request, &connection, &now.policy, &now.network, request_id) {
             Ok(admitted) => {
                 trace.admitted(&admitted);
-                self.judge(&now, admitted, &mut trace).await
+                // Boxed: it is handed on from stage to stage.
+                self.judge(&now, Box::new(admitted), &mut trace).await
             }
             Err(rejected) => {
                 trace.rejected(&rejected);

@@ -130,7 +130,7 @@ impl Proxy {
     pub async fn forward<E>(
         &self,
         permit: &Permit,
-        mut admitted: Admitted,
+        mut admitted: Box<Admitted>,
         policy: &Policy,
         upstream: &Upstream,
         outgoing: Outgoing,
@@ -144,7 +144,7 @@ impl Proxy {
         }
         let mut ended = ended.map(|ended| Box::pin(ended) as Ended);
         let known = permit.identity().account().is_some();
-        let (request, on_upgrade) = outgoing_request(permit, admitted, policy, upstream, outgoing)?;
+        let (request, on_upgrade) = outgoing_request(permit, *admitted, policy, upstream, outgoing)?;
         let head = *request.method() == Method::HEAD;
         let (response, lease) = self.exchange(request, upstream, &mut ended).await?;
         let (mut parts, body) = response.into_parts();

@@ -4,6 +4,7 @@ use crate::{
     Admitted,
     admit::{has_scheme, join, strip},
 };
+use bytes::BytesMut;
 use doorward_core::{Account, Identity, Permit, Policy, policy::Upstream};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::PathAndQuery};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -54,13 +55,14 @@ pub(super) fn strip_credentials(headers: &mut HeaderMap, policy: &Policy, upstre
 /// every request, so it formats by hand and makes room for all headers at once.
 pub(super) fn introduce(headers: &mut HeaderMap, admitted: &Introduced<'_>, permit: &Permit, assertion: HeaderValue) {
     headers.reserve(12);
+    let mut values = Values::default();
     let proto = if admitted.secure { "https" } else { "http" };
-    let authority = value(admitted.authority);
+    let authority = values.value(admitted.authority);
     let client = address(admitted.client);
-    headers.insert(FORWARDED_FOR, value(&client));
+    headers.insert(FORWARDED_FOR, values.value(&client));
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(proto));
-    headers.insert(FORWARDED_PORT, port(admitted));
-    headers.insert(header::FORWARDED, value(&forwarded(admitted, &client, proto)));
+    headers.insert(FORWARDED_PORT, port(admitted, &mut values));
+    headers.insert(header::FORWARDED, values.value(&forwarded(admitted, &client, proto)));
     headers.insert(header::HOST, authority.clone());
     headers.insert(FORWARDED_HOST, authority);
     match permit.identity() {
@@ -68,13 +70,13 @@ pub(super) fn introduce(headers: &mut HeaderMap, admitted: &Introduced<'_>, perm
             headers.insert(IDENTITY, HeaderValue::from_static("guest"));
         }
         Identity::Known(account) => {
-            headers.insert(IDENTITY, value(&[account.kind.as_str(), "/", &account.id.to_string()].concat()));
-            headers.insert(LOGIN, value(&Cow::from(utf8_percent_encode(&account.login, ESCAPED))));
-            headers.insert(ROLES, value(&roles(account)));
+            headers.insert(IDENTITY, values.value(&[account.kind.as_str(), "/", &account.id.to_string()].concat()));
+            headers.insert(LOGIN, values.value(&Cow::from(utf8_percent_encode(&account.login, ESCAPED))));
+            headers.insert(ROLES, values.value(&roles(account)));
         }
     }
     headers.insert(METHOD, HeaderValue::from_static(permit.method().as_str()));
-    headers.insert(REQUEST_ID, value(admitted.request_id));
+    headers.insert(REQUEST_ID, values.value(admitted.request_id));
     headers.insert(ASSERTION, assertion);
 }
 
@@ -100,10 +102,10 @@ impl<'a> Introduced<'a> {
 }
 
 /// The port that the client named, else that of the scheme.
-fn port(admitted: &Introduced<'_>) -> HeaderValue {
+fn port(admitted: &Introduced<'_>, values: &mut Values) -> HeaderValue {
     let named = admitted.authority.strip_prefix(admitted.host).and_then(|rest| rest.strip_prefix(':'));
     match named {
-        Some(port) => value(port),
+        Some(port) => values.value(port),
         None => HeaderValue::from_static(if admitted.secure { "443" } else { "80" }),
     }
 }
@@ -146,9 +148,22 @@ fn roles(account: &Account) -> String {
     text
 }
 
-/// A header value of text that has nothing but visible ASCII; what has more is escaped whole.
-fn value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+/// Header values that share one piece of memory: one allocation for all of them, and none for their clones.
+struct Values(BytesMut);
+
+impl Default for Values {
+    fn default() -> Self {
+        Self(BytesMut::with_capacity(512))
+    }
+}
+
+impl Values {
+    /// The value of text that has nothing but visible ASCII; of anything else it is empty.
+    fn value(&mut self, text: &str) -> HeaderValue {
+        self.0.extend_from_slice(text.as_bytes());
+        let bytes = self.0.split().freeze();
+        HeaderValue::from_maybe_shared(bytes).unwrap_or_else(|_| HeaderValue::from_static(""))
+    }
 }
 
 #[cfg(test)]
@@ -170,7 +185,7 @@ mod tests {
         ];
         for (admitted, text, number) in cases {
             assert_eq!(forwarded(&admitted, &address(admitted.client), "http"), text);
-            assert_eq!(port(&admitted), number);
+            assert_eq!(port(&admitted, &mut Values::default()), number);
         }
     }
 

@@ -267,7 +267,7 @@ impl Handler for Road {
         let upstream = Arc::clone(self.policy.upstream(&admitted.path).unwrap());
         let outgoing = Outgoing { assertion: HeaderValue::from_static("a.b.c") };
         let ended = self.plan.known.then(|| self.session.clone().cancelled_owned());
-        match self.proxy.forward(&permit, admitted, &self.policy, &upstream, outgoing, ended).await {
+        match self.proxy.forward(&permit, Box::new(admitted), &self.policy, &upstream, outgoing, ended).await {
             Ok(response) => response,
             Err(error) => plain(error.status().as_u16(), error.code()),
         }
