@@ -136,9 +136,10 @@ impl Auth {
         self.sessions.find(directory, session_id).await
     }
 
-    /// What roles hold now.
+    /// What roles hold now. While changes of the store may have been missed nobody knows, and the book says so
+    /// ([`RoleBook::unknown`]).
     pub fn roles(&self) -> Arc<RoleBook> {
-        self.roles.book()
+        if self.sessions.is_deaf() { self.roles.unknown() } else { self.roles.book() }
     }
 
     /// The assertion that tells `upstream` who is calling, by which `method`. The same one serves a session (or all

@@ -68,12 +68,25 @@ impl Tree {
 #[derive(Clone, Debug, Default)]
 pub struct RoleBook {
     roles: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// Why nobody knows what roles hold now, if so.
+    unknown: Option<Arc<str>>,
 }
 
 impl RoleBook {
     /// A book of these roles and their resources.
     pub fn new(roles: impl IntoIterator<Item = (Arc<str>, BTreeSet<Arc<str>>)>) -> Self {
-        Self { roles: roles.into_iter().collect() }
+        Self { roles: roles.into_iter().collect(), unknown: None }
+    }
+
+    /// The book while nobody knows what roles hold, and why: it grants nothing, and what depends on it is no refusal of
+    /// the caller but unavailable.
+    pub fn unknown(why: &str) -> Self {
+        Self { unknown: Some(why.into()), ..Self::default() }
+    }
+
+    /// Why it cannot be said what `account` holds, if so. Who has no role holds nothing, whatever roles are.
+    pub fn why_unknown(&self, account: &Account) -> Option<&Arc<str>> {
+        self.unknown.as_ref().filter(|_| !account.roles.is_empty())
     }
 
     /// The role of `account` that grants `resource`, if any (magento-webapi 4.4).

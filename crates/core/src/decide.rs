@@ -99,6 +99,9 @@ pub fn decide(policy: &Policy, roles: &RoleBook, facts: &Facts<'_>, found: &Foun
         },
         Target::Route(rule) => {
             if let Some(lacking) = rule.require.iter().find(|r| !granted(policy, roles, &identity, r)) {
+                if let Some(why) = unknowable(roles, &identity, lacking) {
+                    return refuse(Reason::Unavailable(Arc::clone(why)));
+                }
                 return refuse(Reason::NotGranted {
                     rule: rule.source.clone(),
                     required: rule.require.clone(),
@@ -163,6 +166,14 @@ fn granted(policy: &Policy, roles: &RoleBook, identity: &Identity, requirement: 
             account.kind == crate::Kind::Customer || roles.is_full(account)
         }
         (Requirement::Resource(id), Identity::Known(account)) => roles.granting(&policy.resources, account, id).is_some(),
+    }
+}
+
+/// Why it cannot be known whether a requirement that is lacking is granted, if so: the roles are not known.
+fn unknowable<'r>(roles: &'r RoleBook, identity: &Identity, lacking: &Requirement) -> Option<&'r Arc<str>> {
+    match lacking {
+        Requirement::Anonymous => None,
+        Requirement::OwnAccount | Requirement::Resource(_) => identity.account().and_then(|account| roles.why_unknown(account)),
     }
 }
 

@@ -71,11 +71,15 @@ async fn a_store_that_falls_silent_is_noticed_and_so_is_its_return() {
     bench.add(Kind::Admin, "admin").await;
     let (stop, task) = run(&bench);
     let id = bench.auth.sign_in(&bench.both(), attempt("admin", PASSWORD), None).await.unwrap().id;
+    let clerk = doorward_core::Account { roles: vec!["clerk".into()], ..account(Kind::Admin, 1, "admin") };
+    assert_eq!(bench.auth.roles().why_unknown(&clerk), None);
     bench.store.away.store(true, SeqCst);
     until(|| bench.auth.live(&bench.admins, &id).is_none()).await;
     assert!(bench.auth.find(&bench.admins, &id).await.is_err());
+    assert!(bench.auth.roles().why_unknown(&clerk).is_some(), "what roles hold may have changed, too");
     bench.store.away.store(false, SeqCst);
     until(|| bench.auth.live(&bench.admins, &id).is_some()).await;
+    assert_eq!(bench.auth.roles().why_unknown(&clerk), None);
     stop.cancel();
     task.await.unwrap();
 }

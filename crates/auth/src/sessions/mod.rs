@@ -195,6 +195,11 @@ impl Sessions {
         self.deaf.store(deaf, SeqCst);
     }
 
+    /// Whether revocations may be missed now.
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.deaf.load(SeqCst)
+    }
+
     /// Ends what is idle or too old. Cheap: it looks only at sessions whose time may have come.
     pub(crate) async fn sweep(&self, directories: &[Arc<Directory>]) {
         let now = self.clock.now();

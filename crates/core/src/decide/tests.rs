@@ -337,3 +337,29 @@ fn route_rule_and_access_control_must_both_agree() {
     assert_eq!(verdict(&granted, &verified(account(Kind::Admin, "a", &[]), true)), "Forbidden:not_granted");
     assert_eq!(verdict(&granted, &verified(account(Kind::Admin, "a", &["child"]), true)), "admin/7");
 }
+
+#[test]
+fn roles_that_nobody_knows_are_unavailable_and_no_refusal_of_the_caller() {
+    let firewall = firewall(NO_GUARD, Invalid::Refuse);
+    let unknown = RoleBook::unknown("deaf");
+    let cases: &[(&[&str], Kind, &[&str], &str)] = &[
+        (&["A_B::child"], Kind::Admin, &["child"], "Unavailable:unavailable"),
+        (&["A_B::child"], Kind::Customer, &["child"], "Unavailable:unavailable"),
+        (&["self"], Kind::Admin, &["full"], "Unavailable:unavailable"),
+        // What no role changes is known all the same.
+        (&["A_B::child"], Kind::Admin, &[], "Forbidden:not_granted"),
+        (&["anonymous"], Kind::Admin, &["full"], "admin/7"),
+        (&["self"], Kind::Customer, &["child"], "customer/7"),
+    ];
+    for (require, kind, held, expected) in cases {
+        let rule = rule(require, false);
+        let found = Found { firewall: Some(&firewall), target: Target::Route(&rule), access: None };
+        let offer = verified(account(*kind, "a", held), true);
+        let verdict = decide(&policy(Unmatched::Deny), &unknown, &facts(&Method::GET), &found, &offer);
+        assert_eq!(word(&verdict), *expected, "{require:?} {kind:?} {held:?}");
+    }
+    let closed = rule(&["A_B::child"], false);
+    let found = Found { firewall: Some(&firewall), target: Target::Route(&closed), access: None };
+    let guest = decide(&policy(Unmatched::Deny), &unknown, &facts(&Method::GET), &found, &Offer::Absent);
+    assert_eq!(word(&guest), "Unauthenticated:not_granted");
+}

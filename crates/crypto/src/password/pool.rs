@@ -13,6 +13,7 @@ use std::{
     collections::{HashMap, VecDeque},
     fmt, io,
     net::IpAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard},
     thread,
     time::{Duration, Instant},
@@ -37,7 +38,7 @@ impl Default for PoolLimits {
     }
 }
 
-/// The queue is full, or the pool is closing.
+/// The queue is full, the pool is closing, or the job panicked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords are being hashed; try again in {} s", retry_after.as_secs())]
 pub struct Busy {
@@ -58,6 +59,8 @@ pub struct PoolStats {
     pub done: u64,
     /// How many were turned away since the start.
     pub refused: u64,
+    /// How many ended by a panic since the start.
+    pub failed: u64,
     /// Memory that the workers hold for good once each has hashed, in KiB.
     pub buffers_kib: u64,
     /// How long a password that is refused takes: as long as one hash of the slowest kind that was met, smoothed; zero
@@ -273,9 +276,16 @@ impl Queue {
         self.stats.running -= 1;
         self.stats.done += 1;
     }
+
+    /// A job panicked: it says nothing about how long others take.
+    fn failed(&mut self) {
+        self.stats.running -= 1;
+        self.stats.failed += 1;
+    }
 }
 
-/// A worker's life.
+/// A worker's life. A job that panics is answered like one that found no place, and the worker goes on: the pool keeps its
+/// size.
 fn work(shared: &Shared, cost: Cost, entropy: &dyn Entropy) {
     let mut buffer = Buffer::new(cost);
     let mut queue = shared.queue();
@@ -288,17 +298,34 @@ fn work(shared: &Shared, cost: Cost, entropy: &dyn Entropy) {
         queue.stats.peak = queue.stats.peak.max(queue.stats.running);
         drop(queue);
         let began = Instant::now();
-        let (answer, own_cost) = match job.task {
-            Task::Hash(password) => (Answer::Hash(buffer.hash(&password, entropy)), true),
-            Task::Verify(password, phc) => {
-                let right = buffer.verify(&password, phc.as_deref(), &shared.large);
-                (Answer::Verdict(right, began.elapsed()), phc.is_none_or(|phc| !cost.differs_from(&phc)))
-            }
-        };
+        let done = catch_unwind(AssertUnwindSafe(|| perform(&job.task, &mut buffer, &shared.large, entropy)));
         let took = began.elapsed();
+        let Ok(answer) = done else {
+            // Whatever the memory holds now was never finished.
+            buffer.wipe();
+            tracing::error!("hashing a password panicked; its sign-in was answered 503");
+            queue = shared.queue();
+            queue.failed();
+            continue;
+        };
+        let own_cost = match &job.task {
+            Task::Verify(_, Some(phc)) => !cost.differs_from(phc),
+            Task::Hash(_) | Task::Verify(_, None) => true,
+        };
         queue = shared.queue();
         queue.finished(took, own_cost);
         // Whoever no longer waits does not want it.
         let _ = job.reply.send(answer);
+    }
+}
+
+fn perform(task: &Task, buffer: &mut Buffer, large: &Large, entropy: &dyn Entropy) -> Answer {
+    let began = Instant::now();
+    match task {
+        Task::Hash(password) => Answer::Hash(buffer.hash(password, entropy)),
+        Task::Verify(password, phc) => {
+            let right = buffer.verify(password, phc.as_deref(), large);
+            Answer::Verdict(right, began.elapsed())
+        }
     }
 }

@@ -3,7 +3,7 @@ use crate::system::SystemEntropy;
 use proptest::prelude::*;
 use std::{
     net::{IpAddr, Ipv4Addr},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::SeqCst},
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
@@ -245,6 +245,32 @@ async fn whoever_stops_waiting_leaves_nothing_behind() {
     until(&pool, |s| s.running == 0).await;
     assert_eq!(pool.stats().done, 1);
     assert!(pool.hash(lane(1), "c").await.is_ok());
+}
+
+/// A generator that fails its first callers, as no real one does.
+struct Broken(std::sync::atomic::AtomicUsize);
+
+impl doorward_core::ports::Entropy for Broken {
+    fn fill(&self, buffer: &mut [u8]) {
+        let left = self.0.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
+        assert!(left.is_err(), "on purpose");
+        SystemEntropy.fill(buffer);
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_panics_is_answered_and_costs_no_worker() {
+    let (workers, panics) = (2, 5);
+    let limits = PoolLimits { workers, queue: 8, per_address: 8 };
+    let pool = PasswordPool::new(CHEAP, limits, Arc::new(Broken(panics.into()))).unwrap();
+    for _ in 0..panics {
+        let busy = pool.hash(lane(1), "publish").await.unwrap_err();
+        assert!(busy.retry_after >= Duration::from_secs(1));
+    }
+    let phc = pool.hash(lane(1), "publish").await.unwrap();
+    assert_eq!(pool.verify(lane(1), "publish", Some(&phc)).await, Ok(true));
+    let stats = pool.stats();
+    assert_eq!((stats.failed, stats.done, stats.running, stats.queued), (panics as u64, 2, 0, 0), "{stats:?}");
 }
 
 #[test]

@@ -55,6 +55,11 @@ impl Buffer {
         }
     }
 
+    /// Forgets whatever a hash that did not come to its end left behind.
+    pub(super) fn wipe(&mut self) {
+        self.blocks.iter_mut().for_each(Zeroize::zeroize);
+    }
+
     /// The PHC string of a password.
     pub fn hash(&mut self, password: &str, entropy: &dyn Entropy) -> String {
         self.take();

@@ -329,6 +329,19 @@ async fn users_see_themselves_and_keepers_see_all() {
 }
 
 #[tokio::test]
+async fn who_may_see_others_cannot_be_known_while_nobody_listens_to_changes() {
+    let world = World::new().await;
+    let admin = world.login().await;
+    let editor = client(&world.create(r#"{"SessionInput":{"login":"editor","password":"publish"}}"#, &[]).await);
+    world.deafen().await;
+    for (who, id, status) in [(&admin, 14, 200), (&admin, 15, 503), (&editor, 15, 200), (&editor, 14, 401)] {
+        let path = format!("{PREFIX}/user/users/{id}");
+        let reply = world.send("GET", &path, &[AS_JSON, ("cookie", &who.cookie())], "").await;
+        assert_eq!(reply.status, status, "{id}");
+    }
+}
+
+#[tokio::test]
 async fn the_root_names_what_is_served() {
     let world = World::new().await;
     let reply = world.send("GET", &format!("{PREFIX}/"), &[], "").await;

@@ -30,8 +30,12 @@ pub(super) async fn show(call: &Call<'_>, id: u64) -> Response<Body> {
     let Some(caller) = call.identity.account() else {
         return refused(call, Requirement::OwnAccount, "Not logged in.");
     };
-    let may = caller.kind == Kind::Admin && call.auth.roles().granting(&call.policy.resources, caller, USERS).is_some();
+    let roles = call.auth.roles();
+    let may = caller.kind == Kind::Admin && roles.granting(&call.policy.resources, caller, USERS).is_some();
     if caller.id != id && !may {
+        if let Some(why) = roles.why_unknown(caller).filter(|_| caller.kind == Kind::Admin) {
+            return call.refuse(Reason::Unavailable(Arc::clone(why)));
+        }
         return refused(call, Requirement::Resource(USERS.into()), "This account is not allowed to do this.");
     }
     match find(call, caller, id).await {

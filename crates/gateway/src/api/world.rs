@@ -146,6 +146,15 @@ impl World {
         Self { auth, policy: Arc::new(policy), log: Log::default() }
     }
 
+    /// From now on nobody listens to changes of the store.
+    pub(crate) async fn deafen(&self) {
+        let listening = tokio::spawn(Arc::clone(&self.auth).background(std::future::pending()));
+        // It has begun once it was polled; then it is gone.
+        tokio::task::yield_now().await;
+        listening.abort();
+        assert!(listening.await.unwrap_err().is_cancelled());
+    }
+
     /// Sends a request the way the pipeline would; paths without a leading prefix are as they stand.
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         let mut request = self.admitted(method, path, headers);

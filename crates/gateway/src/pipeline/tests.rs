@@ -3,7 +3,10 @@
 use super::{Gateway, GatewayParts, Snapshot};
 use crate::{
     admit::Network,
-    api::world::{COOKIE, Client, JSON, PREFIX, World},
+    api::{
+        USERS,
+        world::{COOKIE, Client, JSON, PREFIX, World},
+    },
     listen::{Limits, Listener},
     proxy::{Proxy, Settings},
     record::{AuditEvent, Recorder, RequestEvent, UpstreamOutcome},
@@ -12,6 +15,7 @@ use doorward_core::{
     Policy, Source,
     access::AccessRule,
     policy::{Unmatched, Upstream},
+    route::{self, Requirement, RouteRule},
 };
 use doorward_crypto::system::SystemEntropy;
 use http::Method;
@@ -381,4 +385,30 @@ fn the_future_of_a_request_stays_small() {
     // It is copied into place once for each request; what is rare and large in it must be boxed.
     let size = size(<Gateway as crate::listen::Handler>::handle);
     assert!(size < 8 * 1024, "{size} bytes");
+}
+
+#[tokio::test]
+async fn a_node_that_hears_of_no_changes_trusts_no_role_that_it_remembers() {
+    let place = Place::new(Some(ANSWER), |policy| {
+        let route = |template: &str, require: &str| RouteRule {
+            methods: vec![Method::GET],
+            template: template.into(),
+            require: vec![Requirement::parse(require)],
+            parameters: Vec::new(),
+            secure: false,
+            source: Source::new("routes.toml", 1),
+        };
+        let routes = [route("/users", USERS), route("/open", "anonymous")];
+        policy.routes.native = route::template::Table::build(routes.into()).unwrap();
+    })
+    .await;
+    let session = place.login().await;
+    let cookie = format!("Cookie: {}\r\n", session.cookie());
+    assert_eq!(place.status("GET /users", &cookie, "").await, 200);
+    place.world.deafen().await;
+    let refused = place.send("GET /users", &cookie, "").await;
+    assert!(refused.starts_with("HTTP/1.1 503 ") && !refused.to_ascii_lowercase().contains("set-cookie"), "{refused}");
+    assert_eq!(place.status("GET /open", &cookie, "").await, 200, "what no role decides is known: the session from the store");
+    assert_eq!(place.status("GET /users", "", "").await, 401);
+    assert_eq!(place.requests()[1], "GET /users 503 refusal unavailable admin/14");
 }
