@@ -5,7 +5,7 @@ use crate::{
     Format,
     element::{Child, Content, Element},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 use std::fmt::Write as _;
 
 /// `{ "<RootName>": {...} }`, pretty.
@@ -65,7 +65,7 @@ fn write_value(out: &mut String, value: &Value, depth: Option<usize>) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
-        Value::Number(number) => out.push_str(&number.to_string()),
+        Value::Number(number) => out.push_str(&self::number(number)),
         Value::String(text) => write_string(out, text),
         Value::Array(items) => write_block(out, ['[', ']'], items, depth, write_value),
         Value::Object(members) => write_block(out, ['{', '}'], members, depth, |out, (name, value), depth| {
@@ -73,6 +73,20 @@ fn write_value(out: &mut String, value: &Value, depth: Option<usize>) {
             out.push_str(if depth.is_some() { ": " } else { ":" });
             write_value(out, value, depth);
         }),
+    }
+}
+
+/// A number as PHP writes it: fractions as short as they stay exact, without `.0`, and with an exponent beyond 17 digits.
+pub(crate) fn number(number: &Number) -> String {
+    let Some(value) = number.as_f64().filter(|_| number.is_f64()) else { return number.to_string() };
+    let shortest = format!("{value:e}");
+    let Some((digits, exponent)) = shortest.split_once('e') else { return shortest };
+    match exponent.parse::<i32>() {
+        Ok(-4..17) | Err(_) => value.to_string(),
+        Ok(exponent) => {
+            let fraction = if digits.contains('.') { "" } else { ".0" };
+            format!("{digits}{fraction}e{exponent:+}")
+        }
     }
 }
 
@@ -160,6 +174,22 @@ mod tests {
                 prop_assert_eq!(&serde_json::from_str::<Value>(&text).unwrap(), &value);
             }
         }
+    }
+
+    #[test]
+    fn numbers_look_as_php_writes_them() {
+        for (value, text) in [
+            (1.0, "1"),
+            (0.1, "0.1"),
+            (-12.5, "-12.5"),
+            (1e25, "1.0e+25"),
+            (1.5e-7, "1.5e-7"),
+            (1e-4, "0.0001"),
+            (1e15, "1000000000000000"),
+        ] {
+            assert_eq!(compact(&Value::from(value)), text);
+        }
+        assert_eq!(compact(&Value::from(u64::MAX)), u64::MAX.to_string());
     }
 
     #[test]

@@ -83,7 +83,7 @@ pub fn refuse(refusal: &Refusal, to: &Reader) -> Response<Body> {
             routing: status == StatusCode::NOT_FOUND,
         }
         .document(to.ibexa_format()),
-        Dialect::Magento => return magento_error(status, &wording::magento(refusal), to),
+        Dialect::Magento => return magento(&wording::magento(refusal, status), to),
         Dialect::Problem => problem(status, wording::detail(&refusal.reason), to),
     };
     with_body(status, document, to)
@@ -99,9 +99,9 @@ pub fn error(status: StatusCode, description: &str, to: &Reader) -> Response<Bod
         }
         .document(to.ibexa_format()),
         Dialect::Magento if status == StatusCode::INTERNAL_SERVER_ERROR => {
-            return magento_error(status, &magento::Error::masked(&to.request_id), to);
+            return magento(&magento::Error::masked(&to.request_id), to);
         }
-        Dialect::Magento => return magento_error(status, &magento::Error::new(description), to),
+        Dialect::Magento => return magento(&magento::Error::new(status, description.to_owned()), to),
         Dialect::Problem => problem(status, Some(description).filter(|_| !status.is_server_error()), to),
     };
     with_body(status, document, to)
@@ -170,17 +170,23 @@ fn bare(status: StatusCode, body: Body) -> Response<Body> {
     response
 }
 
-/// In the Magento dialect a format that nobody can write is an error of its own, which comes before all others but
-/// ours (magento-webapi 5.4).
-fn magento_error(status: StatusCode, error: &magento::Error, to: &Reader) -> Response<Body> {
+/// An error of the Magento dialect. A format that nobody can write is an error of its own, which comes before all
+/// others but ours (magento-webapi 5.4).
+pub fn magento(error: &magento::Error, to: &Reader) -> Response<Body> {
     match negotiate::magento(to.accept.as_deref()) {
-        Ok(format) => with_body(status, error.document(format), to),
-        Err(_) if status.is_server_error() => with_body(status, error.document(Format::Json), to),
-        Err(_) => {
-            let text = "Server cannot match any of the given Accept HTTP header media type(s) from the request with media types \
-                        from the config of response renderer.";
-            with_body(StatusCode::NOT_ACCEPTABLE, magento::Error::new(text).document(Format::Json), to)
+        Ok(format) => with_body(error.status(), error.document(format), to),
+        Err(_) if error.status().is_server_error() => with_body(error.status(), error.document(Format::Json), to),
+        Err(offered) => {
+            with_body(StatusCode::NOT_ACCEPTABLE, magento::Error::not_acceptable(&offered).document(Format::Json), to)
         }
+    }
+}
+
+/// A result in the Magento dialect, 200; `fields` is what [`magento::Fields::read`] made of the query.
+pub fn magento_success(value: &serde_json::Value, fields: Option<&magento::Fields>, to: &Reader) -> Response<Body> {
+    match negotiate::magento(to.accept.as_deref()) {
+        Ok(format) => with_body(StatusCode::OK, magento::success(value, fields, format), to),
+        Err(offered) => magento(&magento::Error::not_acceptable(&offered), to),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use doorward_core::{Reason, Refusal, refusal::Public};
 use doorward_wire::magento;
+use http::StatusCode;
 
 /// `errorDescription` of the Ibexa dialect. The texts about the token and the user are those of ibexa-rest 2 and 7.
 pub(super) fn ibexa(refusal: &Refusal) -> &'static str {
@@ -36,12 +37,12 @@ pub(super) fn detail(reason: &Reason) -> Option<&'static str> {
 }
 
 /// The error of the Magento dialect (magento-webapi 0, 3.4, 5.1): its contract names all resources of the route.
-pub(super) fn magento(refusal: &Refusal) -> magento::Error {
+pub(super) fn magento(refusal: &Refusal, status: StatusCode) -> magento::Error {
     match &refusal.reason {
         Reason::NotGranted { required, .. } => magento::Error::unauthorized(required.iter().map(|r| r.as_str())),
-        Reason::NoRoute | Reason::NoUpstream => magento::Error::new("Request does not match any route."),
+        Reason::NoRoute | Reason::NoUpstream => magento::Error::no_route(),
         Reason::NoParameter(name) => magento::Error::required(name),
-        Reason::Unavailable(_) => magento::Error::new("Service Temporarily Unavailable"),
-        reason => magento::Error::new(detail(reason).unwrap_or("The consumer isn't authorized to access this resource.")),
+        Reason::Unavailable(_) => magento::Error::new(status, "Service Temporarily Unavailable"),
+        reason => magento::Error::new(status, detail(reason).unwrap_or("The consumer isn't authorized to access this resource.")),
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{InputError, MAX_DEPTH, Value};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use std::{collections::BTreeSet, fmt};
+use serde_json::{Map, Value as Json};
+use std::fmt;
 
 const TOO_DEEP: &str = "Maximum stack depth exceeded";
 const REPEATED: &str = "Repeated member name";
@@ -10,14 +11,27 @@ const NOT_UTF8: &str = "Malformed UTF-8 characters, possibly incorrectly encoded
 
 /// The value of the first member of the outermost object, whatever its name.
 pub(super) fn read(body: &[u8]) -> Result<Value, InputError> {
+    match value(body)? {
+        Json::Object(members) => Ok(members.into_iter().next().map_or(Value::Null, |(_, value)| plain(value))),
+        _ => Ok(Value::Other),
+    }
+}
+
+fn plain(value: Json) -> Value {
+    match value {
+        Json::Null => Value::Null,
+        Json::String(text) => Value::Text(text),
+        Json::Object(members) => Value::Members(members.into_iter().map(|(name, value)| (name, plain(value))).collect()),
+        Json::Bool(_) | Json::Number(_) | Json::Array(_) => Value::Other,
+    }
+}
+
+/// The whole document.
+pub(crate) fn value(body: &[u8]) -> Result<Json, InputError> {
     let text = std::str::from_utf8(body).map_err(|_| InputError::Json(NOT_UTF8))?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let read = At(1).deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
-    match read {
-        Ok(Value::Members(members)) => Ok(members.into_iter().next().map_or(Value::Null, |(_, value)| value)),
-        Ok(_) => Ok(Value::Other),
-        Err(error) => Err(InputError::Json(describe(&error))),
-    }
+    read.map_err(|error| InputError::Json(describe(&error)))
 }
 
 /// Our own word for what went wrong: the library's may repeat the input.
@@ -31,9 +45,9 @@ fn describe(error: &serde_json::Error) -> &'static str {
 struct At(usize);
 
 impl<'de> DeserializeSeed<'de> for At {
-    type Value = Value;
+    type Value = Json;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
@@ -46,53 +60,55 @@ impl At {
 }
 
 impl<'de> Visitor<'de> for At {
-    type Value = Value;
+    type Value = Json;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E: Error>(self) -> Result<Json, E> {
+        Ok(Json::Null)
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Value, E> {
-        Ok(Value::Other)
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Json, E> {
+        Ok(value.into())
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Value, E> {
-        Ok(Value::Other)
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Json, E> {
+        Ok(value.into())
     }
 
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Value, E> {
-        Ok(Value::Other)
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Json, E> {
+        Ok(value.into())
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Value, E> {
-        Ok(Value::Other)
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Json, E> {
+        Ok(value.into())
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Text(text.to_owned()))
+    fn visit_str<E: Error>(self, text: &str) -> Result<Json, E> {
+        Ok(text.into())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
         let inner = self.inner()?;
-        while items.next_element_seed(inner)?.is_some() {}
-        Ok(Value::Other)
+        let mut all = Vec::new();
+        while let Some(item) = items.next_element_seed(inner)? {
+            all.push(item);
+        }
+        Ok(all.into())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
         let inner = self.inner()?;
-        let mut members: Vec<(String, Value)> = Vec::new();
-        let mut names = BTreeSet::new();
+        let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
-            if !names.insert(name.clone()) {
+            if members.contains_key(&name) {
                 return Err(A::Error::custom(REPEATED));
             }
             let value = map.next_value_seed(inner)?;
-            members.push((name, value));
+            members.insert(name, value);
         }
-        Ok(Value::Members(members))
+        Ok(members.into())
     }
 }

@@ -1,9 +1,9 @@
 //! What clients send (ibexa-rest 0.3), read with the same bounds in both formats and never repeated in an error.
 
-mod json;
+pub(crate) mod json;
 #[cfg(test)]
 mod tests;
-mod xml;
+pub(crate) mod xml;
 
 use std::fmt;
 
@@ -14,9 +14,9 @@ pub const MAX_DEPTH: usize = 32;
 /// The most attributes that one XML element may have.
 pub const MAX_ATTRIBUTES: usize = 16;
 
-/// What both formats hold: just enough of it to read a few members by name.
+/// What XML holds, and as much of JSON as is needed to read a few members by name.
 #[derive(Debug, PartialEq, Eq)]
-enum Value {
+pub(crate) enum Value {
     /// `null` in JSON; an element without text and children in XML.
     Null,
     /// Text.

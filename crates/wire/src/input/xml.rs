@@ -27,7 +27,7 @@ impl Open {
 }
 
 /// What the document element holds, whatever its name.
-pub(super) fn read(body: &[u8]) -> Result<Value, InputError> {
+pub(crate) fn read(body: &[u8]) -> Result<Value, InputError> {
     let start = InputError::Xml { line: 1, column: 1, what: "The document is not UTF-8" };
     let text = std::str::from_utf8(body).map_err(|_| start)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

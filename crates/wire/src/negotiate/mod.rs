@@ -37,10 +37,14 @@ fn is_word(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphabetic())
 }
 
-/// No renderer of the Magento dialect fits the `Accept` header: 406 (magento-webapi 5.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// No renderer of the Magento dialect fits the `Accept` header: 406 (magento-webapi 5.4). It holds the media types that
+/// were asked for, best first and joined by commas: of the characters of media types alone, and no longer than 200.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("none of the media types that the request accepts can be written")]
-pub struct NotAcceptable;
+pub struct NotAcceptable(pub(crate) String);
+
+/// How much of the offered media types is repeated, in characters.
+const MAX_OFFERED: usize = 200;
 
 /// The format for the Magento dialect (magento-webapi 5.4): JSON by default, and XML also for browsers, which accept
 /// `application/xhtml+xml`. There the weight is the value of the first parameter, whatever its name.
@@ -63,7 +67,10 @@ pub fn magento(accept: Option<&str>) -> Result<Format, NotAcceptable> {
         return Ok(Format::Json);
     }
     wanted.sort_by(|a, b| b.1.total_cmp(&a.1));
-    wanted.iter().find_map(|(media, _)| magento_format(media)).ok_or(NotAcceptable)
+    wanted.iter().find_map(|(media, _)| magento_format(media)).ok_or_else(|| {
+        let offered: Vec<&str> = wanted.iter().map(|(media, _)| *media).collect();
+        NotAcceptable(offered.join(", ").chars().take(MAX_OFFERED).collect())
+    })
 }
 
 /// `[0-9a-z*+-]+(/[0-9a-z*+-.]+)?`, where `+-.` is a span of characters.

@@ -1,0 +1,87 @@
+//! Bodies (magento-webapi 5.3): JSON and XML, read with the bounds of [`crate::input`]; no error repeats them.
+
+use super::{Error, Values};
+use crate::input::{MAX_SIZE, Value as Tree, json, xml};
+use http::StatusCode;
+use serde_json::Value;
+
+/// The longest media type that an error repeats.
+const MAX_TYPE: usize = 128;
+
+/// The parameters in a body. An empty body has none and needs no `Content-Type`; a JSON document that is no object has
+/// none either.
+///
+/// XML: the document element is dropped and its children are the parameters; children of one name are a list; text of
+/// white space alone is empty, an empty element is `null`, and attributes count for nothing. `<item>` is a name like
+/// any other: [`super::Params::list`] knows what it stands for.
+///
+/// # Errors
+/// The texts of magento-webapi 5.3 with 400, and 413 for more than [`MAX_SIZE`] bytes.
+pub fn body(content_type: Option<&str>, body: &[u8]) -> Result<Values, Error> {
+    if body.is_empty() {
+        return Ok(Values::new());
+    }
+    let read = reader(content_type)?;
+    if body.len() > MAX_SIZE {
+        return Err(Error::new(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large."));
+    }
+    match read(body) {
+        Some(Value::Object(members)) => Ok(members),
+        Some(_) => Ok(Values::new()),
+        None => Err(Error::bad_request("Decoding error.")),
+    }
+}
+
+type Read = fn(&[u8]) -> Option<Value>;
+
+/// Who reads this type: `type/subtype`, then at most a charset.
+fn reader(content_type: Option<&str>) -> Result<Read, Error> {
+    let text = content_type.map(str::trim).filter(|text| !text.is_empty());
+    let text = text.ok_or_else(|| Error::bad_request("Content-Type header is empty."))?;
+    let (kind, parameter) = match text.split_once(';') {
+        Some((kind, parameter)) => (kind, Some(parameter)),
+        None => (text, None),
+    };
+    let sound = |b: u8| b.is_ascii_alphanumeric() || b"/-+.".contains(&b);
+    let charset = parameter.map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        (name.trim_start_matches(' ').eq_ignore_ascii_case("charset") && !value.is_empty()).then_some(value)
+    });
+    if kind.is_empty() || kind.len() > MAX_TYPE || !kind.bytes().all(sound) || charset == Some(None) {
+        return Err(Error::bad_request("Content-Type header is invalid."));
+    }
+    if charset.flatten().is_some_and(|charset| !charset.trim_matches('"').eq_ignore_ascii_case("utf-8")) {
+        return Err(Error::bad_request("UTF-8 is the only supported charset."));
+    }
+    match &*kind.to_ascii_lowercase() {
+        "application/json" => Ok(|body| json::value(body).ok()),
+        "application/xml" | "application/xhtml+xml" | "text/xml" => Ok(|body| xml::read(body).ok().map(value)),
+        _ => Err(Error::bad_request(format!("Server cannot understand Content-Type HTTP header media type {kind}"))),
+    }
+}
+
+/// What an element holds.
+fn value(tree: Tree) -> Value {
+    match tree {
+        Tree::Null | Tree::Other => Value::Null,
+        Tree::Text(text) if text.trim_ascii().is_empty() => "".into(),
+        Tree::Text(text) => text.into(),
+        Tree::Members(members) => {
+            let mut values = Values::new();
+            let mut lists: Vec<String> = Vec::new();
+            for (name, member) in members {
+                let member = value(member);
+                match values.get_mut(&name) {
+                    // An element never is a list by itself, so this is one of ours.
+                    Some(Value::Array(list)) if lists.contains(&name) => list.push(member),
+                    Some(first) => {
+                        *first = Value::Array(vec![first.take(), member]);
+                        lists.push(name);
+                    }
+                    None => drop(values.insert(name, member)),
+                }
+            }
+            Value::Object(values)
+        }
+    }
+}

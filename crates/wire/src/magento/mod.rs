@@ -1,0 +1,42 @@
+//! The Magento dialect: what its clients send and what they are answered (magento-webapi 3.5, 5).
+//!
+//! What goes out: [`Error`], an exception with its status, and [`success`]; both are written in the [`Format`] that
+//! [`crate::negotiate::magento`] finds. What comes in: [`body`] and [`query`] read the request, [`assemble`] makes of
+//! them the parameters of a service, and [`Params`] hands these out by name and type, or says what the contract says
+//! about one that is missing or of another type.
+
+mod error;
+mod fields;
+mod input;
+mod params;
+mod query;
+mod render;
+#[cfg(test)]
+mod tests;
+
+pub use error::Error;
+pub use fields::Fields;
+pub use input::body;
+pub use params::{Params, assemble};
+pub use query::query;
+
+use crate::{Document, Format};
+use serde_json::{Map, Value};
+
+/// A result with 200 (magento-webapi 5.1): any value, scalars too. `fields` keeps a part of an object or list.
+pub fn success(value: &Value, fields: Option<&Fields>, format: Format) -> Document {
+    match fields {
+        Some(fields) => render::document(&fields.of(value), format),
+        None => render::document(value, format),
+    }
+}
+
+/// The report that a masked server error names (magento-webapi 5.2), made of the request's id: its first 13 digits, so
+/// that whoever has the one finds the other.
+pub fn report_id(request_id: &str) -> String {
+    let hex: String = request_id.chars().filter(char::is_ascii_hexdigit).take(13).collect();
+    format!("webapi-{:0<13}", hex.to_ascii_lowercase())
+}
+
+/// Parameters by name, in the order in which they came.
+pub type Values = Map<String, Value>;
