@@ -131,5 +131,6 @@ fn admins() -> Directory {
         lifetime: Duration::from_secs(43_200),
         max_failures: 6,
         lock: Duration::from_secs(1800),
+        passwords: doorward_core::PasswordRules::of(Kind::Admin),
     }
 }

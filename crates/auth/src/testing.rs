@@ -56,6 +56,7 @@ pub(crate) fn directory(kind: Kind) -> Directory {
         lifetime: 720 * MINUTE,
         max_failures,
         lock: 30 * MINUTE,
+        passwords: doorward_core::PasswordRules::of(kind),
     }
 }
 

@@ -217,6 +217,24 @@ pub(crate) const TABLES: &[Table] = &[
                 "So many failed sign-ins lock an account for where they came from.",
             ),
             key("lock", SPAN, "\"30m\" for admins, \"10m\" for customers", "How long failures count, and how long they lock."),
+            key(
+                "password_min_length",
+                COUNT,
+                "`12` for admins, `8` for customers",
+                "The fewest characters of a new password; the most are 256.",
+            ),
+            key(
+                "password_classes",
+                COUNT,
+                "`1` for admins, `3` for customers",
+                "How many of lower case, upper case, digits and others a new password must have; `1` demands nothing.",
+            ),
+            key(
+                "password_common",
+                TEXT,
+                "\"refuse\"",
+                "`refuse` or `allow` new passwords that stand on the built-in list of common and breached ones.",
+            ),
         ],
     },
     Table {
@@ -339,6 +357,33 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "mail",
+        many: false,
+        doc: "How mail is sent to people who have an account: to confirm addresses, to set passwords anew, to say what changed.",
+        keys: &[
+            key(
+                "url",
+                TEXT,
+                "\"none\"",
+                "`smtp://USER:PASSWORD@HOST:PORT` (STARTTLS; plain towards loopback or with `?tls=none`), `smtps://...` (TLS from the first byte), `folder:PATH` (a file for each mail), `log:` (links and all, where `public_url` is loopback; elsewhere `log:unsafe`) or `none`. May be `file:PATH`.",
+            ),
+            key("from", TEXT, "required with a `url`", "Whom mail comes from: `The Shop <noreply@shop.example.com>`."),
+            key("reply_to", TEXT, "none", "Where answers go."),
+            key(
+                "templates",
+                TEXT,
+                "the built-in ones",
+                "Folder of templates that replace built-in ones: `reset.txt`, `reset.html` and so on.",
+            ),
+            key(
+                "certificates",
+                TEXT,
+                "those of the system alone",
+                "PEM file of authorities that are trusted besides the system's.",
+            ),
+        ],
+    },
+    Table {
         name: "assertion",
         many: false,
         doc: "The signed token that tells an upstream who is calling.",
@@ -359,7 +404,7 @@ pub fn reference() -> String {
     let mut out = String::from(
         "# Configuration reference\n\n\
          `doorward.toml` is TOML and strict: an unknown key is an error. Any string may be `\"${ENV_NAME}\"`, which is read from the\n\
-         environment; the two URLs of stores may be `\"file:PATH\"`, the first line of that file. Relative paths are relative to the\n\
+         environment; the URLs of stores and of the mail server may be `\"file:PATH\"`, the first line of that file. Relative paths are relative to the\n\
          file. Durations are numbers with the units `s`, `m`, `h` and `d`, such as \"90s\" or \"1h30m\".\n\n\
          This page is generated from the table of keys in `crates/config/src/keys.rs`.\n",
     );

@@ -4,7 +4,7 @@ use crate::{
     Diagnostic, Diagnostics, Files, Place, SourceFile, checks,
     reader::{Reader, Span},
     rules,
-    sections::{access, api, directory, firewall, operation, server, storage, upstream},
+    sections::{access, api, directory, firewall, mail, operation, server, storage, upstream},
     settings::Settings,
 };
 use doorward_core::{
@@ -142,6 +142,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let store = storage::store(r, root);
     let lives = storage::sessions(r, root);
     let (api, api_sound) = soundly(r, |r| api::read(r, root));
+    let loopback = server.public_url.as_ref().is_none_or(|url| url.is_loopback);
     let secure = server.public_url.as_ref().is_some_and(|url| url.secure);
     let directories = directory::read(r, root, lives, secure);
     let (firewalls, firewalls_sound) = soundly(r, |r| firewall::read(r, root, &directories));
@@ -158,6 +159,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         passwords: operation::passwords(r, root),
         sign_in: operation::sign_in(r, root),
         assertion: operation::assertion(r, root),
+        mail: mail::read(r, root, loopback),
     };
     let ((routes, resources), rules_sound) = soundly(r, |r| routes(r, &entries.files, api.magento_prefix.clone()));
     let sound = Sound {

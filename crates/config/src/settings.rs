@@ -20,6 +20,8 @@ pub struct Settings {
     pub sign_in: SignIn,
     /// `[assertion]`.
     pub assertion: Assertion,
+    /// `[mail]`; `None` sends none.
+    pub mail: Option<doorward_mail::Setup>,
 }
 
 /// Where Doorward listens, and what it believes.

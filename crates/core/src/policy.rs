@@ -2,7 +2,7 @@
 //! a new one.
 
 use crate::{
-    Facts, Kind, Source,
+    Facts, Kind, PasswordRules, Source,
     access::AccessRule,
     acl::Tree,
     firewall::Firewall,
@@ -71,6 +71,8 @@ pub struct Directory {
     pub max_failures: u32,
     /// How long failed sign-ins count, and how long too many of them lock.
     pub lock: Duration,
+    /// What new passwords must be like.
+    pub passwords: PasswordRules,
 }
 
 /// A service behind Doorward.

@@ -23,10 +23,13 @@ use doorward_gateway::{
     proxy::Proxy,
     record::Recorder,
 };
+use doorward_mail::{Mailer, Patience};
 use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
+/// How long mail that is under way may take at the end.
+const LAST_MAIL: Duration = Duration::from_secs(10);
 /// How long tunnels have to end once they are told to.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -53,6 +56,7 @@ pub(crate) enum StartError {
 pub(crate) struct Server {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) auth: Arc<Auth>,
+    pub(crate) mailer: Arc<Mailer>,
     /// The settings, with the public URL that the first listener gave.
     pub(crate) settings: Settings,
     public: Vec<(SocketAddr, Listener)>,
@@ -75,6 +79,7 @@ impl Server {
         };
         let Config { settings, policy } = config;
         let operations = operations_socket(settings.operations.listen).await?;
+        let mailer = Arc::new(mailer(&settings, &world));
         let auth = open_auth(&settings, policy.directories.clone(), &store.store, &world).await?;
         auth.on_change({
             let telemetry = Arc::clone(&world.telemetry);
@@ -94,7 +99,7 @@ impl Server {
             let auth = Arc::clone(&auth);
             move || auth.assertion_keys().to_string()
         });
-        Ok(Self { gateway, auth, settings, public, operations, operator, control, world })
+        Ok(Self { gateway, auth, mailer, settings, public, operations, operator, control, world })
     }
 
     /// The public listeners' addresses, as they were bound.
@@ -141,6 +146,7 @@ impl Server {
             // Only now: requests in flight still used sessions.
             drained.cancel();
             let _ = background.await;
+            self.mailer.close(LAST_MAIL).await;
         };
         let whole = tokio::select! {
             () = finish => true,
@@ -201,6 +207,19 @@ async fn open_auth(
         },
     };
     Ok(Auth::open(Arc::clone(store), Arc::clone(&world.clock), Arc::clone(&world.entropy), auth).await?)
+}
+
+/// Sends mail in the background of this server.
+fn mailer(settings: &Settings, world: &World) -> Mailer {
+    let (clock, entropy) = (Arc::clone(&world.clock), Arc::clone(&world.entropy));
+    let ledger = Arc::clone(&world.telemetry) as _;
+    let runtime = tokio::runtime::Handle::current();
+    Mailer::new(settings.mail.clone(), public_url(settings), clock, entropy, ledger, Patience::default(), runtime)
+}
+
+/// Where people reach us: the base of links.
+pub(crate) fn public_url(settings: &Settings) -> Arc<str> {
+    settings.server.public_url.clone().unwrap_or_else(|| "http://127.0.0.1".into())
 }
 
 /// One address may fill half of the queue: a flood from it leaves room for others.

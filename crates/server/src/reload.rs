@@ -10,6 +10,7 @@ use doorward_auth::Auth;
 use doorward_config::{Config, Diagnostics, Outcome, Settings, Severity, settings::ClientAddress};
 use doorward_core::Time;
 use doorward_gateway::Gateway;
+use doorward_mail::Mailer;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -24,6 +25,7 @@ pub(crate) struct Reloader {
     settings: Settings,
     gateway: Arc<Gateway>,
     auth: Arc<Auth>,
+    mailer: Arc<Mailer>,
     watch: Watch,
     world: World,
 }
@@ -37,6 +39,7 @@ impl Reloader {
             settings: server.settings.clone(),
             gateway: Arc::clone(&server.gateway),
             auth: Arc::clone(&server.auth),
+            mailer: Arc::clone(&server.mailer),
             watch: Watch::new(files, began, world.clock.now()),
             world,
         }
@@ -89,6 +92,7 @@ impl Reloader {
     fn take_over(&mut self, config: Config) {
         let Config { settings, policy } = config;
         self.auth.set_issuer(assembly::issuer(&settings));
+        self.mailer.set(settings.mail.clone(), assembly::public_url(&settings));
         self.gateway.replace(assembly::snapshot(&settings, policy));
         self.world.telemetry.set_requests(serve::requests(&settings.log));
         self.world.telemetry.reloaded(&self.gateway.policy().hash);

@@ -3,7 +3,8 @@
 use super::{storage::Lives, web};
 use crate::reader::{Reader, Section, Text};
 use doorward_core::{
-    Kind,
+    Kind, PasswordRules,
+    password::LONGEST_CHOSEN,
     policy::{CookieSpec, Directory, SameSite},
 };
 use std::{sync::Arc, time::Duration};
@@ -44,7 +45,25 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, lives: Lives, secure: bool) ->
     };
     let max_failures = r.count(section, "max_failures", 1, max_failures);
     let lock = r.duration(section, "lock", lock);
-    Some(Directory { name: name?.into(), kind: kind?, cookie: cookie?, idle_timeout, lifetime, max_failures, lock })
+    let passwords = passwords(r, section, kind.unwrap_or(Kind::Admin));
+    Some(Directory { name: name?.into(), kind: kind?, cookie: cookie?, idle_timeout, lifetime, max_failures, lock, passwords })
+}
+
+fn passwords(r: &mut Reader<'_>, section: &Section<'_>, kind: Kind) -> PasswordRules {
+    let usual = PasswordRules::of(kind);
+    let min_length = r.count(section, "password_min_length", 1, usual.min_length);
+    if min_length > LONGEST_CHOSEN / 2 {
+        r.error(section.place("password_min_length"), format!("nobody types so much: at most {} characters", LONGEST_CHOSEN / 2));
+    } else if min_length < 8 {
+        r.warn(section.place("password_min_length"), "passwords this short are soon guessed", "8 is the least, 15 is better");
+    }
+    let classes: u8 = r.count(section, "password_classes", 1, usual.classes);
+    if classes > 4 {
+        let hint = "lower case, upper case, digits and others; 1 demands nothing";
+        r.error_with(section.place("password_classes"), "there are 4 classes of characters", hint);
+    }
+    let refuse_common = r.word(section, "password_common", &[("refuse", true), ("allow", false)], usual.refuse_common);
+    PasswordRules { min_length, classes, refuse_common }
 }
 
 /// It stands in cookie names, paths and log lines.

@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod api;
 pub(crate) mod directory;
 pub(crate) mod firewall;
+pub(crate) mod mail;
 pub(crate) mod operation;
 pub(crate) mod server;
 pub(crate) mod storage;

@@ -5,7 +5,7 @@ mod common;
 mod pool;
 mod work;
 
-pub use common::weakness;
+pub use common::{Person, flaw};
 pub use pool::{Busy, PasswordPool, PoolLimits, PoolStats};
 pub use work::Buffer;
 

@@ -273,26 +273,6 @@ async fn a_job_that_panics_is_answered_and_costs_no_worker() {
     assert_eq!((stats.failed, stats.done, stats.running, stats.queued), (panics as u64, 2, 0, 0), "{stats:?}");
 }
 
-#[test]
-fn weak_passwords_are_named_with_their_weakness() {
-    for (password, login, weak) in [
-        ("short", "anna", true),
-        ("1234567", "anna", true),
-        ("éééééééé", "anna", false),
-        ("password", "anna", true),
-        ("PassWord1", "anna", true),
-        ("iloveyou", "anna", true),
-        ("annamaria", "AnnaMaria", true),
-        ("annamaria", "anna", false),
-        ("a quiet brown fox", "anna", false),
-        ("publish", "admin", true),
-    ] {
-        assert_eq!(weakness(password, login).is_some(), weak, "{password}");
-    }
-    assert!(weakness(&"long ".repeat(1000), "anna").is_some());
-    assert!(weakness(&"long ".repeat(100), "anna").is_none());
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]

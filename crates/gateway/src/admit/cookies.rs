@@ -105,6 +105,7 @@ mod tests {
             lifetime: Duration::from_secs(1),
             max_failures: 1,
             lock: Duration::from_secs(1),
+            passwords: doorward_core::PasswordRules::of(Kind::Admin),
         })
     }
 

@@ -24,6 +24,7 @@ fn policy() -> Policy {
         lifetime: Duration::from_secs(60),
         max_failures: 6,
         lock: Duration::from_secs(60),
+        passwords: doorward_core::PasswordRules::of(Kind::Admin),
     };
     let upstream = |path: &str, keep| {
         Arc::new(Upstream {

@@ -187,6 +187,7 @@ mod tests {
             lifetime: Duration::ZERO,
             max_failures: 1,
             lock: Duration::ZERO,
+            passwords: doorward_core::PasswordRules::of(doorward_core::Kind::Admin),
         });
         let mut headers = HeaderMap::new();
         add(&mut headers, Some(HeaderValue::from_static("sx=1")));

@@ -288,6 +288,7 @@ fn directory(name: &str, kind: Kind, cookie: &str) -> Arc<Directory> {
         lifetime: Duration::from_secs(43_200),
         max_failures: 6,
         lock: Duration::from_secs(1800),
+        passwords: doorward_core::PasswordRules::of(kind),
     })
 }
 

@@ -306,6 +306,7 @@ fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
             lifetime: PATIENCE,
             max_failures: 6,
             lock: PATIENCE,
+            passwords: doorward_core::PasswordRules::of(Kind::Admin),
         })
     };
     let source = Source::new("test.toml", 1);

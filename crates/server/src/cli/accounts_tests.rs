@@ -151,6 +151,7 @@ fn policy() -> Policy {
             lifetime: times.1,
             max_failures: 6,
             lock: times.0,
+            passwords: doorward_core::PasswordRules::of(kind),
         })
     };
     let resource = |id: &str| Resource { id: id.into(), title: "Sales".into(), parent: None, source: Source::new("acl.xml", 1) };

@@ -9,10 +9,11 @@ use super::{
 };
 use clap::Subcommand;
 use doorward_core::{
+    PasswordRules,
     policy::Directory,
     ports::{AccountChange, AccountRecord, NewAccount, SessionFilter},
 };
-use doorward_crypto::password::{LONGEST, hash_password, weakness};
+use doorward_crypto::password::{LONGEST, Person, flaw, hash_password};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -134,9 +135,11 @@ async fn add(
     id: Option<u64>,
 ) -> Result<(), Failure> {
     new_name("login", &name.login)?;
-    let (directory, kind) = directory(context, &name.directory).map(|found| (Arc::clone(&found.name), found.kind))?;
+    let found = directory(context, &name.directory)?;
+    let (directory, kind, rules) = (Arc::clone(&found.name), found.kind, found.passwords);
     check_roles(context, &roles).await?;
-    let password = Some(read_password(context, &name.login)?);
+    let person = Person { login: &name.login, email: email.as_deref() };
+    let password = Some(read_password(context, &rules, person)?);
     let roles = roles.into_iter().map(Arc::from).collect();
     let new = NewAccount { directory, kind, id, login: name.login.into(), email: email.map(Arc::from), password, roles };
     let record = context.store.add_account(new, context.clock.now()).await?;
@@ -192,8 +195,10 @@ async fn change(context: &mut Context<'_>, name: &AccountName, change: AccountCh
 }
 
 async fn password(context: &mut Context<'_>, name: &AccountName) -> Result<(), Failure> {
-    let login = Arc::clone(&find(context, name).await?.account.login);
-    let hash = read_password(context, &login)?;
+    let record = find(context, name).await?;
+    let rules = directory(context, &name.directory)?.passwords;
+    let person = Person { login: &record.account.login, email: record.email.as_deref() };
+    let hash = read_password(context, &rules, person)?;
     change(context, name, AccountChange::Password(hash), "changed the password of the account {}; its sessions have ended").await
 }
 
@@ -217,7 +222,7 @@ async fn check_roles(context: &Context<'_>, wanted: &[String]) -> Result<(), Fai
 }
 
 /// The hash of the password on standard input, without the end of its line. A weak one is taken with a warning.
-fn read_password(context: &mut Context<'_>, login: &str) -> Result<Arc<str>, Failure> {
+fn read_password(context: &mut Context<'_>, rules: &PasswordRules, person: Person<'_>) -> Result<Arc<str>, Failure> {
     let line_end = 2;
     let text = context.terminal.read_input((LONGEST + line_end) as u64)?;
     let password = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
@@ -227,8 +232,8 @@ fn read_password(context: &mut Context<'_>, login: &str) -> Result<Arc<str>, Fai
     if password.len() > LONGEST {
         return Err(Failure::new(format_args!("the password on standard input has more than {LONGEST} bytes")));
     }
-    if let Some(why) = weakness(password, login) {
-        context.terminal.warn(format_args!("warning: the password is weak: {why}"))?;
+    if let Some(flaw) = flaw(rules, password, person) {
+        context.terminal.warn(format_args!("warning: the password is weak: {}", flaw.plain()))?;
     }
     Ok(hash_password(password, context.cost, &*context.entropy).into())
 }

@@ -48,6 +48,12 @@ struct SignInLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MailLabels {
+    mail: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResultLabel {
     result: &'static str,
 }
@@ -111,6 +117,7 @@ pub(crate) struct Metrics {
     upstream: Family<UpstreamLabels, Counter>,
     upstream_durations: Histograms<UpstreamLabels>,
     sign_ins: Family<SignInLabels, Counter>,
+    mails: Family<MailLabels, Counter>,
     parser_refusals: Counter,
     connections: Gauge,
     connections_opened: Counter,
@@ -144,6 +151,7 @@ impl Metrics {
             upstream: Family::default(),
             upstream_durations: Family::new_with_constructor(latency),
             sign_ins: Family::default(),
+            mails: Family::default(),
             parser_refusals: Counter::default(),
             connections: Gauge::default(),
             connections_opened: Counter::default(),
@@ -189,6 +197,11 @@ impl Metrics {
             let labels = SignInLabels { directory: event.directory.to_owned(), outcome: event.outcome.to_owned() };
             self.sign_ins.get_or_create(&labels).inc();
         }
+    }
+
+    /// Counts what became of a mail.
+    pub(super) fn mail(&self, mail: &'static str, outcome: &'static str) {
+        self.mails.get_or_create(&MailLabels { mail, outcome }).inc();
     }
 
     /// Counts an exchange with an upstream.
@@ -300,6 +313,7 @@ impl Metrics {
             self.upstream_durations.clone(),
         );
         r.register("sign_ins", "Sign-ins by directory and outcome", self.sign_ins.clone());
+        r.register("mails", "Mails by what they are about and how they fared", self.mails.clone());
         r.register("parser_refusals", "What the HTTP parser refused", self.parser_refusals.clone());
         r.register("connections", "Open connections", self.connections.clone());
         r.register("connections_opened", "Connections that were opened", self.connections_opened.clone());

@@ -6,6 +6,7 @@
 mod accounts;
 mod events;
 mod line;
+mod mails;
 mod metrics;
 mod text;
 mod writer;
