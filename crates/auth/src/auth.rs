@@ -6,7 +6,7 @@ use doorward_core::{
     Identity, Time,
     acl::RoleBook,
     policy::Directory,
-    ports::{Changed, Clock, Entropy, Store, StoreError, StoredKey},
+    ports::{Change, Changed, Clock, Entropy, Store, StoreError, StoredKey},
 };
 use doorward_crypto::{
     assertion::{self, Claims, Signer},
@@ -60,7 +60,7 @@ pub struct AuthStats {
 }
 
 /// Whoever wants to hear of changes.
-type Listener = Box<dyn Fn(&Changed) + Send + Sync>;
+type Listener = Box<dyn Fn(&Change) + Send + Sync>;
 
 /// Knows who somebody is.
 pub struct Auth {
@@ -207,13 +207,24 @@ impl Auth {
         self.heard.store(changes.last().map_or(newest, |last| last.sequence), SeqCst);
         if let Some(listener) = self.listener.get() {
             // Only now: what fails half-way is heard again.
-            changes.iter().for_each(|change| listener(&change.what));
+            for change in &changes {
+                if self.is_ours_to_note(change).await {
+                    listener(change);
+                }
+            }
         }
         Ok(changes.len())
     }
 
-    /// Tells `listener` of each change once, after it was applied. Only the first listener is told.
-    pub fn on_change(&self, listener: impl Fn(&Changed) + Send + Sync + 'static) {
+    /// What a command did is written down by one of those who hear of it. Better twice than never: a store that cannot
+    /// say makes it ours.
+    async fn is_ours_to_note(&self, change: &Change) -> bool {
+        change.run.is_none() || self.store.claim_change(change.sequence).await.unwrap_or(true)
+    }
+
+    /// Tells `listener` of each change once, after it was applied; of those by a command only if no other process on
+    /// the store was told before. Only the first listener is told.
+    pub fn on_change(&self, listener: impl Fn(&Change) + Send + Sync + 'static) {
         let _ = self.listener.set(Box::new(listener));
     }
 

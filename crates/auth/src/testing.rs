@@ -175,6 +175,9 @@ impl Store for Watched {
     async fn changes_since(&self, sequence: u64) -> Result<Vec<Change>, StoreError> {
         self.there()?.changes_since(sequence).await
     }
+    async fn claim_change(&self, sequence: u64) -> Result<bool, StoreError> {
+        self.there()?.claim_change(sequence).await
+    }
     async fn last_change(&self) -> Result<u64, StoreError> {
         self.there()?.last_change().await
     }

@@ -102,6 +102,10 @@ pub struct Change {
     pub sequence: u64,
     /// What changed.
     pub what: Changed,
+    /// Directory and login of the account that it is about, as they were then.
+    pub whose: Option<(Arc<str>, Arc<str>)>,
+    /// The run of the command that changed it; what a server does by itself has none.
+    pub run: Option<Arc<str>>,
 }
 
 /// What a [`Change`] is about; whoever caches it forgets it.
@@ -134,6 +138,8 @@ pub enum Deed {
     Roles,
     /// It has another e-mail address.
     Email,
+    /// Its sessions, or one of them, were ended by somebody else.
+    Sessions,
     /// It is gone.
     Deleted,
     /// Something else.
@@ -142,8 +148,17 @@ pub enum Deed {
 
 impl Deed {
     /// All of them.
-    pub const ALL: [Deed; 8] =
-        [Deed::Added, Deed::Enabled, Deed::Disabled, Deed::Password, Deed::Roles, Deed::Email, Deed::Deleted, Deed::Changed];
+    pub const ALL: [Deed; 9] = [
+        Deed::Added,
+        Deed::Enabled,
+        Deed::Disabled,
+        Deed::Password,
+        Deed::Roles,
+        Deed::Email,
+        Deed::Sessions,
+        Deed::Deleted,
+        Deed::Changed,
+    ];
 
     /// One word for logs and stores; stable.
     pub fn as_str(self) -> &'static str {
@@ -154,6 +169,7 @@ impl Deed {
             Deed::Password => "password",
             Deed::Roles => "roles",
             Deed::Email => "email",
+            Deed::Sessions => "sessions ended",
             Deed::Deleted => "deleted",
             Deed::Changed => "changed",
         }
@@ -234,6 +250,8 @@ pub trait Store: Send + Sync {
     /// no longer remembers all of them, or `sequence` is ahead of it (another database stands here now), the answer is
     /// one [`Changed::Everything`] with the newest sequence.
     async fn changes_since(&self, sequence: u64) -> Result<Vec<Change>, StoreError>;
+    /// Whether the caller is the first who wants to write this change down; of all that ask, one is.
+    async fn claim_change(&self, sequence: u64) -> Result<bool, StoreError>;
     /// The newest change's sequence.
     async fn last_change(&self) -> Result<u64, StoreError>;
     /// Whether the store can be reached.

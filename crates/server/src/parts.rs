@@ -21,11 +21,12 @@ pub(crate) struct OpenStore {
     pub(crate) path: Option<PathBuf>,
 }
 
-/// Opens the store that the configuration names.
-pub(crate) fn open_store(url: &StoreUrl) -> Result<OpenStore, StoreError> {
+/// Opens the store that the configuration names, for a server or for the `run` of a command that changes it.
+pub(crate) fn open_store(url: &StoreUrl, run: Option<u128>) -> Result<OpenStore, StoreError> {
     Ok(match url {
         StoreUrl::Sqlite(path) => {
-            OpenStore { store: Arc::new(Sqlite::open(path, doorward_store::Options::default())?), path: Some(path.clone()) }
+            let options = doorward_store::Options { run, ..doorward_store::Options::default() };
+            OpenStore { store: Arc::new(Sqlite::open(path, options)?), path: Some(path.clone()) }
         }
         StoreUrl::Memory => OpenStore { store: Arc::new(Sqlite::memory()?), path: None },
     })

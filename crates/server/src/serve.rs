@@ -32,7 +32,7 @@ pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failur
         // Whoever reads objects should not stumble over pictures.
         LogFormat::Json => reload::report(&world.telemetry, &outcome.diagnostics),
     }
-    let store = open_store(&config.settings.store)?;
+    let store = open_store(&config.settings.store, None)?;
     runtime()?.block_on(async {
         let signals = Signals::new()?;
         let server = Server::bind(config, store, world.clone()).await.map_err(Failure::new)?;

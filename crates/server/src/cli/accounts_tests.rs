@@ -86,7 +86,8 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        Self { store: Arc::new(Sqlite::memory().unwrap()), policy: Arc::new(policy()) }
+        let options = doorward_store::Options { run: Some(7), ..doorward_store::Options::default() };
+        Self { store: Arc::new(Sqlite::memory_with(options).unwrap()), policy: Arc::new(policy()) }
     }
 
     async fn run(&self, line: &str, input: &str) -> Done {
@@ -102,6 +103,7 @@ impl Place {
             store_path: None,
             format: crate::telemetry::Format::Human,
             before: self.store.last_change().await.unwrap(),
+            run: 7,
             cost: Cost { memory_kib: 8, iterations: 1, parallelism: 1 },
             terminal: &mut terminal,
         };
@@ -389,5 +391,31 @@ fn wrong_usage_is_found_before_anything_is_opened() {
         "role add",
     ] {
         assert!(Cli::try_parse_from(["doorward"].into_iter().chain(line.split(' '))).is_err(), "{line} was taken");
+    }
+}
+
+#[tokio::test]
+async fn whoever_ends_sessions_by_command_is_written_down_once() {
+    let place = Place::new();
+    place.run(ADD, GOOD).await.answer.unwrap();
+    for (line, sessions, events) in [
+        ("session end 0101010101010101", 1, 1),
+        ("session end --account admins/admin", 3, 1),
+        ("session end --account admins/admin", 0, 0),
+        ("user disable admins/admin", 2, 1),
+    ] {
+        for number in 1..=sessions {
+            place.begin_session(number, "", NOW).await;
+        }
+        let done = place.run(line, "").await;
+        assert!(done.answer.is_ok(), "{line}: {}", done.why());
+        assert_eq!(done.err.matches(" audit ").count(), events, "{line}: {}", done.err);
+        let (action, what) = if line.starts_with("user") { ("account", "disabled") } else { ("session", "sessions ended") };
+        let expected = format!(
+            "audit action={action} outcome=success directory=admins identity=admin/1 login=admin \
+             request_id=00000000000000000000000000000007 detail=\"command: {what}\""
+        );
+        assert!(events == 0 || done.err.contains(&expected), "{line}: {}", done.err);
+        assert!(!done.err.contains("0101"), "{line}: {}", done.err);
     }
 }

@@ -17,6 +17,7 @@ use doorward_core::{
 };
 use doorward_crypto::{
     password::Cost,
+    random,
     system::{SystemClock, SystemEntropy},
 };
 use std::{path::PathBuf, sync::Arc};
@@ -39,6 +40,8 @@ pub(crate) struct Context<'t> {
     pub(crate) format: Format,
     /// The newest change before the command began.
     pub(crate) before: u64,
+    /// Names this run of the command, in the store and in audit events.
+    pub(crate) run: u128,
     /// Where to say the result.
     pub(crate) terminal: &'t mut Terminal,
 }
@@ -47,7 +50,8 @@ impl<'t> Context<'t> {
     /// Loads the configuration and opens its store.
     pub(crate) async fn open(config: &ConfigFile, terminal: &'t mut Terminal) -> Result<Self, Failure> {
         let Config { settings, policy } = sound(config, terminal)?;
-        let OpenStore { store, path } = open_store(&settings.store)?;
+        let run = u128::from_be_bytes(random(&SystemEntropy));
+        let OpenStore { store, path } = open_store(&settings.store, Some(run))?;
         if path.is_none() {
             return Err(Failure::new("the store is in memory (`store.url`): a command has nothing to work on"));
         }
@@ -56,6 +60,7 @@ impl<'t> Context<'t> {
             cost: cost(&settings),
             format: format(&settings.log),
             before: store.last_change().await?,
+            run,
             store,
             store_path: path,
             clock: Arc::new(SystemClock),
@@ -64,25 +69,28 @@ impl<'t> Context<'t> {
         })
     }
 
-    /// Call this after each change: every server on this store honours it before this returns, and writes it down. Where
-    /// there is none the audit event is written here.
+    /// Call this after each change: every server on this store honours it before this returns, and one of them writes it
+    /// down. What none of them did is written here.
     pub(crate) async fn changed(&mut self) -> Result<(), Failure> {
         let told = match &self.store_path {
             Some(path) => control::notify(path).await,
             None => Ok(0),
         };
+        self.audit().await?;
         match told {
-            Ok(0) => self.audit().await,
             Ok(_) => Ok(()),
             Err(why) => Err(Failure::new(format_args!("the change is stored, but a server has not confirmed it: {why}"))),
         }
     }
 
     async fn audit(&mut self) -> Result<(), Failure> {
+        let run = format!("{:032x}", self.run);
         let mut lines = String::new();
         for change in self.store.changes_since(self.before).await? {
             self.before = change.sequence;
-            audited(&change.what, |event| lines.push_str(&audit_line(self.format, self.clock.now(), event)));
+            if change.run.as_deref() == Some(&*run) && self.store.claim_change(change.sequence).await? {
+                audited(&change, |event| lines.push_str(&audit_line(self.format, self.clock.now(), event)));
+            }
         }
         if lines.is_empty() { Ok(()) } else { self.terminal.warn(lines.trim_end()) }
     }

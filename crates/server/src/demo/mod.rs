@@ -43,7 +43,7 @@ pub(crate) fn run(listen: SocketAddr, terminal: &mut Terminal) -> Result<Answer,
         let config = configuration(listen, upstream.local_addr()?, &folder.0)?;
         let world = serve::world(&config.settings.log, Arc::new(SystemClock))?;
         world.telemetry.listen_to_tracing();
-        let store = open_store(&config.settings.store)?;
+        let store = open_store(&config.settings.store, None)?;
         fill(&*store.store, &config, &world.entropy, world.clock.now()).await?;
         let server = Server::bind(config, store, world).await.map_err(Failure::new)?;
         let api = tokio::spawn(api::serve(upstream));

@@ -126,7 +126,7 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
     let policy = &config.policy;
     // Looking must not make a database.
     let store: Option<Arc<dyn Store>> = match &config.settings.store {
-        StoreUrl::Sqlite(path) if path.exists() => Some(open_store(&config.settings.store)?.store),
+        StoreUrl::Sqlite(path) if path.exists() => Some(open_store(&config.settings.store, None)?.store),
         StoreUrl::Sqlite(_) | StoreUrl::Memory => None,
     };
     let store = match store {

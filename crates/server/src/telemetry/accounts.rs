@@ -1,40 +1,42 @@
 //! Audit events of what commands did to accounts and roles.
 
 use super::{Format, Level, Line};
-use doorward_core::{Time, ports::Changed};
+use doorward_core::{
+    Time,
+    ports::{Change, Changed, Deed},
+};
 use doorward_gateway::record::AuditEvent;
 
-/// Gives `write` the audit event of a change, if it is about an account or a role. A session that ends is heard of where
-/// it is ended.
-pub(crate) fn audited(change: &Changed, write: impl FnOnce(&AuditEvent<'_>)) {
-    let mut event = AuditEvent {
+/// Gives `write` the audit event of a change, if it is about an account or a role. What a command did carries the id of
+/// its run where a request would have its own. A session that ends by itself is heard of where it is ended.
+pub(crate) fn audited(change: &Change, write: impl FnOnce(&AuditEvent<'_>)) {
+    let who = if change.run.is_some() { "command" } else { "store" };
+    let (directory, login) = change.whose.as_ref().map_or(("-", ""), |(directory, login)| (&**directory, &**login));
+    let event = AuditEvent {
         event: "account",
         outcome: "success",
-        request_id: "-",
-        directory: "-",
+        request_id: change.run.as_deref().unwrap_or("-"),
+        directory,
         identity: "-",
-        login: "",
+        login,
         client: None,
         method: "-",
         detail: "",
     };
-    match change {
+    match &change.what {
         Changed::Account(kind, id, deed) => {
-            let (identity, detail) = (format!("{}/{id}", kind.as_str()), format!("store: {}", deed.as_str()));
-            write(&AuditEvent { identity: &identity, detail: &detail, ..event });
+            let (identity, detail) = (format!("{}/{id}", kind.as_str()), format!("{who}: {}", deed.as_str()));
+            let event_name = if *deed == Deed::Sessions { "session" } else { event.event };
+            write(&AuditEvent { event: event_name, identity: &identity, detail: &detail, ..event });
         }
         Changed::Unlocked(directory, login) => {
-            (event.directory, event.login, event.detail) = (directory, login, "store: unlocked");
-            write(&event);
+            write(&AuditEvent { directory, login, detail: &format!("{who}: unlocked"), ..event });
         }
         Changed::Role(name, deed) => {
-            let detail = format!("store: role {name} {}", deed.as_str());
+            let detail = format!("{who}: role {name} {}", deed.as_str());
             write(&AuditEvent { event: "role", detail: &detail, ..event });
         }
-        Changed::Everything => {
-            event.detail = "store: more changes than it remembers";
-            write(&event);
-        }
+        Changed::Everything => write(&AuditEvent { detail: "store: more changes than it remembers", ..event }),
         Changed::Session(_) => {}
     }
 }
@@ -58,38 +60,50 @@ pub(crate) fn audit_line(format: Format, now: Time, event: &AuditEvent<'_>) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use doorward_core::{Kind, ports::Deed, session::SessionKey};
+    use doorward_core::{Kind, session::SessionKey};
 
     #[test]
     fn each_change_of_an_account_or_a_role_is_one_line_and_a_session_none() {
-        let line = |change: Changed| {
+        let line = |what: Changed, run: Option<&str>| {
+            let whose = matches!(what, Changed::Account(..)).then(|| ("admins".into(), "anna".into()));
+            let change = Change { sequence: 1, what, whose, run: run.map(Into::into) };
             let mut lines = Vec::new();
             audited(&change, |event| lines.push(audit_line(Format::Human, Time(1_732_245_350_007), event)));
             assert!(lines.len() <= 1);
             lines.pop().map(|line| line.split_once("audit ").unwrap().1.trim_end().to_owned())
         };
-        let rest = "outcome=success directory=- identity=";
-        for (change, expected) in [
+        for (change, run, expected) in [
             (
                 Changed::Account(Kind::Admin, 14, Deed::Disabled),
-                format!("action=account {rest}admin/14 request_id=- detail=\"store: disabled\""),
+                Some("5f2c"),
+                "action=account outcome=success directory=admins identity=admin/14 login=anna request_id=5f2c \
+                 detail=\"command: disabled\"",
+            ),
+            (
+                Changed::Account(Kind::Admin, 14, Deed::Sessions),
+                Some("5f2c"),
+                "action=session outcome=success directory=admins identity=admin/14 login=anna request_id=5f2c \
+                 detail=\"command: sessions ended\"",
             ),
             (
                 Changed::Role("clerk\n".into(), Deed::Changed),
-                format!("action=role {rest}- request_id=- detail=\"store: role clerk\\n changed\""),
+                Some("5f2c"),
+                "action=role outcome=success directory=- identity=- request_id=5f2c detail=\"command: role clerk\\n changed\"",
             ),
             (
                 Changed::Unlocked("admins".into(), "anna".into()),
-                "action=account outcome=success directory=admins identity=- login=anna request_id=- detail=\"store: unlocked\""
-                    .to_owned(),
+                None,
+                "action=account outcome=success directory=admins identity=- login=anna request_id=- detail=\"store: unlocked\"",
             ),
             (
                 Changed::Everything,
-                format!("action=account {rest}- request_id=- detail=\"store: more changes than it remembers\""),
+                None,
+                "action=account outcome=success directory=- identity=- request_id=- \
+                 detail=\"store: more changes than it remembers\"",
             ),
         ] {
-            assert_eq!(line(change.clone()).as_deref(), Some(&*expected), "{change:?}");
+            assert_eq!(line(change.clone(), run).as_deref(), Some(expected), "{change:?}");
         }
-        assert_eq!(line(Changed::Session(SessionKey([0; 32]))), None);
+        assert_eq!(line(Changed::Session(SessionKey([0; 32])), Some("5f2c")), None);
     }
 }

@@ -165,28 +165,41 @@ fn another_password_is_asked_for_at_once_and_the_old_one_is_gone() {
 }
 
 #[test]
-fn every_change_of_an_account_is_an_audit_event_of_the_server() {
+fn every_change_by_a_command_is_one_audit_event_of_one_server() {
     let site = town();
-    let server = site.serve();
+    let servers = [site.serve(), site.serve()];
+    let mut runs = std::collections::BTreeSet::new();
+    let sign_in = |server: &Server| enter(server, "jane");
+    sign_in(&servers[0]);
     for (command, input, action, deed) in [
-        (&["user", "disable", "customers/jane"][..], "", "account", "store: disabled"),
-        (&["user", "enable", "customers/jane"], "", "account", "store: enabled"),
-        (&["user", "unlock", "customers/jane"], "", "account", "store: unlocked"),
-        (&["user", "password", "customers/jane", "--password-stdin"], PASSWORD, "account", "store: password"),
-        (&["user", "delete", "customers/jane"], "", "account", "store: deleted"),
-        (&["user", "add", "customers/joe", "--password-stdin"], PASSWORD, "account", "store: added"),
-        (&["role", "add", "clerk", "--allow", "Example_Sales::orders"], "", "role", "store: "),
-        (&["role", "delete", "clerk"], "", "role", "store: "),
+        (&["session", "end", "--account", "customers/jane"][..], "", "session", "command: sessions ended"),
+        (&["user", "disable", "customers/jane"], "", "account", "command: disabled"),
+        (&["user", "enable", "customers/jane"], "", "account", "command: enabled"),
+        (&["user", "unlock", "customers/jane"], "", "account", "command: unlocked"),
+        (&["user", "password", "customers/jane", "--password-stdin"], PASSWORD, "account", "command: password"),
+        (&["user", "delete", "customers/jane"], "", "account", "command: deleted"),
+        (&["user", "add", "customers/joe", "--password-stdin"], PASSWORD, "account", "command: added"),
+        (&["role", "add", "clerk", "--allow", "Example_Sales::orders"], "", "role", "command: role clerk added"),
+        (&["role", "delete", "clerk"], "", "role", "command: role clerk deleted"),
     ] {
-        let before = server.log().len();
-        site.ok(command, input);
-        let event = eventually(&format!("an audit event of {command:?}"), || {
-            let log = server.log();
-            let events = log[before..].lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-            let text = |event: &serde_json::Value, name: &str| event[name].as_str().unwrap_or("").to_owned();
-            events.into_iter().find(|event| text(event, "action") == action && text(event, "detail").starts_with(deed))
-        });
-        assert_eq!((&event["event"], &event["outcome"]), (&"audit".into(), &"success".into()), "{event}");
+        let before = servers.each_ref().map(|server| server.log().len());
+        let done = site.ok(command, input);
+        assert!(!done.err.contains("audit"), "a server wrote it down: {done:?}");
+        let events = || {
+            let news = servers.iter().zip(before).map(|(server, before)| server.log()[before..].to_owned());
+            let lines: Vec<String> = news.flat_map(|log| log.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+            let events = lines.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+            events.filter(|event| event["event"] == "audit").collect::<Vec<_>>()
+        };
+        eventually(&format!("an audit event of {command:?}"), || events().pop());
+        let [event] = &events()[..] else { panic!("{command:?}: {:?}", events()) };
+        assert_eq!((&event["action"], &event["detail"], &event["outcome"]), (&action.into(), &deed.into(), &"success".into()));
+        if action != "role" {
+            assert_eq!(event["directory"], "customers", "{event}");
+            assert!(["jane", "joe"].contains(&event["login"].as_str().unwrap()), "{event}");
+        }
         assert!(!event.to_string().contains(PASSWORD), "{event}");
+        let run = event["request_id"].as_str().unwrap().to_owned();
+        assert!(run.len() == 32 && runs.insert(run), "each run has an id of its own: {event}");
     }
 }

@@ -42,7 +42,10 @@ fn accounts_stay_from_command_to_command() {
     let add = ["user", "add", "admins/Admin", "--id", "14", "--role", "clerk", "--email", "a@example.com", "--password-stdin"];
     let added = site.ok(&add, GOOD);
     assert_eq!(added.out, "added the account admins/Admin with id 14\n");
-    assert!(added.err.contains("audit action=account outcome=success directory=- identity=admin/14"), "{added:?}");
+    assert!(
+        added.err.contains("audit action=account outcome=success directory=admins identity=admin/14 login=Admin"),
+        "{added:?}"
+    );
     site.ok(&["user", "add", "customers/jane@example.com", "--password-stdin"], GOOD);
     let shown = site.ok(&["user", "show", "admins/admin", "--json"], "").json();
     assert_eq!((&shown["id"], &shown["roles"], &shown["sessions"]), (&json!(14), &json!(["clerk"]), &json!(0)));

@@ -105,10 +105,11 @@ pub(super) fn change(connection: &Connection, kind: Kind, id: u64, change: &Acco
 pub(super) fn delete(connection: &Connection, kind: Kind, id: u64) -> Outcome<()> {
     present(connection, kind, id)?;
     sessions::end_all_of(connection, kind, id)?;
+    changes::log_account(connection, kind, id, Deed::Deleted)?;
     let target = (kind.as_str(), integer(id));
     connection.prepare_cached("DELETE FROM account WHERE kind = ?1 AND id = ?2")?.execute(target)?;
     connection.prepare_cached("INSERT INTO account_grave (kind, id) VALUES (?1, ?2)")?.execute(target)?;
-    changes::log_account(connection, kind, id, Deed::Deleted)
+    Ok(())
 }
 
 /// `the account admin/14`.

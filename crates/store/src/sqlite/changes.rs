@@ -11,10 +11,13 @@ use doorward_core::{
 };
 use rusqlite::{Connection, Row, params};
 
-/// An account changed, came or went.
+/// An account changed, came, or is about to go.
 pub(super) fn log_account(connection: &Connection, kind: Kind, id: u64, deed: Deed) -> Outcome<()> {
     connection
-        .prepare_cached("INSERT INTO change (what, kind, account, deed) VALUES ('account', ?1, ?2, ?3)")?
+        .prepare_cached(
+            "INSERT INTO change (what, kind, account, deed, directory, login) VALUES ('account', ?1, ?2, ?3, \
+             (SELECT directory FROM account WHERE kind = ?1 AND id = ?2), (SELECT login FROM account WHERE kind = ?1 AND id = ?2))",
+        )?
         .execute(params![kind.as_str(), integer(id), deed.as_str()])?;
     Ok(())
 }
@@ -37,8 +40,9 @@ pub(super) fn log_role(connection: &Connection, name: &str, deed: Deed) -> Outco
 
 /// A role is about to be lost by all accounts that have it.
 pub(super) fn log_accounts_with(connection: &Connection, role: &str) -> Outcome<()> {
-    let sql =
-        "INSERT INTO change (what, kind, account, deed) SELECT 'account', kind, account, ?2 FROM account_role WHERE role = ?1";
+    let sql = "INSERT INTO change (what, kind, account, deed, directory, login) \
+               SELECT 'account', r.kind, r.account, ?2, a.directory, a.login \
+               FROM account_role r JOIN account a ON a.kind = r.kind AND a.id = r.account WHERE r.role = ?1";
     connection.prepare_cached(sql)?.execute([role, Deed::Roles.as_str()])?;
     Ok(())
 }
@@ -57,16 +61,33 @@ pub(super) fn log_sessions_of(connection: &Connection, kind: Kind, id: u64) -> O
     Ok(())
 }
 
+/// Everything after `sequence` was done by `run`.
+pub(super) fn sign(connection: &Connection, sequence: u64, run: &str) -> Outcome<()> {
+    let sql = "UPDATE change SET run = ?2 WHERE sequence > ?1";
+    connection.prepare_cached(sql)?.execute(params![integer(sequence), run])?;
+    Ok(())
+}
+
+/// Whether nobody claimed this change before; one that is forgotten is nobody's any more.
+pub(super) fn claim(connection: &Connection, sequence: u64) -> Outcome<bool> {
+    let sql = "UPDATE change SET noted = 1 WHERE sequence = ?1 AND noted = 0";
+    Ok(connection.prepare_cached(sql)?.execute([integer(sequence)])? > 0)
+}
+
 /// Everything after `sequence`, or that too much was forgotten to say.
 pub(super) fn since(connection: &Connection, sequence: u64) -> Outcome<Vec<Change>> {
-    let sql = "SELECT sequence, what, kind, account, directory, login, session, role, deed FROM change WHERE sequence > ?1 ORDER BY sequence";
+    let sql = "SELECT sequence, what, kind, account, directory, login, session, role, deed, run FROM change WHERE sequence > ?1 ORDER BY sequence";
     let changes: Vec<Change> =
         connection.prepare_cached(sql)?.query_map([integer(sequence)], change)?.collect::<Result<_, _>>()?;
     let whole = match changes.first() {
         Some(first) => first.sequence == sequence.saturating_add(1),
         None => last(connection)? == sequence,
     };
-    if whole { Ok(changes) } else { Ok(vec![Change { sequence: last(connection)?, what: Changed::Everything }]) }
+    if whole {
+        Ok(changes)
+    } else {
+        Ok(vec![Change { sequence: last(connection)?, what: Changed::Everything, whose: None, run: None }])
+    }
 }
 
 /// The newest sequence; 0 before the first change.
@@ -83,7 +104,8 @@ fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
         "session" => Changed::Session(SessionKey(row.get(6)?)),
         other => return Err(malformed(1, StoreError::Missing(format!("the change {other}")))),
     };
-    Ok(Change { sequence: unsigned(row, 0)?, what })
+    let whose = row.get::<_, Option<_>>(4)?.zip(row.get(5)?);
+    Ok(Change { sequence: unsigned(row, 0)?, what, whose, run: row.get(9)? })
 }
 
 /// What was done; a word that a later doorward wrote, and none, are some change.

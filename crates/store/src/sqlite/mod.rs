@@ -52,12 +52,14 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// Changes that [`Store::changes_since`] remembers.
     pub changes: u64,
+    /// Names the run of the command that opens it; each change then carries it. `None` for a server.
+    pub run: Option<u128>,
 }
 
-/// 2 readers, 4096 waiting jobs, groups of 256, 5 s, 10,000 changes.
+/// 2 readers, 4096 waiting jobs, groups of 256, 5 s, 10,000 changes, no run.
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: 2, queue: 4096, group: 256, busy_timeout: Duration::from_secs(5), changes: 10_000 }
+        Self { readers: 2, queue: 4096, group: 256, busy_timeout: Duration::from_secs(5), changes: 10_000, run: None }
     }
 }
 
@@ -66,6 +68,8 @@ pub struct Sqlite {
     readers: Option<Readers>,
     // Dropped last, so that the last connection to close is the one that may tidy up the log.
     writer: Writer,
+    /// Whether a command opened it.
+    command: bool,
 }
 
 impl Sqlite {
@@ -82,11 +86,16 @@ impl Sqlite {
 
     /// A database that ends with this value.
     pub fn memory() -> Result<Self, StoreError> {
+        Self::memory_with(Options::default())
+    }
+
+    /// The same with other options.
+    pub fn memory_with(options: Options) -> Result<Self, StoreError> {
         let in_memory = || {
             let connection = Connection::open_in_memory()?;
-            configure(&connection, Options::default())?;
+            configure(&connection, options)?;
             schema::prepare(&connection, schema::MIGRATIONS)?;
-            Ok(Self { readers: None, writer: start_writer(connection, Options::default())? })
+            Ok(Self { readers: None, writer: start_writer(connection, options)?, command: options.run.is_some() })
         };
         in_memory().map_err(|failure: Failure| failure.into())
     }
@@ -109,7 +118,7 @@ impl Sqlite {
         };
         let connections = (0..options.readers.max(1)).map(|_| reader()).collect::<Result<_, _>>()?;
         let readers = Readers::start(connections, options.queue).map_err(|error| trouble(&error))?;
-        Ok(Self { readers: Some(readers), writer: start_writer(writer, options)? })
+        Ok(Self { readers: Some(readers), writer: start_writer(writer, options)?, command: options.run.is_some() })
     }
 
     async fn write<T, F>(&self, job: F) -> Result<T, StoreError>
@@ -186,12 +195,13 @@ impl Store for Sqlite {
     }
 
     async fn delete_session(&self, key: &SessionKey, _now: Time) -> Result<bool, StoreError> {
-        let key = *key;
-        self.write(move |c| sessions::end(c, &key)).await
+        let (key, command) = (*key, self.command);
+        self.write(move |c| if command { sessions::end_from_outside(c, &key) } else { sessions::end(c, &key) }).await
     }
 
     async fn delete_sessions_of(&self, kind: Kind, id: u64, _now: Time) -> Result<u64, StoreError> {
-        self.write(move |c| sessions::end_all_of_present(c, kind, id)).await
+        let command = self.command;
+        self.write(move |c| sessions::end_all_of_present(c, kind, id, command)).await
     }
 
     async fn touch_sessions(&self, seen: &[(SessionKey, Time)]) -> Result<(), StoreError> {
@@ -237,6 +247,10 @@ impl Store for Sqlite {
         self.read(move |c| changes::since(c, sequence)).await
     }
 
+    async fn claim_change(&self, sequence: u64) -> Result<bool, StoreError> {
+        self.write(move |c| changes::claim(c, sequence)).await
+    }
+
     async fn last_change(&self) -> Result<u64, StoreError> {
         self.read(changes::last).await
     }
@@ -273,7 +287,8 @@ fn open_writer(path: &Path, options: Options) -> Outcome<Connection> {
 }
 
 fn start_writer(connection: Connection, options: Options) -> Outcome<Writer> {
-    let limits = Limits { queue: options.queue, group: options.group.max(1), changes: options.changes };
+    let run = options.run.map(|run| format!("{run:032x}").into());
+    let limits = Limits { queue: options.queue, group: options.group.max(1), changes: options.changes, run };
     Ok(Writer::start(connection, limits).map_err(|error| trouble(&error))?)
 }
 

@@ -12,8 +12,11 @@ use rusqlite::Connection;
 pub(super) const APPLICATION: i64 = 0x446f_6f72;
 
 /// All migrations; the first makes version 1 of an empty database.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/0001_accounts_and_sessions.sql"), include_str!("../../migrations/0002_deeds.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_accounts_and_sessions.sql"),
+    include_str!("../../migrations/0002_deeds.sql"),
+    include_str!("../../migrations/0003_runs.sql"),
+];
 
 /// Brings the database to the version of the last of `migrations`.
 pub(super) fn prepare(connection: &Connection, migrations: &[&str]) -> Outcome<()> {

@@ -7,7 +7,7 @@ use super::{
 };
 use doorward_core::{
     Kind, Time,
-    ports::{AccountRecord, SessionFilter, StoreError},
+    ports::{AccountRecord, Deed, SessionFilter, StoreError},
     session::{Session, SessionKey},
 };
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
@@ -73,10 +73,30 @@ pub(super) fn end(connection: &Connection, key: &SessionKey) -> Outcome<bool> {
     Ok(ended)
 }
 
-/// Ends all sessions of an account that exists; how many there were.
-pub(super) fn end_all_of_present(connection: &Connection, kind: Kind, id: u64) -> Outcome<u64> {
+/// Ends a session on somebody else's behalf, which is a change of its account, too; whether there was one.
+pub(super) fn end_from_outside(connection: &Connection, key: &SessionKey) -> Outcome<bool> {
+    let owner: Option<(Kind, u64)> = connection
+        .prepare_cached("SELECT kind, account FROM session WHERE key = ?1")?
+        .query_row([key.0], |row| Ok((values::kind(row, 0)?, unsigned(row, 1)?)))
+        .optional()?;
+    let ended = end(connection, key)?;
+    if let Some((kind, id)) = owner {
+        changes::log_account(connection, kind, id, Deed::Sessions)?;
+    }
+    Ok(ended)
+}
+
+/// Ends all sessions of an account that exists; how many there were. `outside` says that it is not the account's own
+/// doing.
+pub(super) fn end_all_of_present(connection: &Connection, kind: Kind, id: u64, outside: bool) -> Outcome<u64> {
     match accounts::by_id(connection, kind, id)? {
-        Some(_) => end_all_of(connection, kind, id),
+        Some(_) => {
+            let ended = end_all_of(connection, kind, id)?;
+            if outside && ended > 0 {
+                changes::log_account(connection, kind, id, Deed::Sessions)?;
+            }
+            Ok(ended)
+        }
         None => Err(StoreError::Missing(accounts::name(kind, id)).into()),
     }
 }

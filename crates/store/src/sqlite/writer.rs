@@ -44,7 +44,7 @@ struct Counters {
 }
 
 /// How the writer works.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Limits {
     /// Jobs that may wait.
     pub(super) queue: usize,
@@ -52,6 +52,8 @@ pub(super) struct Limits {
     pub(super) group: usize,
     /// Changes that are remembered.
     pub(super) changes: u64,
+    /// The run of the command that all changes are signed with.
+    pub(super) run: Option<Box<str>>,
 }
 
 impl Writer {
@@ -61,7 +63,7 @@ impl Writer {
         let counters = Arc::new(Counters::default());
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn({
             let (queue, counters) = (Arc::clone(&queue), Arc::clone(&counters));
-            move || work(&connection, AbandonOnDrop(queue), &counters, limits)
+            move || work(&connection, AbandonOnDrop(queue), &counters, &limits)
         })?;
         Ok(Self { queue, counters, thread: Some(thread) })
     }
@@ -110,7 +112,7 @@ impl Drop for Writer {
     }
 }
 
-fn work(connection: &Connection, queue: AbandonOnDrop<Job>, counters: &Counters, limits: Limits) {
+fn work(connection: &Connection, queue: AbandonOnDrop<Job>, counters: &Counters, limits: &Limits) {
     let mut pruner = changes::Pruner::new(limits.changes);
     loop {
         let jobs = queue.0.take(limits.group);
@@ -119,7 +121,7 @@ fn work(connection: &Connection, queue: AbandonOnDrop<Job>, counters: &Counters,
         }
         let count = jobs.len() as u64;
         let mut answers = Vec::with_capacity(jobs.len());
-        let committed = commit(connection, jobs, &mut answers, &mut pruner).map_err(StoreError::from);
+        let committed = commit(connection, jobs, &mut answers, limits, &mut pruner).map_err(StoreError::from);
         if committed.is_ok() {
             counters.commits.fetch_add(1, Ordering::Relaxed);
         }
@@ -136,8 +138,16 @@ fn work(connection: &Connection, queue: AbandonOnDrop<Job>, counters: &Counters,
 }
 
 /// One transaction of many jobs. Jobs that did not run are dropped, which tells their callers as much.
-fn commit(connection: &Connection, jobs: Vec<Job>, answers: &mut Vec<Answer>, pruner: &mut changes::Pruner) -> Outcome<()> {
+fn commit(
+    connection: &Connection,
+    jobs: Vec<Job>,
+    answers: &mut Vec<Answer>,
+    limits: &Limits,
+    pruner: &mut changes::Pruner,
+) -> Outcome<()> {
     execute(connection, "BEGIN IMMEDIATE")?;
+    // Nobody else writes from here to the commit, so what is newer is ours.
+    let before = if limits.run.is_some() { changes::last(connection)? } else { 0 };
     for job in jobs {
         execute(connection, "SAVEPOINT job")?;
         let (stands, answer) = job(connection);
@@ -150,6 +160,9 @@ fn commit(connection: &Connection, jobs: Vec<Job>, answers: &mut Vec<Answer>, pr
             execute(connection, "ROLLBACK TO job")?;
         }
         execute(connection, "RELEASE job")?;
+    }
+    if let Some(run) = &limits.run {
+        changes::sign(connection, before, run)?;
     }
     pruner.prune(connection)?;
     execute(connection, "COMMIT")
@@ -171,7 +184,7 @@ mod tests {
     fn writer() -> Writer {
         let connection = Connection::open_in_memory().unwrap();
         super::super::schema::prepare(&connection, super::super::schema::MIGRATIONS).unwrap();
-        Writer::start(connection, Limits { queue: 8, group: 8, changes: 8 }).unwrap()
+        Writer::start(connection, Limits { queue: 8, group: 8, changes: 8, run: None }).unwrap()
     }
 
     fn insert(name: &'static str) -> impl FnOnce(&Connection) -> Outcome<()> {

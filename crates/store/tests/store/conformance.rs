@@ -456,9 +456,16 @@ async fn tells_what_changed_in_order(store: &dyn Store) {
         Changed::Account(Kind::Admin, 1, Deed::Disabled),
     ];
     let changes = store.changes_since(0).await.unwrap();
-    let numbered: Vec<Change> = (1..).zip(expected).map(|(sequence, what)| Change { sequence, what }).collect();
+    let anna: Option<(Arc<str>, Arc<str>)> = Some(("admins".into(), "Anna".into()));
+    let whose = [anna.clone(), None, anna.clone(), None, anna];
+    let numbered = (1..).zip(expected).zip(whose).map(|((sequence, what), whose)| Change { sequence, what, whose, run: None });
+    let numbered: Vec<Change> = numbered.collect();
     assert_eq!(changes, numbered);
     assert_eq!(store.changes_since(3).await.unwrap(), numbered[3..]);
+    assert_eq!(
+        [store.claim_change(2).await, store.claim_change(2).await, store.claim_change(9).await],
+        [Ok(true), Ok(false), Ok(false)]
+    );
     assert_eq!(store.last_change().await.unwrap(), 5);
     assert!(store.changes_since(5).await.unwrap().is_empty());
 }
@@ -475,8 +482,12 @@ async fn a_refused_change_leaves_no_trace(store: &dyn Store) {
 
 async fn a_reader_from_another_database_forgets_everything(store: &dyn Store) {
     add(store, "a").await;
-    assert_eq!(store.changes_since(77).await.unwrap(), [Change { sequence: 1, what: Changed::Everything }]);
-    assert_eq!(store.changes_since(u64::MAX).await.unwrap(), [Change { sequence: 1, what: Changed::Everything }]);
+    assert_eq!(store.changes_since(77).await.unwrap(), [everything(1)]);
+    assert_eq!(store.changes_since(u64::MAX).await.unwrap(), [everything(1)]);
+}
+
+fn everything(sequence: u64) -> Change {
+    Change { sequence, what: Changed::Everything, whose: None, run: None }
 }
 
 async fn answers_a_ping(store: &dyn Store) {

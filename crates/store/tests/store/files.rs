@@ -2,8 +2,8 @@
 
 use crate::{admin, key, session};
 use doorward_core::{
-    Time,
-    ports::{Change, Changed, Store, StoreError},
+    Kind, Time,
+    ports::{Change, Changed, Deed, Store, StoreError},
 };
 use doorward_store::{Options, Sqlite};
 use rusqlite::Connection;
@@ -73,11 +73,15 @@ fn a_newer_database_is_refused_with_both_versions() {
     let path = folder.path().join("store.db");
     drop(open(&path));
     let raw = Connection::open(&path).unwrap();
-    raw.pragma_update(None, "user_version", 7).unwrap();
+    let known: i64 = raw.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    raw.pragma_update(None, "user_version", 77).unwrap();
     let why = refusal(&path);
-    assert!(why.contains("schema version 7") && why.contains("versions up to 2") && why.contains("store.db"), "{why}");
+    assert!(
+        why.contains("schema version 77") && why.contains(&format!("versions up to {known};")) && why.contains("store.db"),
+        "{why}"
+    );
     let version: i64 = raw.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-    assert_eq!(version, 7);
+    assert_eq!(version, 77);
 }
 
 #[test]
@@ -159,6 +163,39 @@ async fn sees_what_another_process_wrote() {
 }
 
 #[tokio::test]
+async fn what_a_command_does_carries_its_run_and_is_claimed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let server = open(&path);
+    let account = server.add_account(admin("a"), Time(1)).await.unwrap();
+    for number in 1..=3 {
+        server.create_session(&session(&account, key(0, 0, number), 1), None).await.unwrap();
+    }
+    server.delete_session(&key(0, 0, 1), Time(2)).await.unwrap();
+    let before = server.last_change().await.unwrap();
+    let tool = Sqlite::open(&path, Options { run: Some(0xab), ..Options::default() }).unwrap();
+    tool.delete_session(&key(0, 0, 2), Time(2)).await.unwrap();
+    assert!(!tool.delete_session(&key(0, 0, 2), Time(2)).await.unwrap());
+    tool.delete_account(account.account.kind, account.account.id, Time(2)).await.unwrap();
+    assert!(server.changes_since(0).await.unwrap()[..usize::try_from(before).unwrap()].iter().all(|change| change.run.is_none()));
+    let changes = server.changes_since(before).await.unwrap();
+    let own = Some(("admins".into(), "a".into()));
+    let account = |deed| (Changed::Account(Kind::Admin, 1, deed), own.clone());
+    let expected = [
+        (Changed::Session(key(0, 0, 2)), None),
+        account(Deed::Sessions),
+        (Changed::Session(key(0, 0, 3)), None),
+        account(Deed::Deleted),
+    ];
+    assert_eq!(changes.iter().map(|change| (change.what.clone(), change.whose.clone())).collect::<Vec<_>>(), expected);
+    for change in changes {
+        assert_eq!(change.run.as_deref(), Some("000000000000000000000000000000ab"));
+        let claims = tokio::join!(server.claim_change(change.sequence), tool.claim_change(change.sequence));
+        assert!(matches!(claims, (Ok(true), Ok(false)) | (Ok(false), Ok(true))), "{claims:?}");
+    }
+}
+
+#[tokio::test]
 async fn changes_that_were_pruned_are_everything() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options { changes: 10, ..Options::default() };
@@ -166,7 +203,10 @@ async fn changes_that_were_pruned_are_everything() {
     for number in 0..200 {
         store.add_account(admin(&format!("login-{number}")), Time(1)).await.unwrap();
     }
-    assert_eq!(store.changes_since(3).await.unwrap(), [Change { sequence: 200, what: Changed::Everything }]);
+    assert_eq!(
+        store.changes_since(3).await.unwrap(),
+        [Change { sequence: 200, what: Changed::Everything, whose: None, run: None }]
+    );
     assert_eq!(store.changes_since(198).await.unwrap().len(), 2);
     assert_eq!(store.last_change().await.unwrap(), 200);
 }
