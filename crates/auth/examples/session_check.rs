@@ -37,6 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         issuer: "http://127.0.0.1:8080".into(),
         cost: COST,
         pool: PoolLimits::default(),
+        crypt_keys: Default::default(),
         throttle: ThrottleLimits::default(),
     };
     let auth = Auth::open(Arc::clone(&store), Arc::new(SystemClock), Arc::new(SystemEntropy), settings).await?;

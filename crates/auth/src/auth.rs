@@ -10,7 +10,7 @@ use doorward_core::{
 };
 use doorward_crypto::{
     assertion::{self, Claims, Signer},
-    password::{Cost, PasswordPool, PoolLimits, PoolStats},
+    password::{Cost, CryptKeys, PasswordPool, PoolLimits, PoolStats},
     random, session_id, sha256_hex,
 };
 use http::HeaderValue;
@@ -30,6 +30,8 @@ pub struct AuthSettings {
     pub cost: Cost,
     /// The bounds of the pool that hashes.
     pub pool: PoolLimits,
+    /// Keys for password hashes that Magento made without a salt.
+    pub crypt_keys: CryptKeys,
     /// Limits on failed sign-ins.
     pub throttle: ThrottleLimits,
 }
@@ -104,7 +106,7 @@ impl Auth {
         let device_key = secret_key(&*store, &*entropy, "device", now).await?;
         let signers = assertion_keys(&*store, &*entropy, now).await?;
         Ok(Arc::new(Self {
-            pool: PasswordPool::new(settings.cost, settings.pool, Arc::clone(&entropy))?,
+            pool: PasswordPool::with_crypt_keys(settings.cost, settings.pool, Arc::clone(&entropy), settings.crypt_keys)?,
             sessions: Sessions::new(Arc::clone(&store), Arc::clone(&clock)),
             roles,
             throttle: Arc::new(Throttle::new(settings.throttle)),

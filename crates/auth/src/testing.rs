@@ -236,6 +236,7 @@ async fn reopen(store: &Arc<Watched>, clock: &Arc<Hand>, directories: &[&Arc<Dir
         issuer: "https://shop.example.com".into(),
         cost: COST,
         pool,
+        crypt_keys: Default::default(),
         throttle: ThrottleLimits::default(),
     };
     Auth::open(Arc::clone(store) as _, Arc::clone(clock) as _, Arc::new(SystemEntropy), settings).await.unwrap()

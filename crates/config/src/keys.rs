@@ -339,12 +339,18 @@ pub(crate) const TABLES: &[Table] = &[
     Table {
         name: "passwords",
         many: false,
-        doc: "The cost of Argon2id and the pool that computes it. Memory never exceeds `workers` times `memory_kib`.",
+        doc: "The cost of Argon2id and the pool that computes it. Memory never exceeds `workers` times `memory_kib`, plus 200 MiB while imported hashes of other programs are verified.",
         keys: &[
             key("memory_kib", COUNT, "`19456`", "KiB of memory for one hash."),
             key("iterations", COUNT, "`2`", "Passes over the memory."),
             key("workers", COUNT, "the number of cores, at most 2", "How many hashes are computed at once."),
             key("queue", COUNT, "`64`", "How many sign-ins may wait for one; more are answered 503 with `Retry-After`."),
+            key(
+                "magento_crypt_keys",
+                TEXTS,
+                "`[]`",
+                "Magento's crypt keys (`crypt/key` of its `env.php`, one each), for imported password hashes without a salt. Each may be `file:PATH`.",
+            ),
         ],
     },
     Table {

@@ -241,6 +241,17 @@ impl<'a> Reader<'a> {
     /// A secret: a string that may also be `file:PATH`, the first line of that file.
     pub(crate) fn secret(&mut self, section: &Section<'_>, key: &str) -> Option<Text> {
         let text = self.text(section, key)?;
+        self.opened(text)
+    }
+
+    /// As [`Reader::texts`], each of them a secret.
+    pub(crate) fn secrets(&mut self, section: &Section<'_>, key: &str) -> Option<Vec<Text>> {
+        let texts = self.texts(section, key)?;
+        Some(texts.into_iter().filter_map(|text| self.opened(text)).collect())
+    }
+
+    /// The first line of the file where a text names one.
+    fn opened(&mut self, text: Text) -> Option<Text> {
         let Some(path) = text.value.strip_prefix("file:") else { return Some(text) };
         match self.files.read(path) {
             Ok(file) => {

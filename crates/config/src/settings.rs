@@ -145,7 +145,7 @@ impl fmt::Debug for StoreUrl {
 }
 
 /// The cost of Argon2id and the pool that computes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passwords {
     /// KiB of memory for one hash.
     pub memory_kib: u32,
@@ -155,6 +155,19 @@ pub struct Passwords {
     pub workers: usize,
     /// How many sign-ins may wait for one.
     pub queue: usize,
+    /// Keys under which Magento hashed passwords without a salt.
+    pub magento_crypt_keys: Secrets,
+}
+
+/// Texts that nobody may see.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secrets(pub Vec<Arc<str>>);
+
+/// How many there are.
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secrets({})", self.0.len())
+    }
 }
 
 /// Limits for failed sign-ins by address.

@@ -187,6 +187,22 @@ fn a_path_that_ips_opens_is_closed_by_a_later_rule_of_the_same_or_a_broader_path
 }
 
 #[test]
+fn crypt_keys_come_from_files_and_show_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("old"), "0123456789abcdef0123456789abcdef\n").unwrap();
+    let text = format!("[passwords]\nmagento_crypt_keys = [\"file:old\", \"${{NEW}}\"]\n{DIRECTORY}");
+    let settings = from_text(&text, folder.path(), &|_| Some("fedcba9876543210".into())).config.unwrap().settings;
+    let keys: Vec<&str> = settings.passwords.magento_crypt_keys.0.iter().map(|key| &**key).collect();
+    assert_eq!(keys, ["0123456789abcdef0123456789abcdef", "fedcba9876543210"]);
+    let shown = format!("{:?}", settings.passwords);
+    assert!(shown.contains("Secrets(2)") && !shown.contains("fedcba"), "{shown}");
+    for wrong in ["\"file:none\"", "[\"\"]", "[1]"] {
+        let text = format!("[passwords]\nmagento_crypt_keys = {wrong}\n{DIRECTORY}");
+        assert!(from_text(&text, folder.path(), &|_| None).config.is_none(), "{wrong}");
+    }
+}
+
+#[test]
 fn some_changes_need_a_restart() {
     let base = sound(DIRECTORY).0.settings;
     let change = |text: &str| base.restart_needed(&sound(&format!("{text}\n{DIRECTORY}")).0.settings);

@@ -33,6 +33,9 @@ const MAY_NAME: &[(&str, &[&str])] = &[
 const WRAPPED: &[(&str, &[&str])] = &[
     ("rusqlite", &["doorward-store"]),
     ("argon2", &["doorward-crypto"]),
+    ("bcrypt", &["doorward-crypto"]),
+    ("scrypt", &["doorward-crypto"]),
+    ("md-5", &["doorward-crypto"]),
     ("jsonwebtoken", &["doorward-crypto"]),
     ("subtle", &["doorward-crypto"]),
     ("hyper", &["doorward-gateway", "doorward"]),

@@ -16,7 +16,7 @@ use doorward_core::{
     Policy,
     ports::{Clock, Entropy, Store, StoreError},
 };
-use doorward_crypto::password::PoolLimits;
+use doorward_crypto::password::{CryptKeys, PoolLimits};
 use doorward_gateway::{
     Gateway, GatewayParts, Snapshot,
     listen::{Limits, Listener},
@@ -200,6 +200,7 @@ async fn open_auth(
         issuer: issuer(settings),
         cost: cost(settings),
         pool: pool(&settings.passwords),
+        crypt_keys: CryptKeys::new(settings.passwords.magento_crypt_keys.0.iter().map(|key| &**key)),
         throttle: ThrottleLimits {
             network_failures: settings.sign_in.address_failures,
             network_window: settings.sign_in.address_window,

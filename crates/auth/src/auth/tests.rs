@@ -37,6 +37,7 @@ async fn a_stored_key_that_is_none_stops_the_start() {
         issuer: "x".into(),
         cost: COST,
         pool: PoolLimits::default(),
+        crypt_keys: Default::default(),
         throttle: ThrottleLimits::default(),
     };
     let opened = Auth::open(store, bench.clock, Arc::new(doorward_crypto::system::SystemEntropy), settings).await;

@@ -156,6 +156,28 @@ async fn a_hash_of_another_cost_is_made_anew_and_sessions_stay() {
 }
 
 #[tokio::test]
+async fn what_another_program_stored_is_made_anew_by_whoever_proves_it() {
+    let bench = Bench::new().await;
+    let id = bench.add(Kind::Customer, "anna").await.account.id;
+    let stored = |text: &str| AccountChange::Password(text.into());
+    let now = async || bench.auth.store().account(Kind::Customer, id).await.unwrap().unwrap().password.unwrap();
+    // MD5 of salt and password; SHA-1 as LDAP stores it.
+    let magento = "0ceaae6edee1de4fd3e8e8f4a4fb99a1:Xy:0";
+    for text in [magento, "{SHA}mQlB9CERGnS7gc3wR4NifYIvi2k="] {
+        bench.change(Kind::Customer, id, stored(text)).await;
+        assert_eq!(why(bench.auth.sign_in(&bench.both(), attempt("anna", "wrong"), None).await), Why::WrongPassword);
+        assert_eq!(&*now().await, text, "a wrong password changes nothing");
+        // `verify` is what every way of signing in goes through.
+        bench.auth.verify(&bench.both(), attempt("anna", PASSWORD)).await.unwrap();
+        assert!(now().await.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{text}");
+        bench.auth.sign_in(&bench.both(), attempt("anna", PASSWORD), None).await.unwrap();
+    }
+    // What cannot be verified is a wrong password.
+    bench.change(Kind::Customer, id, stored("$1$salt$hash")).await;
+    assert_eq!(why(bench.auth.sign_in(&bench.both(), attempt("anna", PASSWORD), None).await), Why::WrongPassword);
+}
+
+#[tokio::test]
 async fn a_full_hash_queue_is_busy_and_does_not_count_as_failing() {
     let bench = Bench::with_pool(PoolLimits { workers: 1, queue: 1, per_address: 1 }).await;
     bench.add(Kind::Admin, "admin").await;

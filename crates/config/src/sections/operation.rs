@@ -2,8 +2,8 @@
 
 use super::{server, web};
 use crate::{
-    reader::Reader,
-    settings::{Assertion, Log, LogFormat, LogRequests, Operations, Passwords, SignIn},
+    reader::{Reader, Section},
+    settings::{Assertion, Log, LogFormat, LogRequests, Operations, Passwords, Secrets, SignIn},
 };
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -41,6 +41,7 @@ pub(crate) fn passwords(r: &mut Reader<'_>, root: &DeTable<'_>) -> Passwords {
         iterations: r.count(&section, "iterations", 1, 2),
         workers: r.count(&section, "workers", 1, cores.min(2)),
         queue: r.count(&section, "queue", 1, 64),
+        magento_crypt_keys: crypt_keys(r, &section),
     };
     // OWASP's weakest Argon2id setting costs about 37 MiB-passes; half of that is no longer a password hash.
     if u64::from(passwords.memory_kib) * u64::from(passwords.iterations) < 19456 {
@@ -52,6 +53,14 @@ pub(crate) fn passwords(r: &mut Reader<'_>, root: &DeTable<'_>) -> Passwords {
         );
     }
     passwords
+}
+
+fn crypt_keys(r: &mut Reader<'_>, section: &Section<'_>) -> Secrets {
+    let texts = r.secrets(section, "magento_crypt_keys").unwrap_or_default();
+    for text in texts.iter().filter(|text| text.value.is_empty()) {
+        r.error(text.span.clone(), "a crypt key is empty");
+    }
+    Secrets(texts.into_iter().map(|text| text.value.into()).collect())
 }
 
 pub(crate) fn sign_in(r: &mut Reader<'_>, root: &DeTable<'_>) -> SignIn {

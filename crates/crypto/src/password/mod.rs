@@ -1,11 +1,14 @@
 //! Passwords: Argon2id (RFC 9106) in PHC strings, hashed by a bounded pool ([`PasswordPool`]) while serving and directly
-//! ([`hash_password`]) on the command line.
+//! ([`hash_password`]) on the command line. What other programs stored ([`StoredHash`]) is verified as they would, and
+//! hashed anew by whoever [`Cost::differs_from`] tells so.
 
 mod common;
+mod foreign;
 mod pool;
 mod work;
 
 pub use common::{Person, flaw};
+pub use foreign::{CryptKeys, StoredHash, Unusable};
 pub use pool::{Busy, PasswordPool, PoolLimits, PoolStats};
 pub use work::Buffer;
 

@@ -1,16 +1,17 @@
 //! A fixed number of threads that hash, each in memory of its own, behind a bounded queue that is fair by address.
 //!
-//! Memory never exceeds workers x cost (plus one shared buffer of at most 64 MiB, once a stored hash of a higher cost
-//! was met). The queue has one lane for each address; the lanes take turns, so a flood from one address delays that
+//! Memory never exceeds workers x cost, plus one shared buffer of at most 100 MiB once a stored hash was met that needs
+//! more (made at a higher cost, or by another program), plus as much again while one scrypt hash is verified. Those wait
+//! for each other. The queue has one lane for each address; the lanes take turns, so a flood from one address delays that
 //! address. Who gives up waiting leaves the queue at once.
 
 use super::{
-    Cost,
+    Cost, CryptKeys, StoredHash,
     work::{Buffer, Large},
 };
 use doorward_core::ports::Entropy;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     fmt, io,
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -77,10 +78,15 @@ pub struct PasswordPool {
 impl PasswordPool {
     /// Starts the workers. Fails when the system gives no threads.
     pub fn new(cost: Cost, limits: PoolLimits, entropy: Arc<dyn Entropy>) -> io::Result<Self> {
+        Self::with_crypt_keys(cost, limits, entropy, CryptKeys::default())
+    }
+
+    /// As [`PasswordPool::new`]; hashes that Magento made without a salt are verified under these keys.
+    pub fn with_crypt_keys(cost: Cost, limits: PoolLimits, entropy: Arc<dyn Entropy>, keys: CryptKeys) -> io::Result<Self> {
         let limits =
             PoolLimits { workers: limits.workers.max(1), queue: limits.queue.max(1), per_address: limits.per_address.max(1) };
         let cost = cost.effective();
-        let shared = Arc::new(Shared::new(limits, cost));
+        let shared = Arc::new(Shared::new(limits, cost, keys));
         let pool = Self { shared: Arc::clone(&shared), cost };
         for number in 0..limits.workers {
             let (shared, entropy) = (Arc::clone(&shared), Arc::clone(&entropy));
@@ -102,14 +108,16 @@ impl PasswordPool {
         }
     }
 
-    /// Whether `password` is the one behind `phc`, exactly as typed. `None` does the work of a hash at our own cost and
-    /// answers no, so that time does not tell whether there is an account; so does a hash that cannot be judged within
-    /// bounds (another algorithm, or more than 64 MiB, 16 passes, 16 lanes, or four passes over 64 MiB in all).
+    /// Whether `password` is the one behind a stored hash, exactly as typed. `None` does the work of a hash at our own
+    /// cost and answers no, so that time does not tell whether there is an account; so does what is no [`StoredHash`].
     ///
-    /// No comes as late as it does for the slowest kind of hash that was met: a hash of another cost, made before the
-    /// cost was changed, would tell by its own time that there is such an account.
-    pub async fn verify(&self, lane: IpAddr, password: &str, phc: Option<&str>) -> Result<bool, Busy> {
-        let task = Task::Verify(Zeroizing::new(password.to_owned()), phc.map(Box::from));
+    /// No comes as late as it does for the slowest kind of hash that was met: a hash of another cost or format would
+    /// tell by its own time that there is such an account.
+    pub async fn verify(&self, lane: IpAddr, password: &str, stored: Option<&str>) -> Result<bool, Busy> {
+        let own = stored.is_none_or(|stored| !self.cost.differs_from(stored));
+        let parsed = stored.and_then(|stored| StoredHash::parse_beside(stored, self.cost).ok());
+        let kind = parsed.as_ref().filter(|_| !own).map(|hash| (hash.family(), hash.size()));
+        let task = Task::Verify(Zeroizing::new(password.to_owned()), parsed.map(Box::new), kind);
         let Answer::Verdict(right, took) = self.ask(lane, task).await? else { return Err(self.shared.busy()) };
         if !right {
             tokio::time::sleep(self.stats().typical.saturating_sub(took)).await;
@@ -120,7 +128,7 @@ impl PasswordPool {
     /// What it is doing now.
     pub fn stats(&self) -> PoolStats {
         let queue = self.shared.queue();
-        PoolStats { queued: queue.waiting, typical: Duration::from_micros(queue.typical.max(queue.other)), ..queue.stats }
+        PoolStats { queued: queue.waiting, typical: Duration::from_micros(queue.slowest()), ..queue.stats }
     }
 
     async fn ask(&self, lane: IpAddr, task: Task) -> Result<Answer, Busy> {
@@ -151,8 +159,11 @@ impl fmt::Debug for PasswordPool {
 
 enum Task {
     Hash(Zeroizing<String>),
-    Verify(Zeroizing<String>, Option<Box<str>>),
+    Verify(Zeroizing<String>, Option<Box<StoredHash>>, Option<HashKind>),
 }
+
+/// Hashes that take about the same time: family and size. `None` are those of our own cost.
+type HashKind = (&'static str, u32);
 
 enum Answer {
     Hash(String),
@@ -171,6 +182,7 @@ struct Shared {
     queue: Mutex<Queue>,
     ready: Condvar,
     large: Large,
+    keys: CryptKeys,
 }
 
 #[derive(Default)]
@@ -184,8 +196,8 @@ struct Queue {
     closed: bool,
     /// How long a hash of our own cost takes, smoothed, in microseconds.
     typical: u64,
-    /// The same of stored hashes of other costs.
-    other: u64,
+    /// The same of each kind of stored hash that was met; there are not many kinds.
+    others: BTreeMap<HashKind, u64>,
     stats: PoolStats,
 }
 
@@ -203,10 +215,10 @@ impl Drop for Ticket {
 }
 
 impl Shared {
-    fn new(limits: PoolLimits, cost: Cost) -> Self {
+    fn new(limits: PoolLimits, cost: Cost, keys: CryptKeys) -> Self {
         let buffers_kib = limits.workers as u64 * u64::from(cost.memory_kib);
         let queue = Queue { stats: PoolStats { buffers_kib, ..PoolStats::default() }, ..Queue::default() };
-        Self { limits, queue: Mutex::new(queue), ready: Condvar::new(), large: Large::default() }
+        Self { limits, queue: Mutex::new(queue), ready: Condvar::new(), large: Large::default(), keys }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -269,9 +281,17 @@ impl Queue {
         Busy { retry_after: Duration::from_secs(1 + micros / 1_000_000) }
     }
 
-    fn finished(&mut self, took: Duration, own_cost: bool) {
+    /// How long a hash of the slowest kind takes, in microseconds.
+    fn slowest(&self) -> u64 {
+        self.others.values().copied().fold(self.typical, u64::max)
+    }
+
+    fn finished(&mut self, took: Duration, kind: Option<HashKind>) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let typical = if own_cost { &mut self.typical } else { &mut self.other };
+        let typical = match kind {
+            None => &mut self.typical,
+            Some(kind) => self.others.entry(kind).or_default(),
+        };
         *typical = if *typical == 0 { micros } else { (typical.saturating_mul(7).saturating_add(micros)) / 8 };
         self.stats.running -= 1;
         self.stats.done += 1;
@@ -298,7 +318,7 @@ fn work(shared: &Shared, cost: Cost, entropy: &dyn Entropy) {
         queue.stats.peak = queue.stats.peak.max(queue.stats.running);
         drop(queue);
         let began = Instant::now();
-        let done = catch_unwind(AssertUnwindSafe(|| perform(&job.task, &mut buffer, &shared.large, entropy)));
+        let done = catch_unwind(AssertUnwindSafe(|| perform(&job.task, &mut buffer, shared, entropy)));
         let took = began.elapsed();
         let Ok(answer) = done else {
             // Whatever the memory holds now was never finished.
@@ -308,23 +328,23 @@ fn work(shared: &Shared, cost: Cost, entropy: &dyn Entropy) {
             queue.failed();
             continue;
         };
-        let own_cost = match &job.task {
-            Task::Verify(_, Some(phc)) => !cost.differs_from(phc),
-            Task::Hash(_) | Task::Verify(_, None) => true,
+        let kind = match &job.task {
+            Task::Verify(.., kind) => *kind,
+            Task::Hash(_) => None,
         };
         queue = shared.queue();
-        queue.finished(took, own_cost);
+        queue.finished(took, kind);
         // Whoever no longer waits does not want it.
         let _ = job.reply.send(answer);
     }
 }
 
-fn perform(task: &Task, buffer: &mut Buffer, large: &Large, entropy: &dyn Entropy) -> Answer {
+fn perform(task: &Task, buffer: &mut Buffer, shared: &Shared, entropy: &dyn Entropy) -> Answer {
     let began = Instant::now();
     match task {
         Task::Hash(password) => Answer::Hash(buffer.hash(password, entropy)),
-        Task::Verify(password, phc) => {
-            let right = buffer.verify(password, phc.as_deref(), large);
+        Task::Verify(password, stored, _) => {
+            let right = buffer.verify(password, stored.as_deref(), &shared.large, &shared.keys);
             Answer::Verdict(right, began.elapsed())
         }
     }

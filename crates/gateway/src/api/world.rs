@@ -138,6 +138,7 @@ impl World {
             issuer: "http://127.0.0.1".into(),
             cost: COST,
             pool: PoolLimits { workers: 1, queue: 64, per_address: 64 },
+            crypt_keys: Default::default(),
             throttle: ThrottleLimits::default(),
         };
         let auth = Auth::open(store, Arc::new(Still), Arc::new(SystemEntropy), settings).await.unwrap();
