@@ -10,7 +10,7 @@ use doorward_core::{
 };
 use doorward_crypto::{
     assertion::{self, Claims, Signer},
-    password::{Cost, CryptKeys, PasswordPool, PoolLimits, PoolStats},
+    password::{Busy, Cost, CryptKeys, PasswordPool, PoolLimits, PoolStats},
     random, session_id, sha256_hex,
 };
 use http::HeaderValue;
@@ -45,6 +45,9 @@ pub enum AuthError {
     /// The system gives no threads.
     #[error("cannot start the threads that hash passwords: {0}")]
     Threads(#[from] std::io::Error),
+    /// No password could be hashed to learn how long it takes.
+    #[error(transparent)]
+    Hashing(#[from] Busy),
     /// A stored key cannot be used.
     #[error("the stored assertion key cannot be used: {0}")]
     Key(#[from] assertion::BadKey),
@@ -105,8 +108,11 @@ impl Auth {
         let form_key = secret_key(&*store, &*entropy, "form", now).await?;
         let device_key = secret_key(&*store, &*entropy, "device", now).await?;
         let signers = assertion_keys(&*store, &*entropy, now).await?;
+        let pool = PasswordPool::with_crypt_keys(settings.cost, settings.pool, Arc::clone(&entropy), settings.crypt_keys)?;
+        // Else the first refusals after a change of the cost would tell by their time which accounts there are.
+        pool.learn(&store.password_costs().await?).await?;
         Ok(Arc::new(Self {
-            pool: PasswordPool::with_crypt_keys(settings.cost, settings.pool, Arc::clone(&entropy), settings.crypt_keys)?,
+            pool,
             sessions: Sessions::new(Arc::clone(&store), Arc::clone(&clock)),
             roles,
             throttle: Arc::new(Throttle::new(settings.throttle)),

@@ -86,6 +86,13 @@ impl Auth {
                 Err(error) => tracing::warn!(%error, directory = &*directory.name, "old sessions could not be purged"),
             }
         }
+        // Of directories that the configuration no longer has, or has with another kind.
+        let known: Vec<_> = self.directories().iter().map(|directory| (Arc::clone(&directory.name), directory.kind)).collect();
+        match self.store().purge_foreign_sessions(&known).await {
+            Ok(0) => {}
+            Ok(count) => tracing::warn!(count, "sessions of directories that the configuration no longer has were ended"),
+            Err(error) => tracing::warn!(%error, "sessions of unknown directories could not be ended"),
+        }
     }
 }
 

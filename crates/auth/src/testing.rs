@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use doorward_core::{
     Account, Kind, Time,
     policy::{CookieSpec, Directory, SameSite},
-    ports::{AccountChange, AccountRecord, Change, Clock, NewAccount, SessionFilter, Store, StoreError, StoredKey},
+    ports::{AccountChange, AccountCount, AccountRecord, Change, Clock, NewAccount, SessionFilter, Store, StoreError, StoredKey},
     session::{Session, SessionKey},
 };
 use doorward_crypto::{
@@ -120,6 +120,12 @@ impl Store for Watched {
     async fn accounts(&self, directory: Option<&str>) -> Result<Vec<AccountRecord>, StoreError> {
         self.there()?.accounts(directory).await
     }
+    async fn account_counts(&self) -> Result<Vec<AccountCount>, StoreError> {
+        self.there()?.account_counts().await
+    }
+    async fn password_costs(&self) -> Result<Vec<Arc<str>>, StoreError> {
+        self.there()?.password_costs().await
+    }
     async fn change_account(&self, kind: Kind, id: u64, change: AccountChange, now: Time) -> Result<AccountRecord, StoreError> {
         self.there()?.change_account(kind, id, change, now).await
     }
@@ -162,6 +168,9 @@ impl Store for Watched {
     }
     async fn purge_sessions(&self, directory: &str, idle_before: Time, created_before: Time) -> Result<u64, StoreError> {
         self.there()?.purge_sessions(directory, idle_before, created_before).await
+    }
+    async fn purge_foreign_sessions(&self, directories: &[(Arc<str>, Kind)]) -> Result<u64, StoreError> {
+        self.there()?.purge_foreign_sessions(directories).await
     }
     async fn session_count(&self) -> Result<u64, StoreError> {
         self.there()?.session_count().await

@@ -197,7 +197,12 @@ pub(crate) const TABLES: &[Table] = &[
         doc: "A named set of accounts that can sign in. There is none unless the file names it.",
         keys: &[
             key("name", TEXT, "required", "Lower-case letters, digits, `-` and `_`; it stands in `/login/NAME`."),
-            key("kind", TEXT, "required", "`customer` or `admin`."),
+            key(
+                "kind",
+                TEXT,
+                "required",
+                "`customer` or `admin`. Accounts keep the kind that they were made with: where this is changed over accounts that are there, they cannot sign in, which `check`, `serve` and a reload warn of.",
+            ),
             key(
                 "cookie",
                 TEXT,

@@ -38,6 +38,17 @@ pub struct AccountRecord {
     pub created: Time,
 }
 
+/// How many accounts of one kind a directory holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountCount {
+    /// The directory's name.
+    pub directory: Arc<str>,
+    /// The kind that the accounts were made with.
+    pub kind: Kind,
+    /// How many.
+    pub accounts: u64,
+}
+
 /// What is needed to make an account.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
@@ -210,6 +221,11 @@ pub trait Store: Send + Sync {
     async fn account(&self, kind: Kind, id: u64) -> Result<Option<AccountRecord>, StoreError>;
     /// All accounts, of one directory if named, by directory and id.
     async fn accounts(&self, directory: Option<&str>) -> Result<Vec<AccountRecord>, StoreError>;
+    /// How many accounts there are of each kind in each directory.
+    async fn account_counts(&self) -> Result<Vec<AccountCount>, StoreError>;
+    /// The costs of all stored Argon2id hashes: each PHC string's part before the salt, once, such as
+    /// `$argon2id$v=19$m=19456,t=2,p=1$`.
+    async fn password_costs(&self) -> Result<Vec<Arc<str>>, StoreError>;
     /// Changes an account and returns what it is now.
     async fn change_account(&self, kind: Kind, id: u64, change: AccountChange, now: Time) -> Result<AccountRecord, StoreError>;
     /// Deletes an account and its sessions. Its id is never used again.
@@ -238,6 +254,9 @@ pub trait Store: Send + Sync {
     /// Forgets sessions of `directory` that were last used before `idle_before` or began before `created_before`;
     /// how many there were.
     async fn purge_sessions(&self, directory: &str, idle_before: Time, created_before: Time) -> Result<u64, StoreError>;
+    /// Ends sessions that nothing can ever find: those of directories that are not among `directories`, or of accounts of
+    /// another kind than theirs; how many there were.
+    async fn purge_foreign_sessions(&self, directories: &[(Arc<str>, Kind)]) -> Result<u64, StoreError>;
     /// How many sessions are stored.
     async fn session_count(&self) -> Result<u64, StoreError>;
 

@@ -5,6 +5,7 @@ mod cli;
 mod control;
 mod demo;
 mod explain;
+mod kinds;
 mod operations;
 mod parts;
 mod reload;

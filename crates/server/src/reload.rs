@@ -2,7 +2,7 @@
 
 use crate::{
     assembly::{self, Server, World},
-    parts, serve,
+    kinds, parts, serve,
     telemetry::Telemetry,
     watch::{INTERVAL, Watch},
 };
@@ -82,6 +82,10 @@ impl Reloader {
         };
         let restart = restart_needed(&self.settings, &config.settings);
         if restart.is_empty() {
+            match self.auth.store().account_counts().await {
+                Ok(counts) => report(&telemetry, &kinds::changed(&config.policy, &counts, &self.path)),
+                Err(error) => telemetry.trouble(&format!("nobody can say whether directories changed their kind: {error}")),
+            }
             self.take_over(config);
         } else {
             telemetry.reload_failed(&format!("nothing changed, because this needs a restart: {}", restart.join(", ")));

@@ -3,11 +3,15 @@
 use crate::{
     assembly::{Server, World},
     cli::{Answer, Failure, Terminal},
+    kinds,
     parts::{environment, open_store},
     reload::{self, Reloader},
     telemetry::{Format, Requests, Telemetry},
 };
-use doorward_config::settings::{Log, LogFormat, LogRequests};
+use doorward_config::{
+    Diagnostics,
+    settings::{Log, LogFormat, LogRequests},
+};
 use doorward_core::ports::Clock;
 use doorward_crypto::system::{SystemClock, SystemEntropy};
 use std::{io, path::Path, sync::Arc};
@@ -27,13 +31,20 @@ pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failur
     };
     let world = world(&config.settings.log, clock)?;
     world.telemetry.listen_to_tracing();
-    match config.settings.log.format {
-        LogFormat::Human => terminal.diagnose(&outcome.diagnostics)?,
+    let format = config.settings.log.format;
+    let telemetry = Arc::clone(&world.telemetry);
+    let say = |diagnostics: &Diagnostics, terminal: &mut Terminal| match format {
+        LogFormat::Human => terminal.diagnose(diagnostics),
         // Whoever reads objects should not stumble over pictures.
-        LogFormat::Json => reload::report(&world.telemetry, &outcome.diagnostics),
-    }
+        LogFormat::Json => {
+            reload::report(&telemetry, diagnostics);
+            Ok(())
+        }
+    };
+    say(&outcome.diagnostics, terminal)?;
     let store = open_store(&config.settings.store, None)?;
     runtime()?.block_on(async {
+        say(&kinds::changed(&config.policy, &store.store.account_counts().await?, path), terminal)?;
         let signals = Signals::new()?;
         let server = Server::bind(config, store, world.clone()).await.map_err(Failure::new)?;
         let reloader = Reloader::new(path, &server, outcome.files, began, world);

@@ -163,3 +163,16 @@ async fn a_flood_of_sign_ins_never_delays_the_check_of_a_session() {
     drop(flood);
     assert_eq!(bench.auth.stats().pool.queued, 0);
 }
+
+#[tokio::test]
+async fn a_start_after_a_change_of_the_cost_knows_how_long_a_refusal_takes() {
+    let bench = Bench::new().await;
+    bench.add(Kind::Admin, "same").await;
+    assert_eq!(bench.another().await.pool().stats().typical, Duration::ZERO, "nothing to know");
+    let dear = doorward_crypto::password::Cost { memory_kib: 1024, iterations: 2, parallelism: 1 };
+    let hash = doorward_crypto::password::hash_password(PASSWORD, dear, &doorward_crypto::system::SystemEntropy);
+    let old = bench.add(Kind::Admin, "old").await;
+    bench.change(Kind::Admin, old.account.id, AccountChange::Password(hash.into())).await;
+    let stats = bench.another().await.pool().stats();
+    assert!(stats.typical > Duration::ZERO && stats.done == 2, "{stats:?}");
+}

@@ -76,10 +76,11 @@ async fn a_store_that_falls_silent_is_noticed_and_so_is_its_return() {
     bench.store.away.store(true, SeqCst);
     until(|| bench.auth.live(&bench.admins, &id).is_none()).await;
     assert!(bench.auth.find(&bench.admins, &id).await.is_err());
-    assert!(bench.auth.roles().why_unknown(&clerk).is_some(), "what roles hold may have changed, too");
+    // What roles hold may have changed, too.
+    until(|| bench.auth.roles().why_unknown(&clerk).is_some()).await;
     bench.store.away.store(false, SeqCst);
     until(|| bench.auth.live(&bench.admins, &id).is_some()).await;
-    assert_eq!(bench.auth.roles().why_unknown(&clerk), None);
+    until(|| bench.auth.roles().why_unknown(&clerk).is_none()).await;
     stop.cancel();
     task.await.unwrap();
 }
@@ -94,6 +95,24 @@ async fn sessions_that_nobody_asks_for_any_more_are_purged() {
         bench.clock.advance(later * MINUTE);
         bench.auth.purge().await;
         assert_eq!(bench.store.session_count().await.unwrap(), left, "the store hears of uses late");
+    }
+}
+
+#[tokio::test]
+async fn sessions_of_a_directory_that_was_removed_or_changed_its_kind_are_ended() {
+    let bench = Bench::new().await;
+    bench.add(Kind::Admin, "admin").await;
+    bench.add(Kind::Customer, "jane").await;
+    for login in ["admin", "jane"] {
+        bench.another().await.sign_in(&bench.both(), attempt(login, PASSWORD), None).await.unwrap();
+    }
+    let changed = Arc::new(doorward_core::policy::Directory { kind: Kind::Customer, ..directory(Kind::Admin) });
+    for (directories, left) in
+        [(bench.both().to_vec(), 2), (vec![Arc::clone(&bench.admins)], 1), (vec![Arc::clone(&bench.customers), changed], 0)]
+    {
+        bench.auth.set_directories(directories);
+        bench.auth.purge().await;
+        assert_eq!(bench.store.session_count().await.unwrap(), left);
     }
 }
 

@@ -7,13 +7,13 @@
 
 use super::{
     Cost, CryptKeys, StoredHash,
-    work::{Buffer, Large},
+    work::{Buffer, Large, cost_of},
 };
 use doorward_core::ports::Entropy;
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     fmt, io,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard},
     thread,
@@ -69,6 +69,9 @@ pub struct PoolStats {
     pub typical: Duration,
 }
 
+/// A salt and a hash, for the work alone.
+const SAMPLE: &str = "bm9ib2R5J3Mgb3duIHNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
 /// The pool. Dropping it lets running hashes finish and turns waiting ones away.
 pub struct PasswordPool {
     shared: Arc<Shared>,
@@ -123,6 +126,18 @@ impl PasswordPool {
             tokio::time::sleep(self.stats().typical.saturating_sub(took)).await;
         }
         Ok(right)
+    }
+
+    /// Makes known, before anybody is refused, how long that takes: hashes once at our own cost and at the dearest of
+    /// `costs` (what PHC strings of Argon2id hold before their salt). Where none differs from ours nothing is to be known.
+    pub async fn learn(&self, costs: &[impl AsRef<str>]) -> Result<(), Busy> {
+        let samples = costs.iter().map(|cost| format!("{}{SAMPLE}", cost.as_ref()));
+        let judged = samples.filter(|phc| self.cost.differs_from(phc)).filter_map(|phc| Some((cost_of(&phc)?, phc)));
+        let dearest = judged.max_by_key(|(cost, _)| u64::from(cost.memory_kib) * u64::from(cost.iterations));
+        let Some((_, dearest)) = dearest else { return Ok(()) };
+        let nobody = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        self.verify(nobody, "", None).await?;
+        self.verify(nobody, "", Some(&dearest)).await.map(drop)
     }
 
     /// What it is doing now.

@@ -112,6 +112,33 @@ async fn a_hash_of_another_cost_does_not_tell_by_its_time_that_it_is_there() {
     assert!(began.elapsed() < slowest, "whoever is right does not wait");
 }
 
+#[tokio::test]
+async fn the_very_first_refusal_takes_as_long_as_the_dearest_hash_that_is_stored() {
+    let dear = Cost { memory_kib: 8192, iterations: 4, parallelism: 1 };
+    let costs = ["$argon2id$v=19$m=64,t=2,p=1$", "$argon2id$v=19$m=8192,t=4,p=1$", "$argon2id$v=19$m=64,t=1,p=1$", "odd"];
+    let pool = pool(CHEAP, 1, 8, 8);
+    pool.learn(&costs).await.unwrap();
+    let mut buffer = Buffer::new(dear);
+    let took = (0..3).map(|_| {
+        let began = Instant::now();
+        buffer.hash("x", &SystemEntropy);
+        began.elapsed()
+    });
+    let known = pool.stats().typical;
+    assert!(known >= took.min().unwrap() / 2, "{known:?}");
+    let began = Instant::now();
+    assert_eq!(pool.verify(lane(1), "wrong", None).await, Ok(false));
+    assert!(began.elapsed() >= known, "nobody's login is refused in {:?}, before {known:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn where_all_hashes_are_of_one_cost_nothing_is_hashed_to_learn_it() {
+    let pool = pool(CHEAP, 1, 8, 8);
+    pool.learn(&["$argon2id$v=19$m=64,t=1,p=1$"]).await.unwrap();
+    pool.learn(&[""; 0]).await.unwrap();
+    assert_eq!((pool.stats().done, pool.stats().typical), (0, Duration::ZERO));
+}
+
 #[test]
 fn a_hostile_hash_is_refused_within_bounds() {
     let mut buffer = Buffer::new(CHEAP);

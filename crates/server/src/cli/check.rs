@@ -1,13 +1,19 @@
 //! `doorward check`.
 
 use super::terminal::{Answer, Failure, Terminal};
-use crate::parts::environment;
+use crate::{kinds, parts::environment};
+use doorward_config::{Config, Diagnostics, settings::StoreUrl};
+use doorward_store::Sqlite;
 use serde_json::json;
 use std::path::Path;
 
 /// Says everything that is wrong or unwise.
 pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failure> {
-    let outcome = doorward_config::load(path, &environment);
+    let mut outcome = doorward_config::load(path, &environment);
+    if let Some(config) = &outcome.config {
+        let warnings = changed_kinds(config, path);
+        warnings.iter().for_each(|warning| outcome.diagnostics.push(warning.clone()));
+    }
     let (errors, warnings) = (outcome.diagnostics.errors(), outcome.diagnostics.warnings());
     let sound = outcome.config.is_some();
     if !terminal.json() {
@@ -33,6 +39,16 @@ pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failur
     }
     terminal.say(text, &document)?;
     Ok(if sound { Answer::Done } else { Answer::No })
+}
+
+/// Only a store that is there and can be read has something to say.
+fn changed_kinds(config: &Config, path: &Path) -> Diagnostics {
+    match &config.settings.store {
+        StoreUrl::Sqlite(store) if store.exists() => {
+            Sqlite::count_accounts(store).map(|counts| kinds::changed(&config.policy, &counts, path)).unwrap_or_default()
+        }
+        StoreUrl::Sqlite(_) | StoreUrl::Memory => Diagnostics::default(),
+    }
 }
 
 fn count(n: usize, word: &str) -> String {

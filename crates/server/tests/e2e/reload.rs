@@ -105,3 +105,44 @@ client_address = \"x-forwarded-for\"\n[server.limits]\nbody = 4\n[assertion]\njw
     assert_eq!((before == after, &*after), (false, "http://localhost:1"));
     server.logged("client=203.0.113.9");
 }
+
+#[test]
+fn a_directory_that_changed_its_kind_over_its_accounts_is_named_by_check_serve_and_reload() {
+    let config = |kind: &str| {
+        format!(
+            "[[directory]]\nname = \"staff\"\nkind = \"{kind}\"\n\
+             [[upstream]]\nname = \"up\"\nurl = \"http://127.0.0.1:9\"\n[log]\nformat = \"json\"\n"
+        )
+    };
+    let site = Site::new(&config("admin"));
+    let words = "the directory `staff` is of kind `customer`, but 2 accounts of it were made when it was of kind `admin`";
+    let check = || site.run(&["check"], "");
+    let quiet = check();
+    assert!(quiet.code == 0 && !site.path().join("doorward.db").exists(), "check makes no store: {quiet:?}");
+    for login in ["ann", "bob"] {
+        site.user(&format!("staff/{login}"), "a quiet brown fox", &[]);
+    }
+    assert!(!check().err.contains("of kind"), "nothing changed yet");
+    let server = site.serve();
+    site.write(
+        "doorward.toml",
+        &std::fs::read_to_string(site.path().join("doorward.toml")).unwrap().replace("\"admin\"", "\"customer\""),
+    );
+    server.signal("HUP");
+    server.logged(words);
+    let warned = site.run(&["check", "--json"], "");
+    assert_eq!((warned.code, &warned.json()["warnings"]), (0, &2.into()), "and of the upstream without rules: {warned:?}");
+    assert!(warned.json()["problems"].to_string().contains(words), "{warned:?}");
+    assert!(check().err.contains(words), "{:?}", check());
+    drop(server);
+    assert!(check().err.contains(words), "without a server, too");
+    let server = site.serve();
+    server.logged(words);
+    let body = "{\"SessionInput\":{\"login\":\"ann\",\"password\":\"a quiet brown fox\"}}";
+    let refused = server.exchange(&format!(
+        "POST /api/ibexa/v2/user/sessions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    ));
+    assert_eq!(refused.status, 401, "it fails closed");
+}

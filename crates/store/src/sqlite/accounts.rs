@@ -8,9 +8,9 @@ use super::{
 };
 use doorward_core::{
     Kind, Time,
-    ports::{AccountChange, AccountRecord, Deed, NewAccount, StoreError},
+    ports::{AccountChange, AccountCount, AccountRecord, Deed, NewAccount, StoreError},
 };
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use std::sync::Arc;
 
 /// Makes an account.
@@ -110,6 +110,21 @@ pub(super) fn delete(connection: &Connection, kind: Kind, id: u64) -> Outcome<()
     connection.prepare_cached("DELETE FROM account WHERE kind = ?1 AND id = ?2")?.execute(target)?;
     connection.prepare_cached("INSERT INTO account_grave (kind, id) VALUES (?1, ?2)")?.execute(target)?;
     Ok(())
+}
+
+/// How many there are of each kind in each directory.
+pub(super) fn counts(connection: &Connection) -> Outcome<Vec<AccountCount>> {
+    let count =
+        |row: &Row<'_>| Ok(AccountCount { directory: row.get(0)?, kind: values::kind(row, 1)?, accounts: unsigned(row, 2)? });
+    let sql = "SELECT directory, kind, count(*) FROM account GROUP BY directory, kind ORDER BY directory, kind";
+    Ok(connection.prepare_cached(sql)?.query_map([], count)?.collect::<Result<_, _>>()?)
+}
+
+/// The costs of all Argon2id hashes: what stands before salt and hash, neither of which holds a `$`.
+pub(super) fn password_costs(connection: &Connection) -> Outcome<Vec<Arc<str>>> {
+    let base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let sql = "SELECT DISTINCT rtrim(rtrim(rtrim(password, ?1), '$'), ?1) FROM account WHERE password LIKE '$argon2id$%$%'";
+    Ok(connection.prepare_cached(sql)?.query_map([base64], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
 /// `the account admin/14`.

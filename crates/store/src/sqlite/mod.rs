@@ -17,7 +17,7 @@ pub use writer::WriteStats;
 use async_trait::async_trait;
 use doorward_core::{
     Kind, Time,
-    ports::{AccountChange, AccountRecord, Change, NewAccount, SessionFilter, Store, StoreError, StoredKey},
+    ports::{AccountChange, AccountCount, AccountRecord, Change, NewAccount, SessionFilter, Store, StoreError, StoredKey},
     session::{Session, SessionKey},
 };
 use failure::{Failure, Outcome};
@@ -38,6 +38,10 @@ const STATEMENTS: usize = 64;
 /// Sessions that one job of [`Store::purge_sessions`] ends, and one of [`Store::touch_sessions`] touches, at most, so
 /// that nobody waits long behind it.
 const PORTION: usize = 500;
+
+/// What does not stand for itself in the path of a URI.
+const PATH_ONLY: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
 
 /// How a database is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +86,17 @@ impl Sqlite {
             other => other,
         };
         Self::open_file(path, options).map_err(StoreError::from).map_err(blame)
+    }
+
+    /// How many accounts the database at `path` holds, of each kind in each directory. Nothing is made or written: the
+    /// file must be a database of ours, of this version or an older one.
+    pub fn count_accounts(path: &Path) -> Result<Vec<AccountCount>, StoreError> {
+        let count = || {
+            let connection = look_into(path)?;
+            schema::judge_readable(&connection)?;
+            accounts::counts(&connection)
+        };
+        count().map_err(StoreError::from)
     }
 
     /// A database that ends with this value.
@@ -162,6 +177,14 @@ impl Store for Sqlite {
         self.read(move |c| accounts::list(c, directory.as_deref())).await
     }
 
+    async fn account_counts(&self) -> Result<Vec<AccountCount>, StoreError> {
+        self.read(accounts::counts).await
+    }
+
+    async fn password_costs(&self) -> Result<Vec<Arc<str>>, StoreError> {
+        self.read(accounts::password_costs).await
+    }
+
     async fn change_account(&self, kind: Kind, id: u64, change: AccountChange, now: Time) -> Result<AccountRecord, StoreError> {
         self.write(move |c| accounts::change(c, kind, id, &change, now)).await
     }
@@ -230,6 +253,21 @@ impl Store for Sqlite {
         }
     }
 
+    async fn purge_foreign_sessions(&self, directories: &[(Arc<str>, Kind)]) -> Result<u64, StoreError> {
+        let known: serde_json::Value = directories.iter().map(|(name, kind)| format!("{name}/{}", kind.as_str())).collect();
+        let known: Arc<str> = known.to_string().into();
+        let (mut after, mut ended) = (None, 0);
+        loop {
+            let search = Arc::clone(&known);
+            let keys = self.read(move |c| sessions::foreign(c, &search, after, PORTION)).await?;
+            let Some(last) = keys.last().copied() else { return Ok(ended) };
+            after = Some(last);
+            // Neither ever changes in a session, so they need no second look.
+            let end = move |c: &Connection| keys.iter().try_fold(0, |n, key| Ok(n + u64::from(sessions::end(c, key)?)));
+            ended += self.write(end).await?;
+        }
+    }
+
     async fn session_count(&self) -> Result<u64, StoreError> {
         self.read(sessions::count).await
     }
@@ -283,6 +321,20 @@ fn open_writer(path: &Path, options: Options) -> Outcome<Connection> {
     if mode != "wal" {
         return Err(StoreError::Unavailable(format!("the file system allows journal mode {mode} only, and WAL is needed")).into());
     }
+    Ok(connection)
+}
+
+/// A connection that leaves nothing behind. Without a log beside it nobody works on the database, and it is read as it
+/// stands: reading it in the usual way would make the log.
+fn look_into(path: &Path) -> Outcome<Connection> {
+    let path = std::path::absolute(path).map_err(|error| trouble(&error))?;
+    let mut log = path.clone().into_os_string();
+    log.push("-wal");
+    let unused = if Path::new(&log).exists() { "" } else { "&immutable=1" };
+    let escaped = percent_encoding::percent_encode(path.as_os_str().as_encoded_bytes(), PATH_ONLY);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(format!("file:{escaped}?mode=ro{unused}"), flags)?;
+    connection.busy_timeout(Duration::from_secs(1))?;
     Ok(connection)
 }
 

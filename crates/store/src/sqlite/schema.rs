@@ -36,6 +36,14 @@ pub(super) fn prepare(connection: &Connection, migrations: &[&str]) -> Outcome<(
     Ok(())
 }
 
+/// Refuses what holds no accounts of ours that we could count.
+pub(super) fn judge_readable(connection: &Connection) -> Outcome<()> {
+    match judge(connection, MIGRATIONS.len() as i64)? {
+        0 => refuse("the database is empty".into()),
+        _ => Ok(()),
+    }
+}
+
 /// The version of a database that may be used; 0 is an empty one.
 fn judge(connection: &Connection, known: i64) -> Outcome<i64> {
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));

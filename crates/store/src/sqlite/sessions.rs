@@ -183,6 +183,17 @@ pub(super) fn end_stale(connection: &Connection, stale: &Stale, keys: &[SessionK
     Ok(ended)
 }
 
+/// The next keys after `after` of sessions whose `directory/kind` is not in the JSON array `known`.
+pub(super) fn foreign(connection: &Connection, known: &str, after: Option<SessionKey>, most: usize) -> Outcome<Vec<SessionKey>> {
+    let sql = "SELECT key FROM session WHERE key > ?1 AND directory || '/' || kind NOT IN (SELECT value FROM json_each(?2)) \
+               ORDER BY key LIMIT ?3";
+    let after = after.map_or_else(Vec::new, |key| key.0.to_vec());
+    Ok(connection
+        .prepare_cached(sql)?
+        .query_map(params![after, known, integer(most as u64)], |row| row.get(0).map(SessionKey))?
+        .collect::<Result<_, _>>()?)
+}
+
 fn gone(session: &Session) -> Failure {
     StoreError::Missing(format!("the account {}/{} of this sign-in", session.directory, session.account)).into()
 }

@@ -3,7 +3,10 @@
 use crate::{admin, key, session};
 use doorward_core::{
     Kind, Time,
-    ports::{AccountChange, AccountRecord, Change, Changed, Deed, NewAccount, SessionFilter, Store, StoreError, StoredKey},
+    ports::{
+        AccountChange, AccountCount, AccountRecord, Change, Changed, Deed, NewAccount, SessionFilter, Store, StoreError,
+        StoredKey,
+    },
     session::SessionKey,
 };
 use doorward_store::{Options, Sqlite};
@@ -56,6 +59,9 @@ judge!(
     touches_only_forwards,
     lists_sessions_newest_first,
     purges_what_is_idle_or_old,
+    purges_what_no_directory_can_find,
+    counts_accounts_by_directory_and_kind,
+    names_the_cost_of_each_hash_once,
     keeps_the_first_key_of_a_purpose,
     tells_what_changed_in_order,
     a_refused_change_leaves_no_trace,
@@ -422,6 +428,49 @@ async fn purges_what_is_idle_or_old(store: &dyn Store) {
     assert!(store.session(&key(0, 1, 0)).await.unwrap().is_some(), "another directory has its own times");
     assert_eq!(news(store, before).await.len(), 1098);
     assert_eq!(store.purge_sessions("admins", Time(1099), Time(6)).await.unwrap(), 0);
+}
+
+async fn purges_what_no_directory_can_find(store: &dyn Store) {
+    let account = add(store, "a").await;
+    let staff = store.add_account(NewAccount { directory: "staff".into(), ..admin("s") }, NOW).await.unwrap();
+    for step in 0..600 {
+        store.create_session(&session(&account, key(0, 0, step), 1), None).await.unwrap();
+    }
+    store.create_session(&session(&staff, key(0, 1, 0), 1), None).await.unwrap();
+    let (admins, staff) = (("admins".into(), Kind::Admin), ("staff".into(), Kind::Admin));
+    assert_eq!(store.purge_foreign_sessions(&[admins, staff.clone()]).await.unwrap(), 0);
+    let before = store.last_change().await.unwrap();
+    // Another kind is another directory.
+    assert_eq!(store.purge_foreign_sessions(&[("admins".into(), Kind::Customer), staff]).await.unwrap(), 600);
+    assert_eq!(news(store, before).await.len(), 600, "whoever caches them hears of it");
+    assert!(store.session(&key(0, 1, 0)).await.unwrap().is_some());
+    assert_eq!(store.purge_foreign_sessions(&[]).await.unwrap(), 1);
+}
+
+async fn counts_accounts_by_directory_and_kind(store: &dyn Store) {
+    assert_eq!(store.account_counts().await.unwrap(), []);
+    for (directory, kind, login) in [("staff", Kind::Admin, "a"), ("shop", Kind::Customer, "a"), ("staff", Kind::Admin, "b")] {
+        store.add_account(NewAccount { directory: directory.into(), kind, ..admin(login) }, NOW).await.unwrap();
+    }
+    let count = |directory: &str, kind, accounts| AccountCount { directory: directory.into(), kind, accounts };
+    assert_eq!(store.account_counts().await.unwrap(), [count("shop", Kind::Customer, 1), count("staff", Kind::Admin, 2)]);
+}
+
+async fn names_the_cost_of_each_hash_once(store: &dyn Store) {
+    assert!(store.password_costs().await.unwrap().is_empty());
+    let (salt, hash) = ("c29tZXNhbHQrLzAx", "nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi+4");
+    for (login, password) in [
+        ("a", Some(format!("$argon2id$v=19$m=19456,t=2,p=1${salt}${hash}"))),
+        ("b", Some(format!("$argon2id$v=19$m=64,t=1,p=1${salt}${hash}"))),
+        ("c", Some(format!("$argon2id$v=19$m=64,t=1,p=1${hash}${salt}"))),
+        ("d", Some("$2y$10$abcdefghijklmnopqrstuv".to_owned())),
+        ("e", None),
+    ] {
+        store.add_account(NewAccount { password: password.map(Into::into), ..admin(login) }, NOW).await.unwrap();
+    }
+    let mut costs = store.password_costs().await.unwrap();
+    costs.sort();
+    assert_eq!(costs, ["$argon2id$v=19$m=19456,t=2,p=1$".into(), "$argon2id$v=19$m=64,t=1,p=1$".into()]);
 }
 
 async fn keeps_the_first_key_of_a_purpose(store: &dyn Store) {

@@ -3,7 +3,7 @@
 use crate::{admin, key, session};
 use doorward_core::{
     Kind, Time,
-    ports::{Change, Changed, Deed, Store, StoreError},
+    ports::{AccountCount, Change, Changed, Deed, Store, StoreError},
 };
 use doorward_store::{Options, Sqlite};
 use rusqlite::Connection;
@@ -160,6 +160,31 @@ async fn sees_what_another_process_wrote() {
     tool.delete_account(account.account.kind, account.account.id, Time(2)).await.unwrap();
     assert_eq!(server.changes_since(known).await.unwrap().len(), 2);
     assert_eq!(server.session(&key(0, 0, 1)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn accounts_are_counted_without_leaving_a_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("st?re #1%.db");
+    let names = || {
+        let mut names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert!(Sqlite::count_accounts(&path).is_err(), "nothing is there");
+    assert!(names().is_empty(), "nothing is made");
+    let store = open(&path);
+    store.add_account(admin("a"), Time(1)).await.unwrap();
+    let expected = [AccountCount { directory: "admins".into(), kind: Kind::Admin, accounts: 1 }];
+    assert_eq!(Sqlite::count_accounts(&path).unwrap(), expected, "what stands in the log of a running server counts");
+    drop(store);
+    let before = (names(), std::fs::read(&path).unwrap());
+    assert_eq!(Sqlite::count_accounts(&path).unwrap(), expected);
+    assert_eq!((names(), std::fs::read(&path).unwrap()), before);
+    let raw = Connection::open(&path).unwrap();
+    raw.pragma_update(None, "user_version", 77).unwrap();
+    drop(raw);
+    assert!(Sqlite::count_accounts(&path).is_err(), "a newer one may mean something else");
 }
 
 #[tokio::test]
