@@ -80,9 +80,11 @@ impl LiveSession {
     }
 
     /// Cancelled when the session ends, for whatever reason. WebSockets and streams that it opened end with it.
-    pub fn ended(&self) -> CancellationToken {
-        self.watched.store(true, SeqCst);
-        self.ended.clone()
+    pub fn ended(&self) -> &CancellationToken {
+        if !self.watched.load(SeqCst) {
+            self.watched.store(true, SeqCst);
+        }
+        &self.ended
     }
 
     /// Whether it has ended.

@@ -155,9 +155,9 @@ impl Gateway {
         else {
             return self.refuse_late(Reason::Unenforceable("the assertion cannot be made"), permit, &reader, trace);
         };
-        let ended = live.map(|live| live.ended().cancelled_owned());
+        let session = live.map(|live| live.ended());
         let started = Instant::now();
-        let answer = self.parts.proxy.forward(permit, admitted, policy, upstream, Outgoing { assertion }, ended).await;
+        let answer = self.parts.proxy.forward(permit, admitted, policy, upstream, Outgoing { assertion }, session).await;
         let outcome = match &answer {
             Ok(_) => Some(UpstreamOutcome::Answered),
             Err(UpstreamError::Unreachable(_)) => Some(UpstreamOutcome::Unreachable),

@@ -1,6 +1,6 @@
 //! What comes back from an upstream: its head without what is not for the client, its body as it comes.
 
-use super::{Ended, pool::Lease};
+use super::pool::Lease;
 use crate::admit;
 use crate::{
     admit::{Announced, names},
@@ -13,11 +13,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::{
+    future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
+use tokio_util::sync::CancellationToken;
 
 const SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
@@ -80,6 +82,9 @@ fn keep_private(headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, value);
 }
 
+/// Resolves when the session behind an answer has ended.
+type Ended = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
+
 /// Why an answer broke off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
@@ -91,10 +96,9 @@ pub enum Broken {
     SessionEnded,
 }
 
-/// The body of an answer. At its end the connection goes back; if it breaks off, the connection ends.
-pub(super) struct Answer {
-    body: Incoming,
-    lease: Option<Lease>,
+/// The body of an answer. If it breaks off, the connection behind it ends.
+pub(super) struct Answer<B> {
+    body: Option<B>,
     announced: Vec<HeaderName>,
     patience: Patience,
     ended: Option<Ended>,
@@ -105,10 +109,11 @@ pub(super) struct Answer {
 /// Answers longer than this look at their session with each piece, as those of unknown length do.
 const LONG: u64 = 1024 * 1024;
 
-impl Answer {
-    pub(super) fn new(body: Incoming, lease: Lease, announced: Vec<HeaderName>, timeout: Duration, ended: Option<Ended>) -> Self {
+impl<B: HttpBody<Data = Bytes, Error: Into<BodyError>> + Unpin> Answer<B> {
+    pub(super) fn new(body: B, announced: Vec<HeaderName>, timeout: Duration, session: Option<&CancellationToken>) -> Self {
         let long = body.size_hint().exact().is_none_or(|length| length > LONG);
-        Self { body, lease: Some(lease), announced, patience: Patience::new(timeout), ended, long }
+        let ended = session.map(|session| Box::pin(session.clone().cancelled_owned()) as Ended);
+        Self { body: Some(body), announced, patience: Patience::new(timeout), ended, long }
     }
 
     /// Whether the session behind the answer has ended; then the connection goes too.
@@ -116,19 +121,13 @@ impl Answer {
         let ended = self.ended.as_mut().is_some_and(|ended| ended.as_mut().poll(cx).is_ready());
         if ended {
             self.ended = None;
-            self.lease = None;
+            self.body = None;
         }
         ended
     }
-
-    fn release(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            lease.release();
-        }
-    }
 }
 
-impl HttpBody for Answer {
+impl<B: HttpBody<Data = Bytes, Error: Into<BodyError>> + Unpin> HttpBody for Answer<B> {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -137,29 +136,65 @@ impl HttpBody for Answer {
         if this.long && this.has_ended(cx) {
             return Poll::Ready(Some(Err(Broken::SessionEnded.into())));
         }
-        match Pin::new(&mut this.body).poll_frame(cx) {
+        let Some(body) = &mut this.body else {
+            return Poll::Ready(None);
+        };
+        match Pin::new(body).poll_frame(cx) {
             // What is short and there already costs no look at the session; what must be waited for does.
             Poll::Pending if this.has_ended(cx) => Poll::Ready(Some(Err(Broken::SessionEnded.into()))),
             Poll::Pending => this.patience.poll_end(cx).map(|()| {
-                this.lease = None;
+                this.body = None;
                 Some(Err(Broken::TooSlow.into()))
             }),
             Poll::Ready(Some(Ok(frame))) => {
                 this.patience.moved();
-                if this.body.is_end_stream() {
-                    this.release();
-                }
                 Poll::Ready(Some(Ok(frame.map_trailers_announced(&this.announced))))
             }
             Poll::Ready(Some(Err(error))) => {
-                this.lease = None;
+                this.body = None;
                 Poll::Ready(Some(Err(error.into())))
             }
-            Poll::Ready(None) => {
-                this.release();
-                Poll::Ready(None)
-            }
+            Poll::Ready(None) => Poll::Ready(None),
         }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(SizeHint::default, HttpBody::size_hint)
+    }
+}
+
+/// A body that gives the connection back at its end; whoever drops it before ends the connection.
+pub(super) struct Leased {
+    body: Incoming,
+    lease: Option<Lease>,
+}
+
+impl Leased {
+    pub(super) fn new(body: Incoming, lease: Lease) -> Self {
+        Self { body, lease: Some(lease) }
+    }
+}
+
+impl HttpBody for Leased {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = &mut *self;
+        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
+        let over = match &frame {
+            Some(Ok(_)) => this.body.is_end_stream(),
+            Some(Err(_)) => false,
+            None => true,
+        };
+        if over && let Some(lease) = this.lease.take() {
+            lease.release();
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -4,6 +4,7 @@ mod answer;
 pub mod enrich;
 mod outgoing;
 mod pool;
+mod short;
 mod tunnel;
 
 pub use answer::Broken;
@@ -12,19 +13,22 @@ pub use pool::Settings;
 use crate::{
     Admitted, Body,
     admit::{Cut, names},
+    body::BodyError,
 };
-use answer::Answer;
+use answer::{Answer, Leased};
+use bytes::Bytes;
 use doorward_core::{Permit, Policy, Reason, policy::Upstream};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, response};
 use http_body::Body as _;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use outgoing::Introduced;
 use pool::{Lease, Pool};
+use short::{Coming, Lost, Reply};
 use std::{
     borrow::Cow,
     error::Error,
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -34,9 +38,6 @@ use std::{
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tunnel::Tunnel;
-
-/// Resolves when the session that a request was permitted by has ended.
-pub type Ended = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
 /// An answer that takes longer than this is waited for together with the end of its session.
 const QUICK: Duration = Duration::from_millis(500);
@@ -125,52 +126,100 @@ impl Proxy {
         self.closing.cancel();
     }
 
-    /// Sends a permitted request and returns the answer while its body still streams. `ended` resolves when the
+    /// Sends a permitted request and returns the answer while its body still streams. `session` is cancelled when the
     /// session behind the permit ends; tunnels and long answers end with it.
-    pub async fn forward<E>(
+    pub async fn forward(
         &self,
         permit: &Permit,
         mut admitted: Box<Admitted>,
         policy: &Policy,
         upstream: &Upstream,
         outgoing: Outgoing,
-        ended: Option<E>,
-    ) -> Result<Response<Body>, UpstreamError>
-    where
-        E: Future<Output = ()> + Send + Sync + 'static,
-    {
+        session: Option<&CancellationToken>,
+    ) -> Result<Response<Body>, UpstreamError> {
         if !permit.parameters().is_empty() {
             Box::pin(enrich::carry_out(permit, &mut admitted, self.settings.max_rewritten_body)).await?;
         }
-        let mut ended = ended.map(|ended| Box::pin(ended) as Ended);
         let known = permit.identity().account().is_some();
         let (request, on_upgrade) = outgoing_request(permit, *admitted, policy, upstream, outgoing)?;
+        let returning = Returning { policy, upstream, known, session };
+        if short::is_for(&request, on_upgrade.is_some()) {
+            self.fetch(request, returning).await
+        } else {
+            Box::pin(self.exchange(request, on_upgrade, returning)).await
+        }
+    }
+
+    /// The short road. A connection that rested may have ended unnoticed: then the request, which only reads, is sent once
+    /// more on a new one (RFC 9110, 9.2.2).
+    async fn fetch(&self, request: Request<Body>, returning: Returning<'_>) -> Result<Response<Body>, UpstreamError> {
+        let upstream = returning.upstream;
+        let pool = self.pool(upstream)?;
+        let (head, of_head) = (short::encode(&request), *request.method() == Method::HEAD);
+        drop(request);
+        let began = Instant::now();
+        let rested = pool.take_line(began);
+        let mut used = rested.is_some();
+        let mut line = match rested {
+            Some(line) => line,
+            None => Box::pin(pool.open_line(upstream.connect_timeout)).await?,
+        };
+        let deadline = Instant::now() + upstream.response_timeout;
+        let reply = loop {
+            match line.ask(&head, of_head, deadline, returning.session).await? {
+                Ok(reply) => break reply,
+                Err(Lost::Closed) if used => {
+                    used = false;
+                    line = Box::pin(pool.open_line(upstream.connect_timeout)).await?;
+                }
+                Err(lost) => return Err(lost.into()),
+            }
+        };
+        let Reply { mut parts, framing, whole, keeps } = reply;
+        let announced = returning.clean(&mut parts);
+        let body = match whole {
+            Some(whole) => {
+                if keeps {
+                    pool.put_line(line);
+                }
+                Body::from(whole)
+            }
+            None => returning.body(Coming::new(line, pool, framing, keeps), announced),
+        };
+        Ok(Response::from_parts(parts, body))
+    }
+
+    /// The road of everything else, through the HTTP library.
+    async fn exchange(
+        &self,
+        request: Request<Body>,
+        on_upgrade: Option<OnUpgrade>,
+        returning: Returning<'_>,
+    ) -> Result<Response<Body>, UpstreamError> {
         let head = *request.method() == Method::HEAD;
-        let (response, lease) = self.exchange(request, upstream, &mut ended).await?;
+        let (response, lease) = self.send(request, returning.upstream, returning.session).await?;
         let (mut parts, body) = response.into_parts();
         if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-            return self.switch(parts, on_upgrade, policy, upstream, known, ended);
+            return self.switch(parts, on_upgrade, &returning);
         }
         check_framing(&mut parts, &body, head)?;
-        let announced = answer::clean(&mut parts.headers, &policy.directories, known);
-        parts.extensions.clear();
-        parts.version = http::Version::HTTP_11;
+        let announced = returning.clean(&mut parts);
         let body = if body.is_end_stream() {
             lease.release();
             Body::Empty
         } else {
-            Body::Boxed(Box::pin(Answer::new(body, lease, announced, upstream.idle_timeout, ended)))
+            returning.body(Leased::new(body, lease), announced)
         };
         Ok(Response::from_parts(parts, body))
     }
 
     /// Sends the request on a connection that rested or a new one. What met the end of a connection that rested is sent
     /// once more on a new one: without a body, and only if it never left or may be repeated (RFC 9110, 9.2.2).
-    async fn exchange(
+    async fn send(
         &self,
         mut request: Request<Body>,
         upstream: &Upstream,
-        ended: &mut Option<Ended>,
+        session: Option<&CancellationToken>,
     ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
         let pool = self.pool(upstream)?;
         let mut lease = pool.lease(upstream.connect_timeout).await?;
@@ -178,7 +227,7 @@ impl Proxy {
         loop {
             let repeated = if lease.used { repeatable(&request) } else { None };
             let answered = lease.sender.try_send_request(request);
-            match patiently(answered, deadline, ended).await? {
+            match patiently(answered, deadline, session).await? {
                 Ok(response) => return Ok((response, lease)),
                 Err(mut failed) => {
                     let unsent = failed.take_message().filter(|unsent| lease.used && unsent.body().is_end_stream());
@@ -221,23 +270,51 @@ impl Proxy {
         &self,
         mut parts: response::Parts,
         on_upgrade: Option<OnUpgrade>,
-        policy: &Policy,
-        upstream: &Upstream,
-        known: bool,
-        ended: Option<Ended>,
+        returning: &Returning<'_>,
     ) -> Result<Response<Body>, UpstreamError> {
         let refused = || UpstreamError::Broken("it switched protocols without being asked".to_owned());
         let client = on_upgrade.ok_or_else(refused)?;
         let protocol = parts.headers.get(header::UPGRADE).cloned().ok_or_else(refused)?;
         let theirs = parts.extensions.remove::<OnUpgrade>().ok_or_else(refused)?;
-        parts.extensions.clear();
-        answer::clean(&mut parts.headers, &policy.directories, known);
+        returning.clean(&mut parts);
         parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         parts.headers.insert(header::UPGRADE, protocol);
-        let tunnel =
-            Tunnel { client, upstream: theirs, idle_timeout: upstream.idle_timeout, ended, closing: self.closing.clone() };
+        let tunnel = Tunnel {
+            client,
+            upstream: theirs,
+            idle_timeout: returning.upstream.idle_timeout,
+            session: returning.session.cloned(),
+            closing: self.closing.clone(),
+        };
         tokio::spawn(tunnel.run(Arc::clone(&self.tunnels)));
         Ok(Response::from_parts(parts, Body::Empty))
+    }
+}
+
+/// What is needed on the way back.
+#[derive(Clone, Copy)]
+struct Returning<'r> {
+    policy: &'r Policy,
+    upstream: &'r Upstream,
+    /// Whether the caller is somebody.
+    known: bool,
+    session: Option<&'r CancellationToken>,
+}
+
+impl Returning<'_> {
+    /// Brings the head of an answer into the form that the client gets. Returns the trailer fields that may follow.
+    fn clean(&self, parts: &mut response::Parts) -> Vec<HeaderName> {
+        parts.extensions.clear();
+        parts.version = http::Version::HTTP_11;
+        answer::clean(&mut parts.headers, &self.policy.directories, self.known)
+    }
+
+    /// A body that streams, as long as the session and patience last.
+    fn body<B>(&self, body: B, announced: Vec<HeaderName>) -> Body
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BodyError>> + Unpin + Send + Sync + 'static,
+    {
+        Body::Boxed(Box::pin(Answer::new(body, announced, self.upstream.idle_timeout, self.session)))
     }
 }
 
@@ -303,20 +380,36 @@ fn check_framing(parts: &mut response::Parts, body: &Incoming, head: bool) -> Re
 }
 
 /// Waits for an answer: at first for it alone, then also for the end of the session.
-async fn patiently<F: Future>(answer: F, deadline: Instant, ended: &mut Option<Ended>) -> Result<F::Output, UpstreamError> {
-    let mut answer = std::pin::pin!(answer);
-    let Some(end) = ended else {
-        return timeout_at(deadline, answer).await.map_err(|_| UpstreamError::TimedOut("answering"));
-    };
-    let quick = deadline.min(Instant::now() + QUICK);
-    if let Ok(answered) = timeout_at(quick, answer.as_mut()).await {
+async fn patiently<F: Future>(
+    answer: F,
+    deadline: Instant,
+    session: Option<&CancellationToken>,
+) -> Result<F::Output, UpstreamError> {
+    let mut answer = pin!(answer);
+    if session.is_some()
+        && let Ok(answered) = timeout_at(deadline.min(Instant::now() + QUICK), answer.as_mut()).await
+    {
         return Ok(answered);
     }
-    tokio::select! {
-        biased;
-        () = end.as_mut() => Err(UpstreamError::Ended),
-        answered = timeout_at(deadline, answer) => answered.map_err(|_| UpstreamError::TimedOut("answering")),
-    }
+    slowly(answer, deadline, session).await
+}
+
+/// Waits for an answer together with the end of the session.
+async fn slowly<F: Future>(
+    answer: Pin<&mut F>,
+    deadline: Instant,
+    session: Option<&CancellationToken>,
+) -> Result<F::Output, UpstreamError> {
+    let answer = timeout_at(deadline, answer);
+    let answered = match session {
+        None => answer.await,
+        Some(session) => tokio::select! {
+            biased;
+            () = session.cancelled() => return Err(UpstreamError::Ended),
+            answered = answer => answered,
+        },
+    };
+    answered.map_err(|_| UpstreamError::TimedOut("answering"))
 }
 
 /// A copy of a request that changes nothing and has no body.

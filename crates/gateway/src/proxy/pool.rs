@@ -1,13 +1,13 @@
 //! Connections to one upstream. The connection used last is used first, so that the others may rest and end.
 
-use super::UpstreamError;
+use super::{UpstreamError, short::Line};
 use crate::Body;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -41,6 +41,10 @@ pub(super) struct Pool {
     address: Box<str>,
     settings: Settings,
     resting: Mutex<Vec<Resting>>,
+    /// Those of the short road, with the time since when they rest.
+    lines: Mutex<Vec<(Line, Instant)>>,
+    /// Whether somebody looks after `lines`.
+    tended: AtomicBool,
     open: Arc<AtomicUsize>,
 }
 
@@ -73,7 +77,15 @@ impl Lease {
 impl Pool {
     /// For the upstream of this authority, to be found at `address`.
     pub(super) fn new(authority: &str, address: &str, settings: Settings) -> Self {
-        Self { authority: authority.into(), address: address.into(), settings, resting: Mutex::default(), open: Arc::default() }
+        Self {
+            authority: authority.into(),
+            address: address.into(),
+            settings,
+            resting: Mutex::default(),
+            lines: Mutex::default(),
+            tended: AtomicBool::new(false),
+            open: Arc::default(),
+        }
     }
 
     pub(super) fn is_for(&self, authority: &str) -> bool {
@@ -110,14 +122,7 @@ impl Pool {
 
     /// A new connection.
     pub(super) async fn connect(self: &Arc<Self>, connect_timeout: Duration) -> Result<Lease, UpstreamError> {
-        let counted = Counted::new(&self.open, self.settings.max_connections).ok_or(UpstreamError::Overloaded)?;
-        let stream = match timeout(connect_timeout, TcpStream::connect(&*self.address)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(UpstreamError::Unreachable(error.to_string())),
-            Err(_) => return Err(UpstreamError::TimedOut("connecting")),
-        };
-        // A socket that is gone already has nothing to delay.
-        let _ = stream.set_nodelay(true);
+        let (stream, counted) = self.dial(connect_timeout).await?;
         let (sender, connection) = http1::Builder::new()
             .max_header_size(64 * 1024)
             .handshake::<_, Body>(TokioIo::new(stream))
@@ -130,10 +135,71 @@ impl Pool {
         });
         Ok(Lease { sender, used: false, pool: Arc::clone(self) })
     }
+
+    async fn dial(&self, connect_timeout: Duration) -> Result<(TcpStream, Counted), UpstreamError> {
+        let counted = Counted::new(&self.open, self.settings.max_connections).ok_or(UpstreamError::Overloaded)?;
+        let stream = match timeout(connect_timeout, TcpStream::connect(&*self.address)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(UpstreamError::Unreachable(error.to_string())),
+            Err(_) => return Err(UpstreamError::TimedOut("connecting")),
+        };
+        // A socket that is gone already has nothing to delay.
+        let _ = stream.set_nodelay(true);
+        Ok((stream, counted))
+    }
+
+    /// A connection for the short road, newly opened.
+    pub(super) async fn open_line(&self, connect_timeout: Duration) -> Result<Line, UpstreamError> {
+        let (stream, counted) = self.dial(connect_timeout).await?;
+        Ok(Line::new(stream, counted))
+    }
+
+    /// The newest line that rests and is still good.
+    pub(super) fn take_line(&self, now: Instant) -> Option<Line> {
+        let mut lines = lock(&self.lines);
+        while let Some((line, since)) = lines.pop() {
+            if now.duration_since(since) < self.settings.idle_timeout && line.is_at_rest() {
+                return Some(line);
+            }
+        }
+        None
+    }
+
+    /// Gives a line back, whose answer was read to its end.
+    pub(super) fn put_line(self: &Arc<Self>, line: Line) {
+        let mut lines = lock(&self.lines);
+        if lines.len() < self.settings.max_idle {
+            lines.push((line, Instant::now()));
+        }
+        drop(lines);
+        if !self.tended.load(SeqCst) && !self.tended.swap(true, SeqCst) {
+            tokio::spawn(tend(Arc::downgrade(self), self.settings.idle_timeout));
+        }
+    }
+
+    /// Closes lines that rested for too long or were closed from afar; whether none is left to look after.
+    fn sweep(&self) -> bool {
+        let mut lines = lock(&self.lines);
+        let now = Instant::now();
+        lines.retain(|(line, since)| now.duration_since(*since) < self.settings.idle_timeout && line.is_at_rest());
+        // Under the lock: who puts a line in afterwards sees that nobody tends it.
+        self.tended.store(!lines.is_empty(), SeqCst);
+        lines.is_empty()
+    }
+}
+
+/// Looks after the resting lines of a pool, which have no task of their own, until there are none.
+async fn tend(pool: Weak<Pool>, idle_timeout: Duration) {
+    loop {
+        tokio::time::sleep(idle_timeout).await;
+        if pool.upgrade().is_none_or(|pool| pool.sweep()) {
+            return;
+        }
+    }
 }
 
 /// A connection in the count.
-struct Counted(Arc<AtomicUsize>);
+pub(super) struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
     fn new(open: &Arc<AtomicUsize>, most: usize) -> Option<Self> {

@@ -1,6 +1,5 @@
 //! Upgraded connections: bytes both ways until one side, the session or patience ends.
 
-use super::Ended;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::{
@@ -21,7 +20,7 @@ pub(super) struct Tunnel {
     pub(super) client: OnUpgrade,
     pub(super) upstream: OnUpgrade,
     pub(super) idle_timeout: Duration,
-    pub(super) ended: Option<Ended>,
+    pub(super) session: Option<CancellationToken>,
     pub(super) closing: CancellationToken,
 }
 
@@ -30,8 +29,8 @@ impl Tunnel {
     pub(super) async fn run(self, count: Arc<AtomicUsize>) {
         let _counted = Counted::new(count);
         let ended = async move {
-            match self.ended {
-                Some(ended) => ended.await,
+            match self.session {
+                Some(session) => session.cancelled().await,
                 None => std::future::pending().await,
             }
         };

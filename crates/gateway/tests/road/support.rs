@@ -266,8 +266,8 @@ impl Handler for Road {
         assert_eq!(matches!(permit.identity(), Identity::Known(_)), self.plan.known);
         let upstream = Arc::clone(self.policy.upstream(&admitted.path).unwrap());
         let outgoing = Outgoing { assertion: HeaderValue::from_static("a.b.c") };
-        let ended = self.plan.known.then(|| self.session.clone().cancelled_owned());
-        match self.proxy.forward(&permit, Box::new(admitted), &self.policy, &upstream, outgoing, ended).await {
+        let session = self.plan.known.then_some(&self.session);
+        match self.proxy.forward(&permit, Box::new(admitted), &self.policy, &upstream, outgoing, session).await {
             Ok(response) => response,
             Err(error) => plain(error.status().as_u16(), error.code()),
         }
