@@ -162,10 +162,19 @@ pub struct Authority {
     pub port: Option<u16>,
 }
 
+impl Authority {
+    /// The text of its `Display`, made without the formatting machinery: every request asks for it.
+    pub fn text(&self) -> String {
+        match self.port {
+            None => self.host.clone(),
+            Some(port) => [&*self.host, ":", &port.to_string()].concat(),
+        }
+    }
+}
+
 impl fmt::Display for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.host)?;
-        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+        f.write_str(&self.text())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who a request is.
 
 use serde::{Deserialize, Serialize};
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 /// What kind of account somebody has; a directory holds accounts of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -73,14 +73,19 @@ impl Identity {
             Identity::Known(account) => Some(account),
         }
     }
+
+    /// The text of its `Display`, made without the formatting machinery: every request asks for it.
+    pub fn name(&self) -> Cow<'static, str> {
+        match self {
+            Identity::Guest => Cow::Borrowed("guest"),
+            Identity::Known(account) => Cow::Owned([account.kind.as_str(), "/", &account.id.to_string()].concat()),
+        }
+    }
 }
 
 /// `guest`, `customer/42`, `admin/1`.
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Identity::Guest => f.write_str("guest"),
-            Identity::Known(a) => write!(f, "{}/{}", a.kind.as_str(), a.id),
-        }
+        f.write_str(&self.name())
     }
 }

@@ -3,7 +3,7 @@
 use super::SessionCookie;
 use crate::api::cookie;
 use doorward_core::policy::Directory;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, header};
 use std::sync::Arc;
 
 /// The session cookies of our directories; equal duplicates are folded. The error is for the operator.
@@ -30,44 +30,29 @@ pub(crate) fn is_ours(name: &[u8], directories: &[Arc<Directory>]) -> bool {
         || directories.iter().any(|directory| directory.cookie.name.as_bytes() == name)
 }
 
-/// Removes our cookies. What stays stays byte for byte.
-pub(crate) fn strip(headers: &mut HeaderMap, directories: &[Arc<Directory>]) {
-    let ours = |name: &[u8]| is_ours(name, directories);
-    let touched = headers.get_all(header::COOKIE).iter().any(|line| pairs(line.as_bytes()).any(|(name, _)| ours(name)));
-    if !touched {
-        return;
-    }
-    let lines: Vec<Vec<u8>> = headers.get_all(header::COOKIE).iter().map(|line| without(line.as_bytes(), &ours)).collect();
-    headers.remove(header::COOKIE);
-    for line in lines {
-        if let Ok(value) = HeaderValue::from_bytes(&line)
-            && !line.is_empty()
-        {
-            headers.append(header::COOKIE, value);
+/// Writes what an upstream gets of all cookie lines as one line (RFC 9113, 8.2.3): what stays stays byte for byte. Where
+/// directories are given, their cookies and all others of ours are left out.
+pub(crate) fn joined(headers: &HeaderMap, directories: Option<&[Arc<Directory>]>, line: &mut Vec<u8>) {
+    let stays = |part: &[u8]| match directories {
+        Some(directories) => pair(part).is_none_or(|(name, _)| !is_ours(name, directories)),
+        None => true,
+    };
+    let mut separator: &[u8] = b"";
+    for value in headers.get_all(header::COOKIE) {
+        for part in value.as_bytes().split(|b| *b == b';').filter(|part| stays(part)) {
+            let first = separator != b";";
+            let part = if first { part.trim_ascii_start() } else { part };
+            if first && part.is_empty() {
+                continue;
+            }
+            line.extend_from_slice(separator);
+            line.extend_from_slice(part);
+            separator = b";";
+        }
+        if !separator.is_empty() {
+            separator = b"; ";
         }
     }
-}
-
-/// Brings several lines, as HTTP/2 may send them, into one (RFC 9113, 8.2.3).
-pub(crate) fn join(headers: &mut HeaderMap) {
-    let mut lines = headers.get_all(header::COOKIE).iter();
-    let (Some(first), Some(_)) = (lines.next(), lines.next()) else {
-        return;
-    };
-    let mut all = first.as_bytes().to_vec();
-    for line in headers.get_all(header::COOKIE).iter().skip(1) {
-        all.extend_from_slice(b"; ");
-        all.extend_from_slice(line.as_bytes());
-    }
-    if let Ok(value) = HeaderValue::from_bytes(&all) {
-        headers.insert(header::COOKIE, value);
-    }
-}
-
-fn without(line: &[u8], ours: &impl Fn(&[u8]) -> bool) -> Vec<u8> {
-    let stays = |part: &&[u8]| pair(part).is_none_or(|(name, _)| !ours(name));
-    let kept: Vec<&[u8]> = line.split(|b| *b == b';').filter(stays).collect();
-    kept.join(&b';').trim_ascii_start().to_vec()
 }
 
 fn pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
@@ -87,6 +72,7 @@ mod tests {
         Kind,
         policy::{CookieSpec, SameSite},
     };
+    use http::HeaderValue;
     use std::time::Duration;
 
     fn directory(name: &str, cookie: &str) -> Arc<Directory> {
@@ -135,30 +121,31 @@ mod tests {
     }
 
     #[test]
-    fn strips_session_cookies_and_leaves_the_rest_as_it_was() {
+    fn leaves_session_cookies_out_and_the_rest_as_it_was() {
         let directories = [directory("a", "SESS"), directory("b", "other")];
-        let cases: [(&[&str], &[&str]); 8] = [
-            (&["SESS=abc"], &[]),
-            (&["x=1; SESS=abc; y=\"2 \""], &["x=1; y=\"2 \""]),
-            (&["SESS=abc;  y=2 ;z"], &["y=2 ;z"]),
-            (&["x=1;y=2; ;weird"], &["x=1;y=2; ;weird"]),
-            (&["other=1; other=1", "k=v"], &["k=v"]),
-            (&["SESS =1; k=v"], &["k=v"]),
-            (&["doorward_device=1; k=v; doorward_form=2"], &["k=v"]),
-            (&["__Host-doorward_device=1; k=v; __Secure-doorward_form=2"], &["k=v"]),
+        let cases: [(&[&str], &str); 10] = [
+            (&["SESS=abc"], ""),
+            (&["x=1; SESS=abc; y=\"2 \""], "x=1; y=\"2 \""),
+            (&["SESS=abc;  y=2 ;z"], "y=2 ;z"),
+            (&["x=1;y=2; ;weird"], "x=1;y=2; ;weird"),
+            (&["other=1; other=1", "k=v"], "k=v"),
+            (&["SESS =1; k=v"], "k=v"),
+            (&["doorward_device=1; k=v; doorward_form=2"], "k=v"),
+            (&["__Host-doorward_device=1; k=v; __Secure-doorward_form=2"], "k=v"),
+            (&["a=1;b=2", "SESS=abc", "b=2", "SESS=abc; c=3"], "a=1;b=2; b=2; c=3"),
+            (&["a=1", "SESS=abc"], "a=1"),
         ];
         for (lines, expected) in cases {
-            let mut headers = headers(lines);
-            strip(&mut headers, &directories);
-            let left: Vec<&str> = headers.get_all(header::COOKIE).iter().map(|v| v.to_str().unwrap()).collect();
-            assert_eq!(left, expected, "{lines:?}");
+            let mut line = Vec::new();
+            joined(&headers(lines), Some(&directories), &mut line);
+            assert_eq!(String::from_utf8(line).unwrap(), expected, "{lines:?}");
         }
     }
 
     #[test]
     fn joins_crumbs() {
-        let mut map = headers(&["a=1", "b=2", "c=3"]);
-        join(&mut map);
-        assert_eq!(map.get_all(header::COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2; c=3"]);
+        let mut line = Vec::new();
+        joined(&headers(&["a=1", "b=2; SESS=1", "c=3"]), None, &mut line);
+        assert_eq!(line, b"a=1; b=2; SESS=1; c=3");
     }
 }

@@ -6,7 +6,7 @@ mod guard;
 pub(crate) mod names;
 
 pub use address::ClientAddress;
-pub(crate) use cookies::{is_ours, join, strip};
+pub(crate) use cookies::{is_ours, joined};
 pub use guard::Cut;
 pub(crate) use guard::{Announced, Guarded};
 
@@ -280,7 +280,7 @@ fn finish(
     drop_headers(headers, upgrade);
     Admitted {
         method: reading.method,
-        authority: reading.authority.to_string(),
+        authority: reading.authority.text(),
         host: reading.authority.host,
         path: reading.path,
         query: parts.uri.query().map(str::to_owned),

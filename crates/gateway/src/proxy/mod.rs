@@ -141,22 +141,23 @@ impl Proxy {
             Box::pin(enrich::carry_out(permit, &mut admitted, self.settings.max_rewritten_body)).await?;
         }
         let known = permit.identity().account().is_some();
-        let (request, on_upgrade) = outgoing_request(permit, *admitted, policy, upstream, outgoing)?;
         let returning = Returning { policy, upstream, known, session };
-        if short::is_for(&request, on_upgrade.is_some()) {
-            self.fetch(request, returning).await
+        if short::is_for(&admitted) {
+            let head = outgoing::text(&admitted, permit, policy, upstream, &outgoing.assertion).ok_or_else(no_target)?;
+            let of_head = admitted.method == Method::HEAD;
+            drop(admitted);
+            self.fetch(&head, of_head, returning).await
         } else {
+            let (request, on_upgrade) = outgoing_request(permit, *admitted, policy, upstream, outgoing)?;
             Box::pin(self.exchange(request, on_upgrade, returning)).await
         }
     }
 
     /// The short road. A connection that rested may have ended unnoticed: then the request, which only reads, is sent once
     /// more on a new one (RFC 9110, 9.2.2).
-    async fn fetch(&self, request: Request<Body>, returning: Returning<'_>) -> Result<Response<Body>, UpstreamError> {
+    async fn fetch(&self, head: &[u8], of_head: bool, returning: Returning<'_>) -> Result<Response<Body>, UpstreamError> {
         let upstream = returning.upstream;
         let pool = self.pool(upstream)?;
-        let (head, of_head) = (short::encode(&request), *request.method() == Method::HEAD);
-        drop(request);
         let began = Instant::now();
         let rested = pool.take_line(began);
         let mut used = rested.is_some();
@@ -166,7 +167,7 @@ impl Proxy {
         };
         let deadline = Instant::now() + upstream.response_timeout;
         let reply = loop {
-            match line.ask(&head, of_head, deadline, returning.session).await? {
+            match line.ask(head, of_head, deadline, returning.session).await? {
                 Ok(reply) => break reply,
                 Err(Lost::Closed) if used => {
                     used = false;
@@ -326,12 +327,11 @@ fn outgoing_request(
     upstream: &Upstream,
     outgoing: Outgoing,
 ) -> Result<(Request<Body>, Option<OnUpgrade>), UpstreamError> {
-    let uri = outgoing::target(&admitted.path, admitted.query.as_deref())
-        .ok_or_else(|| UpstreamError::Request(StatusCode::BAD_REQUEST, "target", "the target cannot be forwarded".into()))?;
+    let uri = outgoing::target(&admitted.path, admitted.query.as_deref()).ok_or_else(no_target)?;
     let mut admitted = admitted;
     let mut headers = std::mem::take(&mut admitted.headers);
     outgoing::strip_credentials(&mut headers, policy, upstream);
-    outgoing::introduce(&mut headers, &Introduced::of(&admitted), permit, outgoing.assertion);
+    outgoing::introduce(&mut headers, &Introduced::of(&admitted), permit, &outgoing.assertion);
     let connection = match (&admitted.on_upgrade, headers.contains_key(header::TE)) {
         (Some(_), _) => Some("upgrade"),
         (None, true) => Some("te"),
@@ -346,6 +346,10 @@ fn outgoing_request(
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;
     Ok((request, admitted.on_upgrade))
+}
+
+fn no_target() -> UpstreamError {
+    UpstreamError::Request(StatusCode::BAD_REQUEST, "target", "the target cannot be forwarded".into())
 }
 
 /// One length or chunks, by what the body is: never what a header said beside it.

@@ -2,9 +2,8 @@
 
 use crate::{
     Admitted,
-    admit::{has_scheme, join, strip},
+    admit::{has_scheme, joined},
 };
-use bytes::BytesMut;
 use doorward_core::{Account, Identity, Permit, Policy, policy::Upstream};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::PathAndQuery};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -27,57 +26,164 @@ const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 /// Path and query as they were matched.
 pub(super) fn target(path: &str, query: Option<&str>) -> Option<Uri> {
     let whole = match query {
-        Some(query) => {
-            let mut whole = String::with_capacity(path.len() + 1 + query.len());
-            whole.push_str(path);
-            whole.push('?');
-            whole.push_str(query);
-            whole
-        }
+        Some(query) => [path, "?", query].concat(),
         None => path.to_owned(),
     };
     PathAndQuery::from_maybe_shared(bytes::Bytes::from(whole)).ok().map(Uri::from)
 }
 
-/// Takes away the credentials, where the upstream is not to see them.
-pub(super) fn strip_credentials(headers: &mut HeaderMap, policy: &Policy, upstream: &Upstream) {
-    if !upstream.pass_credentials {
-        strip(headers, &policy.directories);
-        let readable = |value: &HeaderValue| has_scheme(value, b"bearer") || has_scheme(value, b"basic");
-        if headers.get(header::AUTHORIZATION).is_some_and(readable) {
-            headers.remove(header::AUTHORIZATION);
+/// The whole head of a request that has no body, as text.
+pub(super) fn text(
+    admitted: &Admitted,
+    permit: &Permit,
+    policy: &Policy,
+    upstream: &Upstream,
+    assertion: &HeaderValue,
+) -> Option<Vec<u8>> {
+    let mut text = Text(Vec::with_capacity(2048));
+    text.start(admitted)?;
+    introduce(&mut text, &Introduced::of(admitted), permit, assertion);
+    let headers = &admitted.headers;
+    for (name, value) in headers {
+        match *name {
+            header::HOST => {}
+            // Its body is empty, whatever way of saying so it chose.
+            header::CONTENT_LENGTH => text.set(name, &["0"]),
+            header::COOKIE => {}
+            header::AUTHORIZATION if !upstream.pass_credentials && readable(value) => {}
+            _ => text.set_value(name, value),
         }
     }
-    join(headers);
+    if headers.contains_key(header::COOKIE) {
+        let hidden = if upstream.pass_credentials { None } else { Some(&*policy.directories) };
+        text.line(header::COOKIE.as_str(), |value| joined(headers, hidden, value));
+    }
+    if headers.contains_key(header::TE) {
+        text.set(&header::CONNECTION, &["te"]);
+    }
+    text.0.extend_from_slice(b"\r\n");
+    Some(text.0)
+}
+
+/// Takes away the credentials, where the upstream is not to see them.
+pub(super) fn strip_credentials(headers: &mut HeaderMap, policy: &Policy, upstream: &Upstream) {
+    if headers.contains_key(header::COOKIE) {
+        let hidden = if upstream.pass_credentials { None } else { Some(&*policy.directories) };
+        let mut cookies = Vec::new();
+        joined(headers, hidden, &mut cookies);
+        match HeaderValue::from_maybe_shared(bytes::Bytes::from(cookies)) {
+            Ok(cookies) if !cookies.is_empty() => {
+                headers.insert(header::COOKIE, cookies);
+            }
+            _ => {
+                headers.remove(header::COOKIE);
+            }
+        }
+    }
+    if !upstream.pass_credentials && headers.get(header::AUTHORIZATION).is_some_and(readable) {
+        headers.remove(header::AUTHORIZATION);
+    }
+}
+
+/// Whether an `Authorization` is one that we could have read.
+fn readable(value: &HeaderValue) -> bool {
+    has_scheme(value, b"bearer") || has_scheme(value, b"basic")
+}
+
+/// Where the head of a request is written: headers of a library's request, or text.
+pub(super) trait Head {
+    /// Sets a header to the text of these parts. Text that is not ASCII, or holds control characters, makes it empty.
+    fn set(&mut self, name: &HeaderName, parts: &[&str]);
+    /// Sets a header.
+    fn set_value(&mut self, name: &HeaderName, value: &HeaderValue);
+}
+
+impl Head for HeaderMap {
+    fn set(&mut self, name: &HeaderName, parts: &[&str]) {
+        let value = HeaderValue::from_maybe_shared(bytes::Bytes::from(parts.concat()));
+        self.insert(name, value.unwrap_or_else(|_| HeaderValue::from_static("")));
+    }
+
+    fn set_value(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.insert(name, value.clone());
+    }
+}
+
+/// A head as text. Nothing is set twice.
+struct Text(Vec<u8>);
+
+impl Text {
+    /// The request line, if the target is one.
+    fn start(&mut self, admitted: &Admitted) -> Option<()> {
+        let query = admitted.query.as_deref();
+        let sound = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        if !admitted.path.starts_with('/') || !sound(&admitted.path) || !query.is_none_or(sound) {
+            return None;
+        }
+        let (mark, query) = query.map_or(("", ""), |query| ("?", query));
+        for part in [admitted.method.as_str(), " ", &admitted.path, mark, query, " HTTP/1.1\r\n"] {
+            self.0.extend_from_slice(part.as_bytes());
+        }
+        Some(())
+    }
+
+    /// One header whose value is written behind what is there; none, if nothing is written.
+    fn line(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        let before = self.0.len();
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b": ");
+        let start = self.0.len();
+        write(&mut self.0);
+        if self.0.len() == start {
+            self.0.truncate(before);
+        } else {
+            self.0.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+impl Head for Text {
+    fn set(&mut self, name: &HeaderName, parts: &[&str]) {
+        self.0.extend_from_slice(name.as_str().as_bytes());
+        self.0.extend_from_slice(b": ");
+        let start = self.0.len();
+        for part in parts {
+            self.0.extend_from_slice(part.as_bytes());
+        }
+        if !self.0.iter().skip(start).all(|byte| matches!(byte, b' '..=b'~')) {
+            self.0.truncate(start);
+        }
+        self.0.extend_from_slice(b"\r\n");
+    }
+
+    fn set_value(&mut self, name: &HeaderName, value: &HeaderValue) {
+        // A header value holds no line end.
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            self.0.extend_from_slice(part);
+        }
+    }
 }
 
 /// Says who is calling, and from where. Everything that a client could have said of this is gone already. This runs for
-/// every request, so it formats by hand and makes room for all headers at once.
-pub(super) fn introduce(headers: &mut HeaderMap, admitted: &Introduced<'_>, permit: &Permit, assertion: HeaderValue) {
-    headers.reserve(12);
-    let mut values = Values::default();
+/// every request, so it formats by hand.
+pub(super) fn introduce(head: &mut impl Head, admitted: &Introduced<'_>, permit: &Permit, assertion: &HeaderValue) {
     let proto = if admitted.secure { "https" } else { "http" };
-    let authority = values.value(admitted.authority);
     let client = address(admitted.client);
-    headers.insert(FORWARDED_FOR, values.value(&client));
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(proto));
-    headers.insert(FORWARDED_PORT, port(admitted, &mut values));
-    headers.insert(header::FORWARDED, values.value(&forwarded(admitted, &client, proto)));
-    headers.insert(header::HOST, authority.clone());
-    headers.insert(FORWARDED_HOST, authority);
-    match permit.identity() {
-        Identity::Guest => {
-            headers.insert(IDENTITY, HeaderValue::from_static("guest"));
-        }
-        Identity::Known(account) => {
-            headers.insert(IDENTITY, values.value(&[account.kind.as_str(), "/", &account.id.to_string()].concat()));
-            headers.insert(LOGIN, values.value(&Cow::from(utf8_percent_encode(&account.login, ESCAPED))));
-            headers.insert(ROLES, values.value(&roles(account)));
-        }
+    head.set(&header::HOST, &[admitted.authority]);
+    head.set(&FORWARDED_HOST, &[admitted.authority]);
+    head.set(&FORWARDED_FOR, &[&client]);
+    head.set(&FORWARDED_PROTO, &[proto]);
+    head.set(&FORWARDED_PORT, &[port(admitted)]);
+    head.set(&header::FORWARDED, &forwarded(admitted, &client, proto));
+    let identity = permit.identity();
+    head.set(&IDENTITY, &[&identity.name()]);
+    if let Identity::Known(account) = identity {
+        head.set(&LOGIN, &[&Cow::from(utf8_percent_encode(&account.login, ESCAPED))]);
+        head.set(&ROLES, &[&roles(account)]);
     }
-    headers.insert(METHOD, HeaderValue::from_static(permit.method().as_str()));
-    headers.insert(REQUEST_ID, values.value(admitted.request_id));
-    headers.insert(ASSERTION, assertion);
+    head.set(&METHOD, &[permit.method().as_str()]);
+    head.set(&REQUEST_ID, &[admitted.request_id]);
+    head.set_value(&ASSERTION, assertion);
 }
 
 /// What [`introduce`] needs to know of a request.
@@ -102,20 +208,17 @@ impl<'a> Introduced<'a> {
 }
 
 /// The port that the client named, else that of the scheme.
-fn port(admitted: &Introduced<'_>, values: &mut Values) -> HeaderValue {
+fn port<'a>(admitted: &Introduced<'a>) -> &'a str {
     let named = admitted.authority.strip_prefix(admitted.host).and_then(|rest| rest.strip_prefix(':'));
-    match named {
-        Some(port) => values.value(port),
-        None => HeaderValue::from_static(if admitted.secure { "443" } else { "80" }),
-    }
+    named.unwrap_or(if admitted.secure { "443" } else { "80" })
 }
 
 /// RFC 7239, 4 and 6: an IPv6 address stands in brackets and quotes, a host with a port in quotes. `client` is the text of
 /// the address.
-fn forwarded(admitted: &Introduced<'_>, client: &str, proto: &str) -> String {
+fn forwarded<'a>(admitted: &Introduced<'a>, client: &'a str, proto: &'a str) -> [&'a str; 8] {
     let (open, close) = if admitted.client.is_ipv4() { ("for=", ";host=") } else { ("for=\"[", "]\";host=") };
     let quote = if admitted.authority.contains(':') { "\"" } else { "" };
-    [open, client, close, quote, admitted.authority, quote, ";proto=", proto].concat()
+    [open, client, close, quote, admitted.authority, quote, ";proto=", proto]
 }
 
 /// The text of an address.
@@ -148,24 +251,6 @@ fn roles(account: &Account) -> String {
     text
 }
 
-/// Header values that share one piece of memory: one allocation for all of them, and none for their clones.
-struct Values(BytesMut);
-
-impl Default for Values {
-    fn default() -> Self {
-        Self(BytesMut::with_capacity(512))
-    }
-}
-
-impl Values {
-    /// The value of text that has nothing but visible ASCII; of anything else it is empty.
-    fn value(&mut self, text: &str) -> HeaderValue {
-        self.0.extend_from_slice(text.as_bytes());
-        let bytes = self.0.split().freeze();
-        HeaderValue::from_maybe_shared(bytes).unwrap_or_else(|_| HeaderValue::from_static(""))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,9 +269,21 @@ mod tests {
             (introduced("[::1]", "[::1]", "::2"), "for=\"[::2]\";host=\"[::1]\";proto=http", "80"),
         ];
         for (admitted, text, number) in cases {
-            assert_eq!(forwarded(&admitted, &address(admitted.client), "http"), text);
-            assert_eq!(port(&admitted, &mut Values::default()), number);
+            assert_eq!(forwarded(&admitted, &address(admitted.client), "http").concat(), text);
+            assert_eq!(port(&admitted), number);
         }
+    }
+
+    #[test]
+    fn text_that_could_end_a_line_makes_no_header() {
+        let mut text = Text(Vec::new());
+        text.set(&LOGIN, &["a", "b c"]);
+        text.set(&ROLES, &["a", "\r\nx: y"]);
+        text.set(&METHOD, &["\u{e9}"]);
+        assert_eq!(text.0, b"doorward-login: ab c\r\ndoorward-roles: \r\ndoorward-method: \r\n");
+        let mut map = HeaderMap::new();
+        map.set(&ROLES, &["a", "\r\nx: y"]);
+        assert_eq!(map.get(ROLES).unwrap(), "");
     }
 
     #[test]

@@ -1,29 +1,12 @@
-//! Heads: of a request as text, of an answer from text.
+//! The head of an answer, from text.
 
 use super::Lost;
 use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header, response};
 use std::mem::MaybeUninit;
 
 /// The most headers of an answer.
 const MAX_HEADERS: usize = 100;
-
-/// The head of a request without a body.
-pub(in crate::proxy) fn encode<B>(request: &Request<B>) -> Vec<u8> {
-    let mut text = Vec::with_capacity(2048);
-    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    for part in [request.method().as_str(), " ", target, " HTTP/1.1\r\n"] {
-        text.extend_from_slice(part.as_bytes());
-    }
-    for (name, value) in request.headers() {
-        text.extend_from_slice(name.as_str().as_bytes());
-        text.extend_from_slice(b": ");
-        text.extend_from_slice(value.as_bytes());
-        text.extend_from_slice(b"\r\n");
-    }
-    text.extend_from_slice(b"\r\n");
-    text
-}
 
 /// How the end of an answer's body is known (RFC 9112, 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,11 +9,13 @@ mod body;
 mod head;
 
 pub(super) use body::Coming;
-pub(super) use head::{Framing, Reply, encode};
+pub(super) use head::{Framing, Reply};
 
 use super::{QUICK, UpstreamError, pool::Counted, slowly};
+use crate::Admitted;
 use bytes::BytesMut;
-use http::{Method, Request};
+use http::Method;
+use http_body::Body as _;
 use std::{
     future::{Future, poll_fn},
     io::ErrorKind,
@@ -33,8 +35,10 @@ const MAX_HEAD: usize = 64 * 1024;
 const PIECE: usize = 8 * 1024;
 
 /// Whether a request may take this road: it may be repeated (RFC 9110, 9.2.2), has no body, and stays HTTP.
-pub(super) fn is_for<B: http_body::Body>(request: &Request<B>, upgrade: bool) -> bool {
-    matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) && request.body().is_end_stream() && !upgrade
+pub(super) fn is_for(admitted: &Admitted) -> bool {
+    matches!(admitted.method, Method::GET | Method::HEAD | Method::OPTIONS)
+        && admitted.body.is_end_stream()
+        && admitted.on_upgrade.is_none()
 }
 
 /// Why a connection gave no answer.

@@ -102,12 +102,6 @@ fn the_end_of_a_head_is_seen_across_pieces() {
     }
 }
 
-#[test]
-fn a_head_is_written_as_it_will_be_read() {
-    let request = Request::builder().method("GET").uri("/a?b=%20").header("Host", "shop.test").header("X-A", "1").body(()).unwrap();
-    assert_eq!(encode(&request), b"GET /a?b=%20 HTTP/1.1\r\nhost: shop.test\r\nx-a: 1\r\n\r\n");
-}
-
 /// The body and trailers in a text that comes in pieces of `piece` bytes, and what is left.
 fn decode(decoder: &mut Decoder, text: &str, piece: usize) -> Result<(String, HeaderMap, String), Malformed> {
     let (mut body, mut trailers, mut read) = (Vec::new(), HeaderMap::new(), BytesMut::new());
@@ -146,22 +140,29 @@ fn malformed_chunks_are_refused() {
     let many_extensions = format!("{}0\r\n\r\n", format!("1;{}\r\na\r\n", "x".repeat(3000)).repeat(9));
     let long_trailers = format!("0\r\nx: {}\r\n\r\n", "y".repeat(20_000));
     let cases = [
-        "\r\n", "g\r\n", "-1\r\na\r\n", "+1\r\na\r\n", "0x1\r\na\r\n", " 1\r\na\r\n", "1\na\r\n0\r\n\r\n", "1\r\nab\r\n0\r\n\r\n",
-        "1\r\na\n0\r\n\r\n", "1 x\r\na\r\n", "1\r;\r\na\r\n", "1000000000000000\r\n", "0\r\nno colon\r\n\r\n", "1\r\na\r\n0\r\n",
-        "5\r\nab", "", &long_line, &many_extensions, &long_trailers,
+        "\r\n",
+        "g\r\n",
+        "-1\r\na\r\n",
+        "+1\r\na\r\n",
+        "0x1\r\na\r\n",
+        " 1\r\na\r\n",
+        "1\na\r\n0\r\n\r\n",
+        "1\r\nab\r\n0\r\n\r\n",
+        "1\r\na\n0\r\n\r\n",
+        "1 x\r\na\r\n",
+        "1\r;\r\na\r\n",
+        "1000000000000000\r\n",
+        "0\r\nno colon\r\n\r\n",
+        "1\r\na\r\n0\r\n",
+        "5\r\nab",
+        "",
+        &long_line,
+        &many_extensions,
+        &long_trailers,
     ];
     for text in cases {
         for piece in [1, 1000] {
             assert!(decode(&mut Decoder::new(Framing::Chunked), text, piece).is_err(), "{text:?}");
         }
     }
-}
-
-#[test]
-fn only_reading_without_a_body_goes_the_short_road() {
-    let takes = |method: &str, body: &str, upgrade| {
-        is_for(&Request::builder().method(method).body(crate::Body::from(body.to_owned())).unwrap(), upgrade)
-    };
-    assert!(takes("GET", "", false) && takes("HEAD", "", false) && takes("OPTIONS", "", false));
-    assert!(!takes("GET", "", true) && !takes("GET", "x", false) && !takes("POST", "", false) && !takes("DELETE", "", false));
 }
