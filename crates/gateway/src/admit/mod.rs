@@ -310,13 +310,8 @@ fn drop_headers(headers: &mut HeaderMap, upgrade: bool) {
     let trailer = names::announce(&names::announced_trailers(headers));
     let takes_trailers = headers.contains_key(header::TE)
         && names::tokens(headers, &header::TE).any(|token| token.eq_ignore_ascii_case("trailers"));
-    names::remove_hop_by_hop(headers);
-    // We answer it ourselves: the parser says `100 Continue` when the body is first asked for.
-    headers.remove(header::EXPECT);
-    let dropped: Vec<HeaderName> = headers.keys().filter(|name| names::is_dropped(name)).cloned().collect();
-    for name in dropped {
-        headers.remove(name);
-    }
+    // `Expect` we answer ourselves: the parser says `100 Continue` when the body is first asked for.
+    names::remove_hop_by_hop_and(headers, |name| names::is_dropped(name) || *name == header::EXPECT);
     for (name, value) in [
         (header::UPGRADE, protocol),
         (header::TRAILER, trailer),

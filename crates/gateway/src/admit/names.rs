@@ -111,8 +111,8 @@ pub(crate) fn may_trail(name: &HeaderName) -> bool {
         && !DECIDING.contains(&name.as_str())
 }
 
-/// Removes hop-by-hop headers, those that `Connection` nominates included, and `Trailer`.
-pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+/// Removes hop-by-hop headers, those that `Connection` nominates included, and `Trailer`; and what else `is_bad`.
+pub(crate) fn remove_hop_by_hop_and(headers: &mut HeaderMap, is_bad: impl Fn(&HeaderName) -> bool) {
     if headers.contains_key(header::CONNECTION) {
         let nominated: Vec<HeaderName> =
             tokens(headers, &header::CONNECTION).filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok()).collect();
@@ -120,8 +120,9 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    let hop: Vec<HeaderName> = headers.keys().filter(|name| is_hop_by_hop(name) || **name == header::TRAILER).cloned().collect();
-    for name in hop {
+    let bad = |name: &&HeaderName| is_hop_by_hop(name) || **name == header::TRAILER || is_bad(name);
+    let bad: Vec<HeaderName> = headers.keys().filter(bad).cloned().collect();
+    for name in bad {
         headers.remove(name);
     }
 }
@@ -150,8 +151,10 @@ pub(crate) fn announced_trailers(headers: &HeaderMap) -> Vec<HeaderName> {
 
 /// A `Trailer` header that announces these.
 pub(crate) fn announce(names: &[HeaderName]) -> Option<HeaderValue> {
-    let text = names.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(", ");
-    if text.is_empty() { None } else { HeaderValue::from_str(&text).ok() }
+    if names.is_empty() {
+        return None;
+    }
+    HeaderValue::from_str(&names.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(", ")).ok()
 }
 
 #[cfg(test)]
@@ -216,7 +219,7 @@ mod tests {
         for name in ["x-secret", "x-other", "te", "keep-alive", "accept"] {
             headers.insert(name, HeaderValue::from_static("1"));
         }
-        remove_hop_by_hop(&mut headers);
+        remove_hop_by_hop_and(&mut headers, |_| false);
         assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);
     }
 

@@ -1,6 +1,6 @@
 //! One connection: its first bytes, its protocol, its requests, its end.
 
-use super::{Connection, Handler, Limits, io::Socket, proxy_protocol};
+use super::{Connection, End, Handler, Limits, io::Socket, proxy_protocol};
 use crate::{Body, record::Recorder};
 use bytes::BytesMut;
 use futures_util::FutureExt;
@@ -20,7 +20,6 @@ use std::{
     time::Duration,
 };
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
-use tokio_util::sync::CancellationToken;
 
 /// What every HTTP/2 connection begins with (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -62,17 +61,17 @@ impl<H: Handler> Server<H> {
     }
 
     /// Serves one connection to its end.
-    pub(super) async fn serve(&self, mut stream: TcpStream, peer: SocketAddr, stop: CancellationToken) {
+    pub(super) async fn serve(&self, mut stream: TcpStream, peer: SocketAddr, end: End) {
         let _open = Open::new(&*self.recorder);
         let begun = timeout(self.limits.head_timeout, self.begin(&mut stream, peer));
         let begun = tokio::select! {
             biased;
             begun = begun => begun,
             // Nothing was asked yet.
-            () = stop.cancelled() => Ok(Ok(None)),
+            () = end.stop.cancelled() => Ok(Ok(None)),
         };
         match begun {
-            Ok(Ok(Some((first, announced)))) => self.converse(stream, first, Connection { peer, announced }, stop).await,
+            Ok(Ok(Some((first, announced)))) => self.converse(stream, first, Connection { peer, announced }, end).await,
             // The peer hung up without a word, or said nothing for too long.
             Ok(Ok(None)) | Err(_) => {}
             Ok(Err(detail)) => self.recorder.parser_refusal(peer.ip(), detail),
@@ -98,7 +97,7 @@ impl<H: Handler> Server<H> {
         Ok(Some((buffer, announced)))
     }
 
-    async fn converse(&self, stream: TcpStream, first: BytesMut, connection: Connection, stop: CancellationToken) {
+    async fn converse(&self, stream: TcpStream, first: BytesMut, connection: Connection, end: End) {
         let is_http2 = first.starts_with(PREFACE);
         let io = TokioIo::new(Socket::new(stream, first.freeze(), self.limits.write_timeout));
         let activity = Arc::new(Activity::default());
@@ -116,9 +115,9 @@ impl<H: Handler> Server<H> {
             tokio::select! {
                 biased;
                 ended = conversation.as_mut() => ended,
-                () = async { tokio::select! { () = stop.cancelled() => {}, () = activity.rest(self.limits.idle_timeout) => {} } } => {
+                () = async { tokio::select! { () = end.stop.cancelled() => {}, () = activity.rest(self.limits.idle_timeout) => {} } } => {
                     conversation.as_mut().graceful_shutdown();
-                    conversation.await
+                    tokio::select! { biased; ended = conversation => ended, () = end.cut.cancelled() => return }
                 }
             }
         } else {
@@ -126,9 +125,9 @@ impl<H: Handler> Server<H> {
             tokio::select! {
                 biased;
                 ended = conversation.as_mut() => ended,
-                () = stop.cancelled() => {
+                () = end.stop.cancelled() => {
                     conversation.as_mut().graceful_shutdown();
-                    conversation.await
+                    tokio::select! { biased; ended = conversation => ended, () = end.cut.cancelled() => return }
                 }
             }
         };

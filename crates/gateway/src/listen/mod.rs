@@ -64,6 +64,12 @@ impl Default for Limits {
     }
 }
 
+/// How a connection learns that it is over: first it is to stop, later, if it still lasts, it is cut.
+struct End {
+    stop: CancellationToken,
+    cut: CancellationToken,
+}
+
 /// A bound socket that accepts connections.
 pub struct Listener {
     socket: TcpListener,
@@ -117,13 +123,9 @@ impl Listener {
             };
             // A socket that is gone already has nothing to delay.
             let _ = stream.set_nodelay(true);
-            let (server, stop, cut) = (Arc::clone(&server), stop.clone(), cut.clone());
+            let (server, end) = (Arc::clone(&server), End { stop: stop.clone(), cut: cut.clone() });
             tasks.spawn(async move {
-                tokio::select! {
-                    biased;
-                    () = server.serve(stream, peer, stop) => {}
-                    () = cut.cancelled() => {}
-                }
+                server.serve(stream, peer, end).await;
                 drop(place);
             });
         }

@@ -27,13 +27,11 @@ const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control
 /// Cleans the head of an answer. Returns the trailer fields that may follow.
 pub(super) fn clean(headers: &mut HeaderMap, directories: &[Arc<Directory>], known: bool) -> Vec<HeaderName> {
     let announced = names::announced_trailers(headers);
-    names::remove_hop_by_hop(headers);
+    names::remove_hop_by_hop_and(headers, |name| {
+        names::is_ours(name.as_str()) || known && (*name == SURROGATE_CONTROL || *name == CDN_CACHE_CONTROL)
+    });
     if let Some(trailer) = names::announce(&announced) {
         headers.insert(header::TRAILER, trailer);
-    }
-    let ours: Vec<HeaderName> = headers.keys().filter(|name| names::is_ours(name.as_str())).cloned().collect();
-    for name in ours {
-        headers.remove(name);
     }
     if headers.contains_key(header::SET_COOKIE) {
         drop_our_cookies(headers, directories);
@@ -62,8 +60,6 @@ fn drop_our_cookies(headers: &mut HeaderMap, directories: &[Arc<Directory>]) {
 
 /// No shared cache keeps what was answered to somebody we know. `private` and `no-store` already say so.
 fn keep_private(headers: &mut HeaderMap) {
-    headers.remove(SURROGATE_CONTROL);
-    headers.remove(CDN_CACHE_CONTROL);
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
         return;

@@ -91,6 +91,10 @@ fn parse(text: &Bytes) -> Result<Option<(response::Parts, usize)>, Lost> {
     parts.version = if answer.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
     parts.headers = HeaderMap::with_capacity(answer.headers.len() + 2);
     for line in answer.headers.iter() {
+        // The most common one, which changes nothing and nominates nothing that would stay.
+        if line.name.eq_ignore_ascii_case("connection") && line.value.eq_ignore_ascii_case(b"keep-alive") {
+            continue;
+        }
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| broken("an impossible header name"))?;
         let value =
             HeaderValue::from_maybe_shared(text.slice_ref(line.value)).map_err(|_| broken("an impossible header value"))?;
@@ -115,7 +119,7 @@ fn framing(parts: &mut response::Parts, of_head: bool) -> Result<(Framing, bool)
         headers.remove(header::CONTENT_LENGTH);
     }
     // Both together smell of smuggling: what follows on this connection is not believed.
-    let keeps = !closes && !(coded && length.is_some());
+    let keeps = !(closes || coded && length.is_some());
     Ok(match length {
         _ if of_head || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => (Framing::Length(0), keeps),
         _ if coded => (Framing::Chunked, keeps),

@@ -97,7 +97,8 @@ impl Line {
         });
         match quick.await {
             Some(answered) => Ok(answered),
-            None => slowly(asked, deadline, ended).await,
+            // Boxed, as all that is rare and large: the future of a proxied request stays small.
+            None => Box::pin(slowly(asked, deadline, ended)).await,
         }
     }
 }
