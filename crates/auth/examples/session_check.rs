@@ -89,6 +89,10 @@ async fn fill(auth: &Auth, store: &Arc<dyn Store>, directory: &Directory) -> Res
         email: None,
         password: Some(hash_password("publish", COST, &SystemEntropy).into()),
         roles: Vec::new(),
+        per_website: false,
+        membership: None,
+        confirmed: true,
+        profile: "{}".into(),
     };
     store.add_account(new, SystemClock.now()).await?;
     let attempt = Attempt {
@@ -98,6 +102,7 @@ async fn fill(auth: &Auth, store: &Arc<dyn Store>, directory: &Directory) -> Res
         device_token: None,
         user_agent: None,
         site: "default",
+        website: None,
     };
     let first = auth.sign_in(&[Arc::new(directory.clone())], attempt, None).await?;
     let mut ids = vec![first.id];
@@ -118,6 +123,7 @@ fn report(what: &str, took: Duration, checks: usize) {
 
 fn admins() -> Directory {
     Directory {
+        website: None,
         name: "admins".into(),
         kind: Kind::Admin,
         cookie: CookieSpec {

@@ -37,6 +37,8 @@ pub struct Attempt<'a> {
     pub user_agent: Option<&'a str>,
     /// The site.
     pub site: &'a str,
+    /// The website that is meant, where a request says one (magento-webapi 6.1).
+    pub website: Option<u32>,
 }
 
 /// Whoever proved to be this account. No session yet.
@@ -170,7 +172,7 @@ impl Auth {
     pub async fn verify(&self, directories: &[Arc<Directory>], attempt: Attempt<'_>) -> Result<Verified, SignInError> {
         let now = self.clock().now();
         self.throttle().begin(attempt.address, now).map_err(|retry_after| SignInError::TooMany { retry_after })?;
-        let found = self.find_login(directories, attempt.login).await.map_err(SignInError::Unavailable)?;
+        let found = self.find_login(directories, attempt).await.map_err(SignInError::Unavailable)?;
         let account = found.as_ref().map(|(record, _)| Arc::clone(&record.account));
         // A login that nobody has is counted as if the first directory had it.
         let Some(directory) = found.as_ref().map(|(_, directory)| directory).or(directories.first()) else {
@@ -248,14 +250,15 @@ impl Auth {
     async fn find_login(
         &self,
         directories: &[Arc<Directory>],
-        login: &str,
+        Attempt { login, website, .. }: Attempt<'_>,
     ) -> Result<Option<(AccountRecord, Arc<Directory>)>, StoreError> {
         if login.len() > LONGEST_LOGIN {
             return Ok(None);
         }
         for directory in directories {
+            let website = directory.website.map(|default| website.unwrap_or(default));
             // An account of another kind was made before the directory's kind was changed: it is nobody's here.
-            if let Some(record) = self.store().account_by_login(&directory.name, login).await?
+            if let Some(record) = self.store().account_by_login(&directory.name, website, login).await?
                 && record.account.kind == directory.kind
             {
                 return Ok(Some((record, Arc::clone(directory))));

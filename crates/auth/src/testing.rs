@@ -4,6 +4,7 @@ use crate::{Attempt, Auth, AuthSettings, ThrottleLimits};
 use async_trait::async_trait;
 use doorward_core::{
     Account, Kind, Time,
+    acl::Holds,
     policy::{CookieSpec, Directory, SameSite},
     ports::{AccountChange, AccountCount, AccountRecord, Change, Clock, NewAccount, SessionFilter, Store, StoreError, StoredKey},
     session::{Session, SessionKey},
@@ -14,7 +15,6 @@ use doorward_crypto::{
 };
 use doorward_store::Sqlite;
 use std::{
-    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
@@ -30,18 +30,19 @@ pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 pub(crate) fn account(kind: Kind, id: u64, login: &str) -> Account {
     let directory = match kind {
-        Kind::Admin => "admins",
+        Kind::Admin | Kind::Integration => "admins",
         Kind::Customer => "customers",
     };
-    Account { directory: directory.into(), kind, id, login: login.into(), roles: Vec::new() }
+    Account { directory: directory.into(), kind, id, login: login.into(), roles: Vec::new(), membership: None }
 }
 
 pub(crate) fn directory(kind: Kind) -> Directory {
     let (name, max_failures) = match kind {
-        Kind::Admin => ("admins", 6),
+        Kind::Admin | Kind::Integration => ("admins", 6),
         Kind::Customer => ("customers", 10),
     };
     Directory {
+        website: None,
         name: name.into(),
         kind,
         cookie: CookieSpec {
@@ -111,8 +112,13 @@ impl Store for Watched {
     async fn add_account(&self, new: NewAccount, now: Time) -> Result<AccountRecord, StoreError> {
         self.there()?.add_account(new, now).await
     }
-    async fn account_by_login(&self, directory: &str, login: &str) -> Result<Option<AccountRecord>, StoreError> {
-        self.there()?.account_by_login(directory, login).await
+    async fn account_by_login(
+        &self,
+        directory: &str,
+        website: Option<u32>,
+        login: &str,
+    ) -> Result<Option<AccountRecord>, StoreError> {
+        self.there()?.account_by_login(directory, website, login).await
     }
     async fn account(&self, kind: Kind, id: u64) -> Result<Option<AccountRecord>, StoreError> {
         self.there()?.account(kind, id).await
@@ -132,10 +138,10 @@ impl Store for Watched {
     async fn delete_account(&self, kind: Kind, id: u64, now: Time) -> Result<(), StoreError> {
         self.there()?.delete_account(kind, id, now).await
     }
-    async fn put_role(&self, name: &str, resources: BTreeSet<Arc<str>>, now: Time) -> Result<(), StoreError> {
-        self.there()?.put_role(name, resources, now).await
+    async fn put_role(&self, name: &str, holds: Holds, now: Time) -> Result<(), StoreError> {
+        self.there()?.put_role(name, holds, now).await
     }
-    async fn roles(&self) -> Result<Vec<(Arc<str>, BTreeSet<Arc<str>>)>, StoreError> {
+    async fn roles(&self) -> Result<Vec<(Arc<str>, Holds)>, StoreError> {
         self.there()?.roles().await
     }
     async fn delete_role(&self, name: &str, now: Time) -> Result<(), StoreError> {
@@ -225,7 +231,19 @@ impl Bench {
     pub(crate) async fn add(&self, kind: Kind, login: &str) -> AccountRecord {
         let directory = directory(kind).name;
         let password = Some(hash_password(PASSWORD, COST, &SystemEntropy).into());
-        let new = NewAccount { directory, kind, id: None, login: login.into(), email: None, password, roles: Vec::new() };
+        let new = NewAccount {
+            directory,
+            kind,
+            id: None,
+            login: login.into(),
+            email: None,
+            password,
+            roles: Vec::new(),
+            per_website: false,
+            membership: None,
+            confirmed: true,
+            profile: "{}".into(),
+        };
         self.store.add_account(new, self.clock.now()).await.unwrap()
     }
 
@@ -263,5 +281,6 @@ pub(crate) fn attempt_from<'a>(address: &str, login: &'a str, password: &'a str)
         device_token: None,
         user_agent: Some("curl/8"),
         site: "default",
+        website: None,
     }
 }

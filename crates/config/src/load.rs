@@ -8,9 +8,9 @@ use crate::{
     settings::Settings,
 };
 use doorward_core::{
-    Policy, Source,
+    Policy, Source, Stores,
     policy::{Directory, Unmatched, Upstream},
-    route::{RouteTable, magento, template},
+    route::{RouteTable, magento, served, template},
 };
 use std::{
     collections::BTreeSet,
@@ -161,7 +161,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         assertion: operation::assertion(r, root),
         mail: mail::read(r, root, loopback),
     };
-    let ((routes, resources), rules_sound) = soundly(r, |r| routes(r, &entries.files, api.magento_prefix.clone()));
+    let ((routes, resources), rules_sound) = soundly(r, |r| routes(r, &entries.files, &api));
     let sound = Sound {
         firewalls: firewalls_sound,
         access: access_sound,
@@ -199,12 +199,13 @@ fn soundly<T>(r: &mut Reader<'_>, read: impl FnOnce(&mut Reader<'_>) -> T) -> (T
 }
 
 /// Loads and compiles the rule files.
-fn routes(r: &mut Reader<'_>, files: &[PathBuf], prefix: Option<Arc<str>>) -> (RouteTable, doorward_core::acl::Tree) {
+fn routes(r: &mut Reader<'_>, files: &[PathBuf], api: &api::Api) -> (RouteTable, doorward_core::acl::Tree) {
     let before = r.out.errors();
-    let loaded = rules::load(files, r.files, r.out);
+    let mut loaded = rules::load(files, r.files, r.out);
+    served::claim(&mut loaded.magento, &api.serve);
     let said = r.out.errors() > before;
     // Without a `webapi.xml` the Magento dialect stands nowhere, unless it is asked for.
-    let prefix = prefix.or_else(|| (!loaded.magento.is_empty()).then(|| api::MAGENTO_PREFIX.into()));
+    let prefix = api.magento_prefix.clone().or_else(|| (!loaded.magento.is_empty()).then(|| api::MAGENTO_PREFIX.into()));
     let native = template::Table::build(loaded.native).unwrap_or_else(|conflicts| {
         for conflict in conflicts.iter().filter(|_| !said) {
             let at = match conflict {
@@ -220,7 +221,7 @@ fn routes(r: &mut Reader<'_>, files: &[PathBuf], prefix: Option<Arc<str>>) -> (R
         }
         magento::Table::default()
     });
-    (RouteTable { native, magento, magento_prefix: prefix }, loaded.resources)
+    (RouteTable { native, magento, magento_prefix: prefix, stores: Stores::default() }, loaded.resources)
 }
 
 /// An error at a rule; the message's own `file:line: ` is left to the place.

@@ -32,6 +32,7 @@ fn rule(method: &Method, template: String, line: usize) -> RouteRule {
         require: vec![Requirement::Anonymous],
         parameters: Vec::new(),
         secure: false,
+        own: None,
         source: Source::new("rules", u32::try_from(line).unwrap_or(u32::MAX)),
     }
 }

@@ -48,6 +48,11 @@ impl Tree {
         self.nodes.get(id)
     }
 
+    /// A resource's id and those of all that it stands below, nearest first; nothing for an unknown id.
+    pub fn lineage<'a>(&'a self, id: &str) -> impl Iterator<Item = &'a str> {
+        std::iter::successors(self.nodes.get(id), |node| self.nodes.get(node.parent.as_deref()?)).map(|node| &*node.id)
+    }
+
     /// All nodes in tree order.
     pub fn iter(&self) -> impl Iterator<Item = &Resource> {
         self.order.iter().filter_map(|id| self.nodes.get(id))
@@ -64,18 +69,42 @@ impl Tree {
     }
 }
 
+/// What a role holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// The resources that were selected for it, as Magento's role form saves them.
+    Selection(BTreeSet<Arc<str>>),
+    /// Rows of `authorization_rule` as they were found; their order decides (magento-webapi 4.4).
+    Rows(Vec<RoleRow>),
+}
+
+/// One row of `authorization_rule`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleRow {
+    /// The resource that it is about, with all below it.
+    pub resource: Arc<str>,
+    /// Whether it allows or denies.
+    pub allow: bool,
+}
+
+impl From<BTreeSet<Arc<str>>> for Holds {
+    fn from(selection: BTreeSet<Arc<str>>) -> Self {
+        Holds::Selection(selection)
+    }
+}
+
 /// What every role holds, by the role's name. Roles live in the store; this is a snapshot.
 #[derive(Clone, Debug, Default)]
 pub struct RoleBook {
-    roles: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
+    roles: HashMap<Arc<str>, Holds>,
     /// Why nobody knows what roles hold now, if so.
     unknown: Option<Arc<str>>,
 }
 
 impl RoleBook {
     /// A book of these roles and their resources.
-    pub fn new(roles: impl IntoIterator<Item = (Arc<str>, BTreeSet<Arc<str>>)>) -> Self {
-        Self { roles: roles.into_iter().collect(), unknown: None }
+    pub fn new<H: Into<Holds>>(roles: impl IntoIterator<Item = (Arc<str>, H)>) -> Self {
+        Self { roles: roles.into_iter().map(|(name, holds)| (name, holds.into())).collect(), unknown: None }
     }
 
     /// The book while nobody knows what roles hold, and why: it grants nothing, and what depends on it is no refusal of
@@ -100,21 +129,50 @@ impl RoleBook {
 
     /// Whether one role grants `resource`.
     pub fn role_grants(&self, tree: &Tree, role: &str, resource: &str) -> bool {
-        self.roles.get(role).is_some_and(|held| {
-            is_everything(held)
-                || (tree.get(resource).is_some() && (held.contains(resource) || (resource == ADMIN && !held.is_empty())))
+        self.roles.get(role).is_some_and(|holds| match holds {
+            Holds::Selection(held) => {
+                is_everything(held)
+                    || (tree.get(resource).is_some() && (held.contains(resource) || (resource == ADMIN && !held.is_empty())))
+            }
+            Holds::Rows(rows) => rows_grant(tree, rows, resource),
         })
     }
 
     /// Whether the account may do everything.
-    pub fn is_full(&self, account: &Account) -> bool {
-        account.roles.iter().any(|role| self.roles.get(&**role).is_some_and(is_everything))
+    pub fn is_full(&self, tree: &Tree, account: &Account) -> bool {
+        account.roles.iter().filter_map(|role| self.roles.get(&**role)).any(|holds| match holds {
+            Holds::Selection(held) => is_everything(held),
+            Holds::Rows(rows) => allows_all(tree, rows),
+        })
     }
 }
 
 /// Magento saves this selection, and no other, as the one row that allows all (magento-webapi 4.3).
 fn is_everything(held: &BTreeSet<Arc<str>>) -> bool {
     held.len() == 1 && held.contains(ALL)
+}
+
+/// Magento's own algorithm (magento-webapi 4.4, newer reading: the rows of the caller's role alone). A row sets its
+/// resource and all below it at that moment, so the last write that covers `resource` decides. Where some row denies,
+/// each resource without a row of its own is denied after all rows, again with all below it.
+fn rows_grant(tree: &Tree, rows: &[RoleRow], resource: &str) -> bool {
+    if tree.get(resource).is_none() {
+        return allows_all(tree, rows);
+    }
+    let known = || rows.iter().filter(|row| tree.get(&row.resource).is_some());
+    let covering = |id: &str| tree.lineage(resource).any(|above| above == id);
+    let denies = known().any(|row| !row.allow) && known().any(|row| &*row.resource != ALL);
+    if denies && tree.lineage(resource).any(|above| known().all(|row| &*row.resource != above)) {
+        return false;
+    }
+    let written = |row: &RoleRow| covering(&row.resource) || (row.allow && &*row.resource == ALL);
+    let last = known().rfind(|row| written(row));
+    last.map_or_else(|| allows_all(tree, rows), |row| row.allow)
+}
+
+/// Whether rows open everything: also ids that the tree does not know.
+fn allows_all(tree: &Tree, rows: &[RoleRow]) -> bool {
+    tree.get(ALL).is_some() && rows.iter().any(|row| row.allow && &*row.resource == ALL)
 }
 
 #[cfg(test)]
@@ -144,11 +202,14 @@ mod tests {
             id: 1,
             login: "admin".into(),
             roles: roles.iter().map(|role| Arc::from(*role)).collect(),
+            membership: None,
         }
     }
 
     fn book(roles: &[(&str, &[&str])]) -> RoleBook {
-        RoleBook::new(roles.iter().map(|(name, held)| (Arc::from(*name), held.iter().map(|id| Arc::from(*id)).collect())))
+        RoleBook::new(
+            roles.iter().map(|(name, held)| (Arc::from(*name), held.iter().map(|id| Arc::from(*id)).collect::<BTreeSet<_>>())),
+        )
     }
 
     /// Which of all ids, one of them unknown, a role with `held` grants.
@@ -171,8 +232,8 @@ mod tests {
         assert_eq!(granted(&[ALL]).len(), 5);
         assert_eq!(granted(&[ALL, "Magento_Sales::create"]), [ALL, ADMIN, "Magento_Sales::create"]);
         let book = book(&[("FULL", &[ALL]), ("ODD", &[ALL, ADMIN]), ("NONE", &[])]);
-        assert!(book.is_full(&account(&["NONE", "FULL"])));
-        assert!(!book.is_full(&account(&["ODD", "NONE", "UNKNOWN"])));
+        assert!(book.is_full(&tree(), &account(&["NONE", "FULL"])));
+        assert!(!book.is_full(&tree(), &account(&["ODD", "NONE", "UNKNOWN"])));
     }
 
     #[test]
@@ -191,5 +252,36 @@ mod tests {
         assert!(!tree.is_empty());
         assert_eq!(tree.iter().map(|resource| &*resource.id).last(), Some("Magento_Sales::create"));
         assert!(tree.get("Magento_Gone::gone").is_none());
+    }
+
+    fn by_rows(rows: &[(&str, bool)]) -> Vec<&'static str> {
+        let ids = [ALL, ADMIN, "Magento_Sales::sales", "Magento_Sales::create", "Magento_Gone::gone"];
+        let rows = rows.iter().map(|(id, allow)| RoleRow { resource: (*id).into(), allow: *allow }).collect();
+        let book = RoleBook::new([(Arc::from("R"), Holds::Rows(rows))]);
+        ids.into_iter().filter(|id| book.role_grants(&tree(), "R", id)).collect()
+    }
+
+    /// magento-webapi 4.4: inheritance happens when a row is read, so rows decide in their order.
+    #[test]
+    fn rows_that_were_saved_elsewhere_decide_in_their_order() {
+        let (sales, create) = ("Magento_Sales::sales", "Magento_Sales::create");
+        for (rows, granted) in [
+            (&[] as &[(&str, bool)], &[] as &[&str]),
+            (&[(ALL, true)], &[ALL, ADMIN, sales, create, "Magento_Gone::gone"]),
+            (&[(sales, true)], &[sales, create]),
+            (&[(ADMIN, true)], &[ADMIN, sales, create]),
+            // As Magento saves a selection of `sales`: one row for each resource, parents first.
+            (&[(ALL, false), (ADMIN, true), (sales, true), (create, false)], &[ADMIN, sales]),
+            // The parent is denied after its child was allowed: the child is denied with it.
+            (&[(ALL, false), (ADMIN, true), (create, true), (sales, false)], &[ADMIN]),
+            // `create` has no row of its own, and another row denies: it is denied, `sales` notwithstanding.
+            (&[(ALL, false), (ADMIN, true), (sales, true)], &[ADMIN, sales]),
+            // `admin` has no row: it is denied with all below it.
+            (&[(ALL, false), (sales, true), (create, true)], &[]),
+            (&[("Magento_Gone::gone", true)], &[]),
+            (&[(ALL, true), (ADMIN, true), (sales, false), (create, false)], &[ALL, ADMIN, "Magento_Gone::gone"]),
+        ] {
+            assert_eq!(by_rows(rows), granted, "{rows:?}");
+        }
     }
 }

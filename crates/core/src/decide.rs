@@ -5,7 +5,7 @@
 //! no route, wrong credential, guards, expected user, access control, route rule.
 
 use crate::{
-    Account, Facts, Found, Identity, Policy, Provenance, Reason, Refusal, Target,
+    Account, Facts, Found, Identity, Kind, Policy, Provenance, Reason, Refusal, Target,
     acl::RoleBook,
     firewall::{Authentication, Firewall, Invalid},
     policy::Unmatched,
@@ -98,7 +98,7 @@ pub fn decide(policy: &Policy, roles: &RoleBook, facts: &Facts<'_>, found: &Foun
             Unmatched::Authenticated | Unmatched::Allow => None,
         },
         Target::Route(rule) => {
-            if let Some(lacking) = rule.require.iter().find(|r| !granted(policy, roles, &identity, r)) {
+            if let Some(lacking) = rule.require.iter().find(|r| !granted(policy, roles, found, &identity, r)) {
                 if let Some(why) = unknowable(roles, &identity, lacking) {
                     return refuse(Reason::Unavailable(Arc::clone(why)));
                 }
@@ -134,7 +134,8 @@ fn identify(facts: &Facts<'_>, found: &Found<'_>, firewall: &Firewall, offer: &O
         Offer::Unavailable(why) => return Err(Refusal::new(Reason::Unavailable(Arc::clone(why)), false)),
         Offer::Verified(evidence) => evidence,
     };
-    if !session_counts(firewall, facts) {
+    // The guards are about what a browser sends by itself.
+    if evidence.ambient && !session_counts(firewall, facts) {
         return if lenient { Ok(Identity::Guest) } else { Err(Refusal::new(Reason::NotAjax, true)) };
     }
     let own = match found.target {
@@ -142,7 +143,7 @@ fn identify(facts: &Facts<'_>, found: &Found<'_>, firewall: &Firewall, offer: &O
         _ => None,
     };
     let unsafe_method = !facts.is_safe();
-    if firewall.guards.csrf && unsafe_method && own.is_none_or(|own| own.csrf) && !evidence.csrf_valid {
+    if evidence.ambient && firewall.guards.csrf && unsafe_method && own.is_none_or(|own| own.csrf) && !evidence.csrf_valid {
         return Err(Refusal::new(Reason::Csrf, true));
     }
     // The second line, for everything that a browser sends by itself ('Settled semantics', Guards).
@@ -157,13 +158,17 @@ fn identify(facts: &Facts<'_>, found: &Found<'_>, firewall: &Firewall, offer: &O
 }
 
 /// Whether one requirement is granted (magento-webapi 4.5, 4.6).
-fn granted(policy: &Policy, roles: &RoleBook, identity: &Identity, requirement: &Requirement) -> bool {
+fn granted(policy: &Policy, roles: &RoleBook, found: &Found<'_>, identity: &Identity, requirement: &Requirement) -> bool {
     match (requirement, identity) {
         (Requirement::Anonymous, _) => true,
         (_, Identity::Guest) => false,
         (Requirement::OwnAccount, Identity::Known(account)) => {
-            // `self` is no resource: only who holds everything passes it besides customers.
-            account.kind == crate::Kind::Customer || roles.is_full(account)
+            // `self` is no resource: only who holds everything passes it besides customers, and they only where their
+            // website is meant.
+            match account.kind {
+                Kind::Customer => found.store.is_none_or(|scope| policy.routes.stores.shares(scope, account.membership.as_ref())),
+                Kind::Admin | Kind::Integration => roles.is_full(&policy.resources, account),
+            }
         }
         (Requirement::Resource(id), Identity::Known(account)) => roles.granting(&policy.resources, account, id).is_some(),
     }

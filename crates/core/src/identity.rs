@@ -11,14 +11,20 @@ pub enum Kind {
     Customer,
     /// Somebody who runs the place; roles grant them resources.
     Admin,
+    /// Another program; roles grant it resources. It has no password: it calls with tokens.
+    Integration,
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 3] = [Kind::Customer, Kind::Admin, Kind::Integration];
+
     /// The word that upstreams receive, as in `customer/42`.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Customer => "customer",
             Kind::Admin => "admin",
+            Kind::Integration => "integration",
         }
     }
 
@@ -27,12 +33,24 @@ impl Kind {
         match self {
             Kind::Customer => "ROLE_CUSTOMER",
             Kind::Admin => "ROLE_ADMIN",
+            Kind::Integration => "ROLE_INTEGRATION",
         }
     }
 }
 
 /// The role that everyone who is signed in has.
 pub const ROLE_USER: &str = "ROLE_USER";
+
+/// What a customer belongs to in a shop (magento-webapi 4.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// The number of the website that knows the account.
+    pub website: u32,
+    /// The number of the store view that it was made in.
+    pub store: u32,
+    /// The number of its group.
+    pub group: u32,
+}
 
 /// What a decision needs to know of an account. It never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,6 +65,8 @@ pub struct Account {
     pub login: Arc<str>,
     /// Roles given to the account by name; the implied ones (`ROLE_USER`, ...) are not listed here.
     pub roles: Vec<Arc<str>>,
+    /// What a customer belongs to, where that was said.
+    pub membership: Option<Membership>,
 }
 
 impl Account {

@@ -29,14 +29,16 @@ pub mod refusal;
 pub mod route;
 pub mod session;
 pub mod source;
+pub mod stores;
 pub mod time;
 
 pub use decide::{Evidence, Offer, Permit, decide};
 pub use facts::{Carries, Facts, Provenance};
-pub use identity::{Account, Identity, Kind};
+pub use identity::{Account, Identity, Kind, Membership};
 pub use password::PasswordRules;
 pub use policy::{Found, Policy, Target};
 pub use question::Question;
 pub use refusal::{Reason, Refusal};
 pub use source::Source;
+pub use stores::Stores;
 pub use time::Time;

@@ -23,7 +23,7 @@ impl PasswordRules {
     pub fn of(kind: Kind) -> Self {
         match kind {
             Kind::Customer => Self { min_length: 8, classes: 3, refuse_common: true },
-            Kind::Admin => Self { min_length: 12, classes: 1, refuse_common: true },
+            Kind::Admin | Kind::Integration => Self { min_length: 12, classes: 1, refuse_common: true },
         }
     }
 }

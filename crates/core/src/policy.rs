@@ -7,6 +7,7 @@ use crate::{
     acl::Tree,
     firewall::Firewall,
     route::{RouteRule, RouteTable},
+    stores::StoreScope,
 };
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
@@ -61,6 +62,8 @@ pub struct Directory {
     pub name: Arc<str>,
     /// The kind of its accounts.
     pub kind: Kind,
+    /// Where logins are unique on each website only: the website that is meant where none is said.
+    pub website: Option<u32>,
     /// The cookie of its sessions.
     pub cookie: CookieSpec,
     /// A session unused for this long ends.
@@ -115,6 +118,10 @@ pub enum Dialect {
 pub struct Serve {
     /// The session endpoints.
     pub sessions: bool,
+    /// Bearer tokens and their endpoints.
+    pub tokens: bool,
+    /// Customers' accounts and groups.
+    pub accounts: bool,
     /// The Root resource.
     pub root: bool,
     /// `/user/current` and `/user/users/{id}`.
@@ -186,6 +193,8 @@ pub struct Found<'p> {
     pub target: Target<'p>,
     /// The first access-control rule that matches.
     pub access: Option<&'p Arc<AccessRule>>,
+    /// What a path under the Magento prefix is about.
+    pub store: Option<StoreScope<'p>>,
 }
 
 impl Policy {
@@ -200,6 +209,7 @@ impl Policy {
             firewall: self.firewalls.iter().find(|firewall| firewall.mismatch(facts).is_none()),
             target,
             access: if covered { self.access.iter().find(|rule| rule.matches(facts)) } else { None },
+            store: self.routes.store_of(facts.path),
         }
     }
 

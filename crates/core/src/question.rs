@@ -2,8 +2,8 @@
 //! can be kept, and judged again under another policy.
 
 use crate::{
-    Account, Carries, Evidence, Facts, Kind, Offer, Permit, Policy, Provenance, Refusal, acl::RoleBook, decide::decide,
-    policy::Own,
+    Account, Carries, Evidence, Facts, Kind, Membership, Offer, Permit, Policy, Provenance, Refusal, acl::RoleBook,
+    decide::decide, policy::Own,
 };
 use http::Method;
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,8 @@ pub enum Offered {
         login: String,
         /// Roles given by name.
         roles: Vec<String>,
+        /// What a customer belongs to.
+        membership: Option<Membership>,
         /// Whether a browser sends the credential by itself.
         ambient: bool,
         /// Whether a CSRF token of the session came along.
@@ -127,6 +129,7 @@ impl Offered {
                 id: account.id,
                 login: account.login.to_string(),
                 roles: account.roles.iter().map(ToString::to_string).collect(),
+                membership: account.membership,
                 ambient: *ambient,
                 csrf_valid: *csrf_valid,
             },
@@ -138,17 +141,20 @@ impl Offered {
             Offered::Absent => Offer::Absent,
             Offered::Refused => Offer::Refused("a credential that was refused when this was written down"),
             Offered::Unavailable => Offer::Unavailable("the store was away when this was written down".into()),
-            Offered::Verified { directory, kind, id, login, roles, ambient, csrf_valid } => Offer::Verified(Evidence {
-                account: Arc::new(Account {
-                    directory: directory.as_str().into(),
-                    kind: *kind,
-                    id: *id,
-                    login: login.as_str().into(),
-                    roles: roles.iter().map(|role| role.as_str().into()).collect(),
-                }),
-                ambient: *ambient,
-                csrf_valid: *csrf_valid,
-            }),
+            Offered::Verified { directory, kind, id, login, roles, membership, ambient, csrf_valid } => {
+                Offer::Verified(Evidence {
+                    account: Arc::new(Account {
+                        directory: directory.as_str().into(),
+                        kind: *kind,
+                        id: *id,
+                        login: login.as_str().into(),
+                        roles: roles.iter().map(|role| role.as_str().into()).collect(),
+                        membership: *membership,
+                    }),
+                    ambient: *ambient,
+                    csrf_valid: *csrf_valid,
+                })
+            }
         }
     }
 }

@@ -58,6 +58,10 @@ async fn run(store: &Sqlite, task: u64, cycles: &AtomicU64, stop: &AtomicBool) -
         email: None,
         password: None,
         roles: Vec::new(),
+        per_website: false,
+        membership: None,
+        confirmed: true,
+        profile: "{}".into(),
     };
     let account = store.add_account(account, Time(1)).await?;
     let mut step = 0_u64;

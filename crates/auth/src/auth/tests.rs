@@ -51,7 +51,7 @@ async fn roles_count_from_the_change_that_names_them() {
     let everything = || bench.auth.roles().granting(&tree, &sales, "x").is_some();
     assert!(!everything());
     let snapshot = bench.auth.roles();
-    bench.auth.store().put_role("SALES", resources(&["Magento_Backend::all"]), START).await.unwrap();
+    bench.auth.store().put_role("SALES", resources(&["Magento_Backend::all"]).into(), START).await.unwrap();
     bench.auth.apply_changes().await.unwrap();
     assert!(everything());
     assert!(snapshot.granting(&tree, &sales, "x").is_none(), "a decision keeps what it began with");
@@ -114,7 +114,7 @@ async fn an_assertion_says_who_calls_and_serves_for_half_its_life() {
     let second = make();
     assert_eq!(claims(&second)["iat"], START.seconds() + 30);
     // Other roles are said at once, to each upstream its own.
-    bench.auth.store().put_role("SALES", resources(&[]), START).await.unwrap();
+    bench.auth.store().put_role("SALES", resources(&[]).into(), START).await.unwrap();
     bench.change(Kind::Admin, admin.account.id, AccountChange::Roles(vec!["SALES".into()])).await;
     assert_eq!(claims(&make())["roles"], serde_json::json!(["ROLE_USER", "ROLE_ADMIN", "SALES"]));
     let other = bench.auth.assertion(Some(&live), &Identity::Known(live.account()), &"other".into(), "session").unwrap();

@@ -157,7 +157,12 @@ async fn signing_out_ends_it_here_at_once_and_elsewhere_when_heard() {
 async fn other_roles_count_at_once_and_the_session_stays() {
     let bench = Bench::new().await;
     let admin = bench.add(Kind::Admin, "admin").await;
-    bench.auth.store().put_role("SALES", ["Magento_Sales::sales".into()].into(), START).await.unwrap();
+    bench
+        .auth
+        .store()
+        .put_role("SALES", std::collections::BTreeSet::from(["Magento_Sales::sales".into()]).into(), START)
+        .await
+        .unwrap();
     let SignedIn { id, live, .. } = signed_in(&bench, "admin").await;
     let ended = live.ended();
     bench.change(Kind::Admin, admin.account.id, AccountChange::Roles(vec!["SALES".into()])).await;

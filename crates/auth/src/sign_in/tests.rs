@@ -65,6 +65,10 @@ async fn every_refusal_does_the_work_of_one_hash_and_says_the_same() {
         email: None,
         password: None,
         roles: Vec::new(),
+        per_website: false,
+        membership: None,
+        confirmed: true,
+        profile: "{}".into(),
     };
     bench.auth.store().add_account(bare, START).await.unwrap();
     let both = bench.both();

@@ -20,7 +20,7 @@ use crate::{Diagnostic, Diagnostics, Files, Place, SourceFile};
 use doorward_core::{
     Source,
     acl::{ALL, Resource, Tree},
-    route::{RouteRule, magento, template},
+    route::{RouteRule, magento, served, template},
 };
 use std::{
     collections::HashMap,
@@ -102,6 +102,13 @@ fn plant(
         parent: None,
         source: Source::new("built in", 1),
     });
+    // What routes of ours name can be granted without any `acl.xml`.
+    for (id, title) in served::RESOURCES {
+        if !places.contains_key(id) && !own.iter().any(|declared| &*declared.resource.id == id) {
+            let source = Source::new("built in", 1);
+            planted.push(Resource { id: id.into(), title: title.into(), parent: None, source });
+        }
+    }
     let mut known: HashMap<Arc<str>, String> =
         planted.iter().map(|resource| (Arc::clone(&resource.id), resource.source.to_string())).collect();
     let disabled = places.iter().filter(|(id, _)| !known.contains_key(*id)).map(|(id, at)| {

@@ -112,6 +112,7 @@ impl TomlFile<'_> {
                 require,
                 parameters: Vec::new(),
                 secure: false,
+                own: None,
                 source: self.file.source(path_span.start),
             });
         }

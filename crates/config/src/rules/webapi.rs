@@ -77,6 +77,7 @@ impl Merged {
                 require,
                 parameters: route.parameters,
                 secure: route.secure,
+                own: None,
                 source: file.source(span.start),
             });
         }

@@ -42,7 +42,7 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Api {
         let place = if section.has("magento_prefix") { "magento_prefix" } else { "ibexa_prefix" };
         r.error(section.place(place), "`ibexa_prefix` and `magento_prefix` cannot be the same: the prefix chooses the dialect");
     }
-    let mut serve = Serve { sessions: false, root: true, users: true, pages: true };
+    let mut serve = Serve { sessions: false, tokens: false, accounts: false, root: true, users: true, pages: true };
     match r.texts(&section, "serve") {
         None => serve.sessions = true,
         Some(texts) => {
@@ -60,7 +60,7 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Api {
     }
     // Without sessions there is nothing to sign in to, and nobody to be the current user.
     if !serve.sessions {
-        serve = Serve { sessions: false, root: false, users: false, pages: false };
+        serve = Serve { root: false, users: false, pages: false, ..serve };
     }
     for text in r.texts(&section, "leave").unwrap_or_default() {
         match r.one_of("leave", &text, &[("root", 0), ("users", 1), ("pages", 2)]) {

@@ -40,13 +40,23 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, lives: Lives, secure: bool) ->
     let idle_timeout = r.duration(section, "idle_timeout", lives.idle_timeout);
     let lifetime = r.duration(section, "lifetime", lives.lifetime);
     let (max_failures, lock) = match kind {
-        Some(Kind::Admin) | None => (6, Duration::from_secs(30 * 60)),
+        Some(Kind::Admin | Kind::Integration) | None => (6, Duration::from_secs(30 * 60)),
         Some(Kind::Customer) => (10, Duration::from_secs(10 * 60)),
     };
     let max_failures = r.count(section, "max_failures", 1, max_failures);
     let lock = r.duration(section, "lock", lock);
     let passwords = passwords(r, section, kind.unwrap_or(Kind::Admin));
-    Some(Directory { name: name?.into(), kind: kind?, cookie: cookie?, idle_timeout, lifetime, max_failures, lock, passwords })
+    Some(Directory {
+        name: name?.into(),
+        kind: kind?,
+        website: None,
+        cookie: cookie?,
+        idle_timeout,
+        lifetime,
+        max_failures,
+        lock,
+        passwords,
+    })
 }
 
 fn passwords(r: &mut Reader<'_>, section: &Section<'_>, kind: Kind) -> PasswordRules {

@@ -9,7 +9,7 @@ use doorward_config::{
     rules::{self, Loaded, USERS},
 };
 use doorward_core::{
-    Account, Carries, Evidence, Facts, Found, Identity, Kind, Offer, Policy, Provenance, Reason, Source, Target,
+    Account, Carries, Evidence, Facts, Found, Identity, Kind, Offer, Policy, Provenance, Reason, Source, Stores, Target,
     acl::RoleBook,
     decide,
     firewall::{Authentication, Entry, Firewall, Guards, Invalid},
@@ -129,7 +129,7 @@ fn callers(tree: &Tree) -> Vec<Caller> {
 
 fn offer(caller: &Caller) -> Offer {
     let account = |kind, id, roles| {
-        let account = Account { directory: "d".into(), kind, id, login: "somebody".into(), roles };
+        let account = Account { directory: "d".into(), kind, id, login: "somebody".into(), roles, membership: None };
         Offer::Verified(Evidence { account: Arc::new(account), ambient: true, csrf_valid: true })
     };
     match caller {
@@ -166,11 +166,12 @@ fn policy(shop: &Loaded) -> Policy {
         hosts: None,
         origins: vec![],
         ibexa_prefixes: vec![],
-        serve: Serve { sessions: true, root: true, users: true, pages: true },
+        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true },
         directories: vec![],
         firewalls: vec![Arc::new(firewall)],
         access: vec![],
         routes: RouteTable {
+            stores: Stores::default(),
             native: shop.native_table().unwrap(),
             magento: shop.magento_table().unwrap(),
             magento_prefix: Some("/rest".into()),

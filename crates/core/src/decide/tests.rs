@@ -10,7 +10,7 @@ use crate::{
     route::RouteTable,
 };
 use http::Method;
-use std::{fmt::Write, net::IpAddr};
+use std::{collections::BTreeSet, fmt::Write, net::IpAddr};
 
 const OWN: Own = Own { name: "test.own", access_control: true, csrf: true, provenance: true };
 
@@ -20,7 +20,7 @@ fn source(line: u32) -> Source {
 
 fn account(kind: Kind, login: &str, roles: &[&str]) -> Arc<Account> {
     let roles = roles.iter().map(|r| Arc::from(*r)).collect();
-    Arc::new(Account { directory: "d".into(), kind, id: 7, login: login.into(), roles })
+    Arc::new(Account { directory: "d".into(), kind, id: 7, login: login.into(), roles, membership: None })
 }
 
 fn rule(require: &[&str], secure: bool) -> Arc<RouteRule> {
@@ -30,6 +30,7 @@ fn rule(require: &[&str], secure: bool) -> Arc<RouteRule> {
         require: require.iter().map(|r| Requirement::parse(r)).collect(),
         parameters: vec![],
         secure,
+        own: None,
         source: source(1),
     })
 }
@@ -62,7 +63,7 @@ fn policy(unmatched: Unmatched) -> Policy {
         hosts: None,
         origins: vec![],
         ibexa_prefixes: vec![],
-        serve: Serve { sessions: true, root: true, users: true, pages: true },
+        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true },
         directories: vec![],
         firewalls: vec![],
         access: vec![],
@@ -79,7 +80,7 @@ fn policy(unmatched: Unmatched) -> Policy {
 }
 
 fn roles() -> RoleBook {
-    let role = |name: &str, held: &[&str]| (Arc::from(name), held.iter().map(|r| Arc::from(*r)).collect());
+    let role = |name: &str, held: &[&str]| (Arc::from(name), held.iter().map(|r| Arc::from(*r)).collect::<BTreeSet<_>>());
     RoleBook::new([
         role("full", &["Magento_Backend::all"]),
         role("parent", &["A_B::parent"]),
@@ -145,7 +146,7 @@ fn every_caller_meets_every_target() {
         for invalid in [Invalid::Refuse, Invalid::Guest] {
             let firewall = firewall(NO_GUARD, invalid);
             let mut line = |target: Target<'_>, unmatched, label: String| {
-                let found = Found { firewall: Some(&firewall), target, access: None };
+                let found = Found { firewall: Some(&firewall), target, access: None, store: None };
                 let verdict = decide(&policy(unmatched), &roles(), &facts(&Method::GET), &found, offer);
                 writeln!(table, "{caller:16}| invalid={:6} | {label:38}| {}", format!("{invalid:?}"), word(&verdict)).unwrap();
             };
@@ -269,7 +270,7 @@ fn guards_stand_between_a_session_and_its_identity() {
         let firewall = firewall(*guards, *invalid);
         let mut facts = facts(method);
         change(&mut facts);
-        let found = Found { firewall: Some(&firewall), target: Target::Route(&open), access: None };
+        let found = Found { firewall: Some(&firewall), target: Target::Route(&open), access: None, store: None };
         let offer = verified(account(Kind::Customer, "c", &[]), *csrf_valid);
         let verdict = decide(&policy(Unmatched::Deny), &roles(), &facts, &found, &offer);
         assert_eq!(word(&verdict), *expected, "{name}");
@@ -300,7 +301,7 @@ fn a_question_that_cannot_be_read_is_no_permit() {
 #[test]
 fn a_guest_is_never_whom_x_expected_user_names() {
     let firewall = firewall(NO_GUARD, Invalid::Refuse);
-    let found = Found { firewall: Some(&firewall), target: Target::Own(OWN), access: None };
+    let found = Found { firewall: Some(&firewall), target: Target::Own(OWN), access: None, store: None };
     let facts = Facts { expected_user: Some("admin"), ..facts(&Method::GET) };
     assert_eq!(word(&decide(&policy(Unmatched::Deny), &roles(), &facts, &found, &Offer::Absent)), "Unauthenticated:user_changed");
 }
@@ -308,7 +309,7 @@ fn a_guest_is_never_whom_x_expected_user_names() {
 #[test]
 fn no_firewall_refuses_whatever_is_offered() {
     let open = rule(&["anonymous"], false);
-    let found = Found { firewall: None, target: Target::Route(&open), access: None };
+    let found = Found { firewall: None, target: Target::Route(&open), access: None, store: None };
     for offer in [Offer::Absent, verified(account(Kind::Admin, "a", &["full"]), true)] {
         let verdict = decide(&policy(Unmatched::Allow), &roles(), &facts(&Method::GET), &found, &offer);
         assert!(word(&verdict).ends_with(":no_firewall"), "{}", word(&verdict));
@@ -328,7 +329,7 @@ fn route_rule_and_access_control_must_both_agree() {
     });
     let (open, granted) = (rule(&["anonymous"], false), rule(&["A_B::child"], false));
     let verdict = |rule: &Arc<RouteRule>, offer: &Offer| {
-        let found = Found { firewall: Some(&firewall), target: Target::Route(rule), access: Some(&closed) };
+        let found = Found { firewall: Some(&firewall), target: Target::Route(rule), access: Some(&closed), store: None };
         word(&decide(&policy(Unmatched::Deny), &roles(), &facts(&Method::GET), &found, offer))
     };
     assert_eq!(verdict(&open, &Offer::Absent), "Unauthenticated:access_control");
@@ -353,13 +354,13 @@ fn roles_that_nobody_knows_are_unavailable_and_no_refusal_of_the_caller() {
     ];
     for (require, kind, held, expected) in cases {
         let rule = rule(require, false);
-        let found = Found { firewall: Some(&firewall), target: Target::Route(&rule), access: None };
+        let found = Found { firewall: Some(&firewall), target: Target::Route(&rule), access: None, store: None };
         let offer = verified(account(*kind, "a", held), true);
         let verdict = decide(&policy(Unmatched::Deny), &unknown, &facts(&Method::GET), &found, &offer);
         assert_eq!(word(&verdict), *expected, "{require:?} {kind:?} {held:?}");
     }
     let closed = rule(&["A_B::child"], false);
-    let found = Found { firewall: Some(&firewall), target: Target::Route(&closed), access: None };
+    let found = Found { firewall: Some(&firewall), target: Target::Route(&closed), access: None, store: None };
     let guest = decide(&policy(Unmatched::Deny), &unknown, &facts(&Method::GET), &found, &Offer::Absent);
     assert_eq!(word(&guest), "Unauthenticated:not_granted");
 }

@@ -94,19 +94,6 @@ impl Table {
     }
 }
 
-/// Splits `/default/V1/x` into the store code and `/V1/x` (magento-webapi 3.6). Only `default` and `all` are known: any
-/// other code stays in the path, where no route matches it.
-pub fn without_store(path: &str) -> (Option<&str>, &str) {
-    for code in ["default", "all"] {
-        if let Some(rest) = path.strip_prefix('/').and_then(|path| path.strip_prefix(code))
-            && rest.starts_with('/')
-        {
-            return (path.get(1..=code.len()), rest);
-        }
-    }
-    (None, path)
-}
-
 /// Why no request but one that spells it out ever matches this url of `webapi.xml`, if that is so (magento-webapi 3.7,
 /// step 2).
 pub fn never_matches(url: &str) -> Option<&'static str> {

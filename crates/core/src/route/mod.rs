@@ -3,11 +3,16 @@
 pub mod magento;
 pub mod near;
 pub mod pattern;
+pub mod served;
 pub mod template;
 
 pub use near::{Miss, NearMiss};
+pub use served::Served;
 
-use crate::Source;
+use crate::{
+    Source,
+    stores::{StoreScope, Stores},
+};
 use http::Method;
 use std::{fmt, sync::Arc};
 
@@ -72,6 +77,8 @@ pub struct RouteRule {
     pub parameters: Vec<Parameter>,
     /// Whether it is for HTTPS only.
     pub secure: bool,
+    /// The endpoint of ours that answers in place of an upstream.
+    pub own: Option<&'static Served>,
     /// Where it was written.
     pub source: Source,
 }
@@ -85,13 +92,15 @@ pub struct RouteTable {
     pub magento: magento::Table,
     /// The prefix under which [`RouteTable::magento`] stands, such as `/rest`; `None` when that dialect is off.
     pub magento_prefix: Option<Arc<str>>,
+    /// The store views that a path under that prefix may name.
+    pub stores: Stores,
 }
 
 impl RouteTable {
     /// The rule for a method and canonical path. One compiled step: its cost follows the path, not the number of rules.
     pub fn find(&self, method: &Method, path: &str) -> Option<&Arc<RouteRule>> {
         if let Some(rest) = self.magento_path(path)
-            && let Some(rule) = self.magento.find(method, magento::without_store(rest).1)
+            && let Some(rule) = self.magento.find(method, self.stores.locate(rest).1)
         {
             return Some(rule);
         }
@@ -101,13 +110,18 @@ impl RouteTable {
     /// The rules that come closest to a request that none matches, closest first. For people: it reads every rule.
     pub fn near_misses(&self, method: &Method, path: &str, limit: usize) -> Vec<NearMiss> {
         let mut misses = match self.magento_path(path) {
-            Some(rest) => self.magento.near_misses(method, magento::without_store(rest).1, limit),
+            Some(rest) => self.magento.near_misses(method, self.stores.locate(rest).1, limit),
             None => Vec::new(),
         };
         misses.extend(self.native.near_misses(method, path, limit));
         misses.sort_by_key(NearMiss::distance);
         misses.truncate(limit);
         misses
+    }
+
+    /// What a path under the Magento prefix is about; `None` elsewhere.
+    pub fn store_of(&self, path: &str) -> Option<StoreScope<'_>> {
+        Some(self.stores.locate(self.magento_path(path)?).0)
     }
 
     /// What follows the Magento prefix, with its leading slash, when the path stands under it.

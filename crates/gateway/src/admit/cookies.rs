@@ -77,6 +77,7 @@ mod tests {
 
     fn directory(name: &str, cookie: &str) -> Arc<Directory> {
         Arc::new(Directory {
+            website: None,
             name: name.into(),
             kind: Kind::Admin,
             cookie: CookieSpec {

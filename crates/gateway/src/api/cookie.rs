@@ -180,6 +180,7 @@ mod tests {
     #[test]
     fn a_cookie_that_is_set_anew_is_not_deleted() {
         let directory = Arc::new(Directory {
+            website: None,
             name: "x".into(),
             kind: doorward_core::Kind::Admin,
             cookie: spec(false),

@@ -7,6 +7,7 @@
 
 pub mod cookie;
 mod form;
+pub(crate) mod magento;
 pub(crate) mod read;
 mod recognise;
 mod root;

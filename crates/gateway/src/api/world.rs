@@ -25,6 +25,7 @@ use doorward_crypto::{
 use doorward_store::Sqlite;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header::SET_COOKIE};
 use std::{
+    collections::BTreeSet,
     net::IpAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -121,7 +122,7 @@ impl World {
     pub(crate) async fn with(change: impl FnOnce(&mut Policy)) -> Self {
         let directories = vec![directory("customers", Kind::Customer, "PHPSESSID"), directory("admins", Kind::Admin, COOKIE)];
         let store = Arc::new(Sqlite::memory().unwrap());
-        store.put_role("keepers", [USERS.into()].into(), NOW).await.unwrap();
+        store.put_role("keepers", BTreeSet::from([USERS.into()]).into(), NOW).await.unwrap();
         for (kind, id, login, password, roles) in [
             (Kind::Admin, 14, "admin", "publish", vec!["keepers".into()]),
             (Kind::Admin, 15, "editor", "publish", Vec::new()),
@@ -130,7 +131,19 @@ impl World {
             let directory = if kind == Kind::Admin { "admins" } else { "customers" };
             let password = Some(hash_password(password, COST, &SystemEntropy).into());
             let email = Some(format!("{login}@example.com").into());
-            let new = NewAccount { directory: directory.into(), kind, id: Some(id), login: login.into(), email, password, roles };
+            let new = NewAccount {
+                directory: directory.into(),
+                kind,
+                id: Some(id),
+                login: login.into(),
+                email,
+                password,
+                roles,
+                per_website: false,
+                membership: None,
+                confirmed: true,
+                profile: "{}".into(),
+            };
             store.add_account(new, NOW).await.unwrap();
         }
         let settings = AuthSettings {
@@ -275,6 +288,7 @@ fn must_be_send<F: Future + Send>(future: F) -> F {
 
 fn directory(name: &str, kind: Kind, cookie: &str) -> Arc<Directory> {
     Arc::new(Directory {
+        website: None,
         name: name.into(),
         kind,
         cookie: CookieSpec {
@@ -302,7 +316,7 @@ fn policy(directories: Vec<Arc<Directory>>) -> Policy {
         hosts: None,
         origins: Vec::new(),
         ibexa_prefixes: vec![PREFIX.into(), "".into()],
-        serve: Serve { sessions: true, root: true, users: true, pages: true },
+        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true },
         firewalls: vec![Arc::new(Firewall {
             name: "main".into(),
             host: None,

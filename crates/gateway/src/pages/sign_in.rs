@@ -87,6 +87,7 @@ async fn sign_in(call: &Call<'_>, directories: &[Arc<Directory>], login: &str, p
         device_token: cookie::value(call.request.headers, cookie::device_name(call.request.secure)),
         user_agent: header(call.request.headers, USER_AGENT),
         site: "default",
+        website: None,
     };
     let verified = call.auth.verify(directories, attempt).await?;
     let old = call.live_in(&verified.directory).await.map_err(SignInError::Unavailable)?;

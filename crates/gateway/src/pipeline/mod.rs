@@ -123,6 +123,9 @@ impl Gateway {
                 }
                 return response;
             }
+            (Ok(permit), None, Some(firewall)) if permit.rule().is_some_and(|rule| rule.own.is_some()) => {
+                return Box::pin(self.answer_route(policy, admitted, firewall, &found, &permit, &identified)).await;
+            }
             (Ok(permit), _, _) => self.send_onward(policy, admitted, &permit, &identified, trace).await,
             (Err(refusal), _, _) => self.refuse(policy, &admitted, &found, &refusal, &identified, trace),
         };

@@ -3,10 +3,10 @@
 use super::{Gateway, identify::Identified};
 use crate::{
     Admitted, Body,
-    api::{self, Asked, Call, Endpoint},
+    api::{self, Asked, Call, Endpoint, magento},
 };
 use doorward_core::{
-    Permit,
+    Found, Permit,
     firewall::Firewall,
     policy::{Own, Policy},
 };
@@ -78,6 +78,31 @@ impl Gateway {
             }
             Ours::Keys => self.keys(),
         }
+    }
+
+    /// The answer of a route rule that is ours to serve.
+    pub(super) async fn answer_route(
+        &self,
+        policy: &Arc<Policy>,
+        mut admitted: Box<Admitted>,
+        firewall: &Firewall,
+        found: &Found<'_>,
+        permit: &Permit,
+        identified: &Identified,
+    ) -> Response<Body> {
+        let body = mem::take(&mut admitted.body);
+        let call = Call {
+            auth: &self.parts.auth,
+            policy,
+            recorder: &*self.parts.recorder,
+            request: Asked::from(&*admitted),
+            body,
+            firewall,
+            identity: permit.identity(),
+            session: identified.session.as_ref().filter(|_| permit.identity().account().is_some()),
+            dead: &identified.dead,
+        };
+        magento::answer(call, permit, found.store).await
     }
 
     fn keys(&self) -> Response<Body> {

@@ -297,6 +297,7 @@ async fn a_directory_outside_the_firewall_signs_nobody_in() {
         device_token: None,
         user_agent: None,
         site: "default",
+        website: None,
     };
     let signed_in = admin.sign_in(&directories, attempt, None).await.unwrap();
     let cookie = format!("Cookie: x=1; {COOKIE}={}\r\n", signed_in.id);
@@ -391,6 +392,7 @@ fn the_future_of_a_request_stays_small() {
 async fn a_node_that_hears_of_no_changes_trusts_no_role_that_it_remembers() {
     let place = Place::new(Some(ANSWER), |policy| {
         let route = |template: &str, require: &str| RouteRule {
+            own: None,
             methods: vec![Method::GET],
             template: template.into(),
             require: vec![Requirement::parse(require)],

@@ -300,6 +300,7 @@ mod tests {
         assert_eq!(utf8_percent_encode("jo, \"é\"%\r\n", ESCAPED).to_string(), "jo%2C%20%22%C3%A9%22%25%0D%0A");
         assert_eq!(utf8_percent_encode("jo@shop.test", ESCAPED).to_string(), "jo@shop.test");
         let account = Account {
+            membership: None,
             directory: "d".into(),
             kind: Kind::Admin,
             id: 1,

@@ -285,6 +285,7 @@ fn evidence(customer: bool) -> Evidence {
         id: 14,
         login: "jo, é".into(),
         roles: vec!["Sales".into()],
+        membership: None,
     };
     Evidence { account: Arc::new(account), ambient: false, csrf_valid: true }
 }
@@ -292,6 +293,7 @@ fn evidence(customer: bool) -> Evidence {
 fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
     let directory = |name: &str, cookie: &str| {
         Arc::new(Directory {
+            website: None,
             name: name.into(),
             kind: Kind::Admin,
             cookie: CookieSpec {
@@ -328,6 +330,7 @@ fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
         require: vec![Requirement::Anonymous],
         parameters: if plan.customer { vec![parameter] } else { Vec::new() },
         secure: false,
+        own: None,
         source: source.clone(),
     };
     let firewall = Firewall {
@@ -348,7 +351,7 @@ fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
         hosts: Some(vec!["shop.test".into()]),
         origins: vec!["http://shop.test".into()],
         ibexa_prefixes: vec!["/api/ibexa/v2".into()],
-        serve: Serve { sessions: true, root: true, users: true, pages: true },
+        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true },
         directories: vec![directory("admins", "SESS"), directory("customers", "CUST")],
         firewalls: vec![Arc::new(firewall)],
         access: Vec::new(),

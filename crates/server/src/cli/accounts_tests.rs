@@ -117,7 +117,7 @@ impl Place {
     }
 
     async fn begin_session(&self, number: u8, device: &str, seen: Time) {
-        let owner = self.store.account_by_login("admins", "admin").await.unwrap().unwrap();
+        let owner = self.store.account_by_login("admins", None, "admin").await.unwrap().unwrap();
         let session = Session {
             key: SessionKey([number; 32]),
             directory: "admins".into(),
@@ -146,6 +146,7 @@ fn policy() -> Policy {
         };
         let times = (Duration::from_secs(1800), Duration::from_secs(43_200));
         Arc::new(Directory {
+            website: None,
             name: name.into(),
             kind,
             cookie,
@@ -162,7 +163,7 @@ fn policy() -> Policy {
         hosts: None,
         origins: Vec::new(),
         ibexa_prefixes: Vec::new(),
-        serve: Serve { sessions: true, root: true, users: true, pages: true },
+        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true },
         directories: vec![directory("customers", Kind::Customer), directory("admins", Kind::Admin)],
         firewalls: Vec::new(),
         access: Vec::new(),

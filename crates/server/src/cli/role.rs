@@ -8,7 +8,7 @@ use super::{
 use clap::Subcommand;
 use doorward_core::{
     Kind,
-    acl::{ADMIN, ALL, Tree},
+    acl::{ADMIN, ALL, Holds, RoleBook, RoleRow, Tree},
     identity::ROLE_USER,
     ports::AccountRecord,
 };
@@ -69,34 +69,45 @@ async fn add(context: &mut Context<'_>, name: &str, allow: &[String]) -> Result<
     given(name)?;
     let resources = known_resources(&context.policy.resources, allow)?;
     let existed = context.store.roles().await?.iter().any(|(role, _)| &**role == name);
-    context.store.put_role(name, resources.clone(), context.clock.now()).await?;
+    context.store.put_role(name, resources.clone().into(), context.clock.now()).await?;
     context.changed().await?;
     let done = if existed { "changed" } else { "added" };
     context
         .terminal
-        .say(format_args!("{done} the role {name}, which grants {}", count(resources.len())), &describe(name, &resources))
+        .say(format_args!("{done} the role {name}, which grants {}", count(resources.len())), &describe(name, &resources.into()))
 }
 
 async fn list(context: &mut Context<'_>) -> Result<(), Failure> {
     let (roles, accounts) = (context.store.roles().await?, context.store.accounts(None).await?);
     let mut table = Table::new(&["ROLE", "RESOURCES", "ACCOUNTS"]);
     let mut documents = Vec::new();
-    for (name, resources) in &roles {
+    for (name, holds) in &roles {
         let holders = holders(&accounts, name);
-        table.row([name, &resources.len().to_string(), &holders.len().to_string()]);
-        documents.push(with_accounts(describe(name, resources), &holders));
+        table.row([name, &granted(context, name, holds).to_string(), &holders.len().to_string()]);
+        documents.push(with_accounts(describe(name, holds), &holders));
     }
     context.terminal.say(table, &documents)
 }
 
 async fn show(context: &mut Context<'_>, name: &str) -> Result<(), Failure> {
     let roles = context.store.roles().await?;
-    let Some((_, resources)) = roles.iter().find(|(role, _)| &**role == name) else {
+    let Some((_, holds)) = roles.iter().find(|(role, _)| &**role == name) else {
         return Err(missing(name, roles.iter().map(|(role, _)| &**role)));
     };
     let accounts = context.store.accounts(None).await?;
     let holders = holders(&accounts, name);
-    let mut lines = vec![format!("role {name} grants {}", count(resources.len()))];
+    let mut lines = vec![format!("role {name} grants {}", count(granted(context, name, holds)))];
+    match holds {
+        Holds::Selection(resources) => lines.extend(selected(context, resources)),
+        Holds::Rows(rows) => lines.extend(rows.iter().map(row)),
+    }
+    lines.push(format!("accounts: {}", if holders.is_empty() { "none".to_owned() } else { harmless(&holders.join(", ")) }));
+    context.terminal.say(lines.join("\n"), &with_accounts(describe(name, holds), &holders))
+}
+
+/// A line for each resource that was selected.
+fn selected(context: &Context<'_>, resources: &BTreeSet<Arc<str>>) -> Vec<String> {
+    let mut lines = Vec::new();
     for id in resources {
         lines.push(match context.policy.resources.get(id) {
             Some(resource) => format!("  {id}  {}", harmless(&resource.title)),
@@ -107,13 +118,29 @@ async fn show(context: &mut Context<'_>, name: &str) -> Result<(), Failure> {
     if !resources.is_empty() && !resources.contains(ALL) && !resources.contains(ADMIN) {
         lines.push(format!("  {ADMIN}  (as every role with any resource)"));
     }
-    lines.push(format!("accounts: {}", if holders.is_empty() { "none".to_owned() } else { harmless(&holders.join(", ")) }));
-    context.terminal.say(lines.join("\n"), &with_accounts(describe(name, resources), &holders))
+    lines
+}
+
+/// A row as it was imported; rows decide in their order.
+fn row(row: &RoleRow) -> String {
+    format!("  {} {}", if row.allow { "allow" } else { "deny " }, harmless(&row.resource))
+}
+
+/// How many resources a role grants: those that were selected, or those that its rows open.
+fn granted(context: &Context<'_>, name: &str, holds: &Holds) -> usize {
+    match holds {
+        Holds::Selection(resources) => resources.len(),
+        Holds::Rows(_) => {
+            let book = RoleBook::new([(Arc::from(name), holds.clone())]);
+            let tree = &context.policy.resources;
+            tree.iter().filter(|resource| book.role_grants(tree, name, &resource.id)).count()
+        }
+    }
 }
 
 async fn delete(context: &mut Context<'_>, name: &str) -> Result<(), Failure> {
     let roles = context.store.roles().await?;
-    let Some((_, resources)) = roles.iter().find(|(role, _)| &**role == name) else {
+    let Some((_, holds)) = roles.iter().find(|(role, _)| &**role == name) else {
         return Err(missing(name, roles.iter().map(|(role, _)| &**role)));
     };
     let accounts = context.store.accounts(None).await?;
@@ -124,7 +151,7 @@ async fn delete(context: &mut Context<'_>, name: &str) -> Result<(), Failure> {
         1 => "1 account lost it".to_owned(),
         n => format!("{n} accounts lost it"),
     };
-    context.terminal.say(format_args!("deleted the role {name}; {lost}"), &with_accounts(describe(name, resources), &holders))
+    context.terminal.say(format_args!("deleted the role {name}; {lost}"), &with_accounts(describe(name, holds), &holders))
 }
 
 /// That there is no such role, with the nearest ones.
@@ -157,8 +184,14 @@ fn holders(accounts: &[AccountRecord], role: &str) -> Vec<String> {
     accounts.iter().filter(has).map(|record| format!("{}/{}", record.account.directory, record.account.login)).collect()
 }
 
-fn describe(name: &str, resources: &BTreeSet<Arc<str>>) -> Value {
-    json!({ "name": name, "resources": resources })
+fn describe(name: &str, holds: &Holds) -> Value {
+    match holds {
+        Holds::Selection(resources) => json!({ "name": name, "resources": resources }),
+        Holds::Rows(rows) => {
+            let rows = rows.iter().map(|row| json!({ "resource": row.resource, "allow": row.allow }));
+            json!({ "name": name, "rows": rows.collect::<Vec<_>>() })
+        }
+    }
 }
 
 fn with_accounts(mut role: Value, accounts: &[String]) -> Value {

@@ -105,7 +105,7 @@ pub(crate) async fn run(command: UserCommand, context: &mut Context<'_>) -> Resu
 
 /// The account of this name, or what is wrong with the name.
 pub(super) async fn find(context: &Context<'_>, name: &AccountName) -> Result<AccountRecord, Failure> {
-    if let Some(record) = context.store.account_by_login(&name.directory, &name.login).await? {
+    if let Some(record) = context.store.account_by_login(&name.directory, None, &name.login).await? {
         return Ok(record);
     }
     directory(context, &name.directory)?;
@@ -141,7 +141,19 @@ async fn add(
     let person = Person { login: &name.login, email: email.as_deref() };
     let password = Some(read_password(context, &rules, person)?);
     let roles = roles.into_iter().map(Arc::from).collect();
-    let new = NewAccount { directory, kind, id, login: name.login.into(), email: email.map(Arc::from), password, roles };
+    let new = NewAccount {
+        directory,
+        kind,
+        id,
+        login: name.login.into(),
+        email: email.map(Arc::from),
+        password,
+        roles,
+        per_website: false,
+        membership: None,
+        confirmed: true,
+        profile: "{}".into(),
+    };
     let record = context.store.add_account(new, context.clock.now()).await?;
     context.changed().await?;
     let text = format!("added the account {} with id {}", shown(&record), record.account.id);

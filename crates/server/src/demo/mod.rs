@@ -83,7 +83,7 @@ async fn fill(
     now: doorward_core::Time,
 ) -> Result<(), Failure> {
     let resources = ["Demo_Content::content", "Demo_Sales::orders", "Demo_Catalog::products"];
-    store.put_role("editors", BTreeSet::from(resources.map(Arc::from)), now).await?;
+    store.put_role("editors", BTreeSet::from(resources.map(Arc::from)).into(), now).await?;
     let cost = crate::parts::cost(&config.settings);
     for (directory, kind, id, login, secret, roles) in ACCOUNTS {
         let new = NewAccount {
@@ -94,6 +94,10 @@ async fn fill(
             email: None,
             password: Some(password::hash_password(secret, cost, &**entropy).into()),
             roles: roles.iter().map(|role| Arc::from(*role)).collect(),
+            per_website: false,
+            membership: None,
+            confirmed: true,
+            profile: "{}".into(),
         };
         store.add_account(new, now).await?;
     }

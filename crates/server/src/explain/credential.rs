@@ -58,7 +58,7 @@ impl Presumed {
         let AccountName { directory, login } = name;
         let directory =
             policy.directory(directory).ok_or_else(|| Failure::new(format_args!("there is no directory `{directory}`")))?;
-        let record = store.account_by_login(&directory.name, login).await?;
+        let record = store.account_by_login(&directory.name, directory.website, login).await?;
         let record = record.ok_or_else(|| Failure::new(format_args!("there is no account `{}/{login}`", directory.name)))?;
         let token_given = arguments.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("x-csrf-token"));
         let account = format!("{}/{login}", directory.name);
@@ -92,6 +92,10 @@ async fn signed_in(record: &AccountRecord, id: &str, store: &dyn Store) -> Resul
         email: None,
         password: None,
         roles: account.roles.clone(),
+        per_website: false,
+        membership: None,
+        confirmed: true,
+        profile: "{}".into(),
     };
     let copied = copy.add_account(new, now).await?;
     if record.enabled {

@@ -346,7 +346,7 @@ fn granted(policy: &Policy, memory: &Memory, identity: &Identity, requirement: &
         (Requirement::OwnAccount, Some(account)) if account.kind == doorward_core::Kind::Customer => {
             (true, "the caller is a customer".to_owned())
         }
-        (Requirement::OwnAccount, Some(account)) if memory.roles.is_full(account) => {
+        (Requirement::OwnAccount, Some(account)) if memory.roles.is_full(&policy.resources, account) => {
             (true, "a role of the caller grants everything".to_owned())
         }
         (Requirement::OwnAccount, Some(_)) => (false, "it is for customers".to_owned()),

@@ -7,7 +7,7 @@ use super::{
     values::{self, ACCOUNT, LAST_ID, integer, unsigned},
 };
 use doorward_core::{
-    Kind, Time,
+    Kind, Membership, Time,
     ports::{AccountChange, AccountCount, AccountRecord, Deed, NewAccount, StoreError},
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
@@ -16,7 +16,11 @@ use std::sync::Arc;
 /// Makes an account.
 pub(super) fn add(connection: &Connection, new: &NewAccount, now: Time) -> Outcome<AccountRecord> {
     let (kind, directory, login) = (new.kind.as_str(), &*new.directory, &*new.login);
-    if exists(connection, "SELECT 1 FROM account WHERE directory = ?1 AND login_key = ?2", params![directory, fold(login)])? {
+    let membership = new.membership.unwrap_or(Membership { website: 0, store: 0, group: 0 });
+    // An account that is known on all websites takes its name on all of them.
+    let website = Some(membership.website).filter(|website| new.per_website && *website != 0);
+    let taken = "SELECT 1 FROM account WHERE directory = ?1 AND login_key = ?2 AND (?3 IS NULL OR website IN (0, ?3))";
+    if exists(connection, taken, params![directory, fold(login), website])? {
         return Err(StoreError::Exists(format!("the account {directory}/{login}")).into());
     }
     if exists(connection, "SELECT 1 FROM account WHERE directory = ?1 AND kind <> ?2 LIMIT 1", params![directory, kind])? {
@@ -25,19 +29,44 @@ pub(super) fn add(connection: &Connection, new: &NewAccount, now: Time) -> Outco
     let id = take_id(connection, new.kind, new.id)?;
     connection
         .prepare_cached(
-            "INSERT INTO account (kind, id, directory, login, login_key, email, password, enabled, version, not_before, created) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, 1, ?8, ?8)",
+            "INSERT INTO account (kind, id, directory, login, login_key, email, password, enabled, version, not_before, created, \
+             updated, website, store, customer_group, confirmed, profile) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, 1, ?8, ?8, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
-        .execute(params![kind, integer(id), directory, login, fold(login), new.email, new.password, integer(now.0)])?;
+        .execute(params![
+            kind,
+            integer(id),
+            directory,
+            login,
+            fold(login),
+            new.email,
+            new.password,
+            integer(now.0),
+            membership.website,
+            membership.store,
+            membership.group,
+            new.confirmed,
+            new.profile,
+        ])?;
     set_roles(connection, new.kind, id, &new.roles)?;
     changes::log_account(connection, new.kind, id, Deed::Added)?;
     present(connection, new.kind, id)
 }
 
 /// The account that signs in with `login`.
-pub(super) fn by_login(connection: &Connection, directory: &str, login: &str) -> Outcome<Option<AccountRecord>> {
-    let mut statement = select(connection, "WHERE a.directory = ?1 AND a.login_key = ?2")?;
-    Ok(statement.query_row(params![directory, fold(login)], values::account).optional()?)
+pub(super) fn by_login(
+    connection: &Connection,
+    directory: &str,
+    website: Option<u32>,
+    login: &str,
+) -> Outcome<Option<AccountRecord>> {
+    let meant = "WHERE a.directory = ?1 AND a.login_key = ?2 AND (?3 IS NULL OR a.website IN (0, ?3)) LIMIT 2";
+    let mut statement = select(connection, meant)?;
+    let found = statement.query_map(params![directory, fold(login), website], values::account)?;
+    let mut found = found.collect::<Result<Vec<_>, _>>()?;
+    let only = found.pop();
+    // Two of one name, each known on another website: neither is meant.
+    Ok(only.filter(|_| found.is_empty()))
 }
 
 /// The account with this id.
@@ -85,6 +114,22 @@ pub(super) fn change(connection: &Connection, kind: Kind, id: u64, change: &Acco
                 .prepare_cached("UPDATE account SET email = ?3 WHERE kind = ?1 AND id = ?2")?
                 .execute(params![target.0, target.1, email])?;
         }
+        AccountChange::Membership(membership) => {
+            connection
+                .prepare_cached("UPDATE account SET website = ?3, store = ?4, customer_group = ?5 WHERE kind = ?1 AND id = ?2")?
+                .execute(params![target.0, target.1, membership.website, membership.store, membership.group])?;
+        }
+        AccountChange::Confirmed => {
+            connection.prepare_cached("UPDATE account SET confirmed = 1 WHERE kind = ?1 AND id = ?2")?.execute(target)?;
+        }
+        AccountChange::EndTokens(before) => {
+            connection
+                .prepare_cached("UPDATE account SET tokens_not_before = max(tokens_not_before, ?3) WHERE kind = ?1 AND id = ?2")?
+                .execute(params![target.0, target.1, integer(before.0)])?;
+            connection
+                .prepare_cached("DELETE FROM token WHERE kind = ?1 AND account = ?2 AND created <= ?3")?
+                .execute(params![target.0, target.1, integer(before.0)])?;
+        }
         AccountChange::Unlock => changes::log_unlocked(connection, &before.account.directory, &before.account.login)?,
     }
     let deed = match change {
@@ -93,9 +138,15 @@ pub(super) fn change(connection: &Connection, kind: Kind, id: u64, change: &Acco
         AccountChange::Password(_) => Some(Deed::Password),
         AccountChange::Roles(_) => Some(Deed::Roles),
         AccountChange::Email(_) => Some(Deed::Email),
+        AccountChange::Membership(_) | AccountChange::Confirmed | AccountChange::EndTokens(_) => Some(Deed::Changed),
         AccountChange::Rehash { .. } | AccountChange::Unlock => None,
     };
     if let Some(deed) = deed {
+        connection.prepare_cached("UPDATE account SET updated = ?3 WHERE kind = ?1 AND id = ?2")?.execute(params![
+            target.0,
+            target.1,
+            integer(now.0)
+        ])?;
         changes::log_account(connection, kind, id, deed)?;
     }
     present(connection, kind, id)
@@ -173,6 +224,7 @@ fn end_everything(connection: &Connection, kind: Kind, id: u64, now: Time) -> Ou
     connection
         .prepare_cached("UPDATE account SET version = version + 1, not_before = max(not_before, ?3) WHERE kind = ?1 AND id = ?2")?
         .execute(params![kind.as_str(), integer(id), integer(now.0)])?;
+    connection.prepare_cached("DELETE FROM token WHERE kind = ?1 AND account = ?2")?.execute((kind.as_str(), integer(id)))?;
     sessions::end_all_of(connection, kind, id)?;
     Ok(())
 }

@@ -17,6 +17,7 @@ pub use writer::WriteStats;
 use async_trait::async_trait;
 use doorward_core::{
     Kind, Time,
+    acl::Holds,
     ports::{AccountChange, AccountCount, AccountRecord, Change, NewAccount, SessionFilter, Store, StoreError, StoredKey},
     session::{Session, SessionKey},
 };
@@ -24,7 +25,6 @@ use failure::{Failure, Outcome};
 use readers::Readers;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::{
-    collections::BTreeSet,
     fs::{File, OpenOptions},
     io,
     path::Path,
@@ -34,7 +34,7 @@ use std::{
 use writer::{Limits, Writer};
 
 /// Statements that a connection keeps prepared: more than there are.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 128;
 /// Sessions that one job of [`Store::purge_sessions`] ends, and one of [`Store::touch_sessions`] touches, at most, so
 /// that nobody waits long behind it.
 const PORTION: usize = 500;
@@ -163,9 +163,14 @@ impl Store for Sqlite {
         self.write(move |c| accounts::add(c, &new, now)).await
     }
 
-    async fn account_by_login(&self, directory: &str, login: &str) -> Result<Option<AccountRecord>, StoreError> {
+    async fn account_by_login(
+        &self,
+        directory: &str,
+        website: Option<u32>,
+        login: &str,
+    ) -> Result<Option<AccountRecord>, StoreError> {
         let (directory, login) = (directory.to_owned(), login.to_owned());
-        self.read(move |c| accounts::by_login(c, &directory, &login)).await
+        self.read(move |c| accounts::by_login(c, &directory, website, &login)).await
     }
 
     async fn account(&self, kind: Kind, id: u64) -> Result<Option<AccountRecord>, StoreError> {
@@ -193,12 +198,12 @@ impl Store for Sqlite {
         self.write(move |c| accounts::delete(c, kind, id)).await
     }
 
-    async fn put_role(&self, name: &str, resources: BTreeSet<Arc<str>>, _now: Time) -> Result<(), StoreError> {
+    async fn put_role(&self, name: &str, holds: Holds, _now: Time) -> Result<(), StoreError> {
         let name = name.to_owned();
-        self.write(move |c| roles::put(c, &name, &resources)).await
+        self.write(move |c| roles::put(c, &name, &holds)).await
     }
 
-    async fn roles(&self) -> Result<Vec<(Arc<str>, BTreeSet<Arc<str>>)>, StoreError> {
+    async fn roles(&self) -> Result<Vec<(Arc<str>, Holds)>, StoreError> {
         self.read(roles::list).await
     }
 

@@ -1,27 +1,44 @@
-//! Roles and what they grant.
+//! Roles and what they hold.
 
 use super::{changes, failure::Outcome, values};
-use doorward_core::ports::{Deed, StoreError};
-use rusqlite::{Connection, Row};
+use doorward_core::{
+    acl::{Holds, RoleRow},
+    ports::{Deed, StoreError},
+};
+use rusqlite::{Connection, Row, params};
 use std::{collections::BTreeSet, sync::Arc};
 
-/// A role and its resources.
-pub(super) type Role = (Arc<str>, BTreeSet<Arc<str>>);
+/// A role and what it holds.
+pub(super) type Role = (Arc<str>, Holds);
 
-/// Makes a role, or gives it other resources.
-pub(super) fn put(connection: &Connection, name: &str, resources: &BTreeSet<Arc<str>>) -> Outcome<()> {
+/// Makes a role, or gives it something else to hold.
+pub(super) fn put(connection: &Connection, name: &str, holds: &Holds) -> Outcome<()> {
     let made = connection.prepare_cached("INSERT OR IGNORE INTO role (name) VALUES (?1)")?.execute([name])? > 0;
     connection.prepare_cached("DELETE FROM role_resource WHERE role = ?1")?.execute([name])?;
-    let mut insert = connection.prepare_cached("INSERT INTO role_resource (role, resource) VALUES (?1, ?2)")?;
-    for resource in resources {
-        insert.execute((name, resource))?;
+    connection.prepare_cached("DELETE FROM role_row WHERE role = ?1")?.execute([name])?;
+    match holds {
+        Holds::Selection(resources) => {
+            let mut insert = connection.prepare_cached("INSERT INTO role_resource (role, resource) VALUES (?1, ?2)")?;
+            for resource in resources {
+                insert.execute((name, resource))?;
+            }
+        }
+        Holds::Rows(rows) => {
+            let mut insert =
+                connection.prepare_cached("INSERT INTO role_row (role, position, resource, allow) VALUES (?1, ?2, ?3, ?4)")?;
+            for (position, row) in (0_i64..).zip(rows) {
+                insert.execute(params![name, position, row.resource, row.allow])?;
+            }
+        }
     }
     changes::log_role(connection, name, if made { Deed::Added } else { Deed::Changed })
 }
 
 /// All roles by name.
 pub(super) fn list(connection: &Connection) -> Outcome<Vec<Role>> {
-    let sql = "SELECT name, (SELECT json_group_array(resource) FROM role_resource WHERE role = name) FROM role ORDER BY name";
+    let sql = "SELECT name, (SELECT json_group_array(resource) FROM role_resource WHERE role = name), \
+               (SELECT json_group_array(json_array(resource, allow) ORDER BY position) FROM role_row WHERE role = name) \
+               FROM role ORDER BY name";
     Ok(connection.prepare_cached(sql)?.query_map([], role)?.collect::<Result<_, _>>()?)
 }
 
@@ -34,7 +51,15 @@ pub(super) fn delete(connection: &Connection, name: &str) -> Outcome<()> {
     changes::log_role(connection, name, Deed::Deleted)
 }
 
+/// A role without rows holds a selection, be it empty.
 fn role(row: &Row<'_>) -> rusqlite::Result<Role> {
-    let resources: String = row.get(1)?;
-    Ok((row.get(0)?, serde_json::from_str(&resources).map_err(|error| values::malformed(1, error))?))
+    let (resources, rows): (String, String) = (row.get(1)?, row.get(2)?);
+    let resources: BTreeSet<Arc<str>> = serde_json::from_str(&resources).map_err(|error| values::malformed(1, error))?;
+    let rows: Vec<(Arc<str>, u8)> = serde_json::from_str(&rows).map_err(|error| values::malformed(2, error))?;
+    let holds = if rows.is_empty() {
+        Holds::Selection(resources)
+    } else {
+        Holds::Rows(rows.into_iter().map(|(resource, allow)| RoleRow { resource, allow: allow != 0 }).collect())
+    };
+    Ok((row.get(0)?, holds))
 }

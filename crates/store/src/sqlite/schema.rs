@@ -16,6 +16,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_accounts_and_sessions.sql"),
     include_str!("../../migrations/0002_deeds.sql"),
     include_str!("../../migrations/0003_runs.sql"),
+    include_str!("../../migrations/0004_shop.sql"),
 ];
 
 /// Brings the database to the version of the last of `migrations`.
@@ -24,11 +25,23 @@ pub(super) fn prepare(connection: &Connection, migrations: &[&str]) -> Outcome<(
     if judge(connection, known)? == known {
         return Ok(());
     }
+    // A table is changed by making it anew, which references to it must outlive; they are checked before the commit.
+    let kept: bool = connection.pragma_query_value(None, "foreign_keys", |row| row.get(0))?;
+    connection.pragma_update(None, "foreign_keys", false)?;
+    let upgraded = upgrade(connection, migrations, known);
+    connection.pragma_update(None, "foreign_keys", kept)?;
+    upgraded
+}
+
+fn upgrade(connection: &Connection, migrations: &[&str], known: i64) -> Outcome<()> {
     let transaction = rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
     // Asked again under the lock: another process may have been quicker.
     let version = judge(&transaction, known)?;
     for sql in migrations.iter().skip(usize::try_from(version).unwrap_or(0)) {
         transaction.execute_batch(sql)?;
+    }
+    if transaction.prepare("PRAGMA foreign_key_check")?.exists([])? {
+        return refuse("the upgrade of the database would break references between its tables; nothing was changed".into());
     }
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", known)?;

@@ -1,7 +1,7 @@
 //! Between our types and SQLite's.
 
 use doorward_core::{
-    Account, Kind, Time,
+    Account, Kind, Membership, Time,
     ports::{AccountRecord, StoreError},
     session::{Session, SessionKey},
 };
@@ -13,8 +13,9 @@ pub(super) const LAST_ID: u64 = (1 << 53) - 1;
 
 /// What [`account`] reads, of a table that the query calls `a`.
 pub(super) const ACCOUNT: &str = "a.kind, a.id, a.directory, a.login, a.email, a.password, a.enabled, a.version, a.not_before, a.created, \
-     (SELECT json_group_array(r.role ORDER BY r.position) FROM account_role r WHERE r.kind = a.kind AND r.account = a.id)";
-const ACCOUNT_COLUMNS: usize = 11;
+     (SELECT json_group_array(r.role ORDER BY r.position) FROM account_role r WHERE r.kind = a.kind AND r.account = a.id), \
+     a.tokens_not_before, a.confirmed, a.updated, a.website, a.store, a.customer_group";
+const ACCOUNT_COLUMNS: usize = 17;
 
 /// What [`session`] reads, of a table that the query calls `s`.
 pub(super) const SESSION: &str =
@@ -29,6 +30,7 @@ pub(super) fn account(row: &Row<'_>) -> rusqlite::Result<AccountRecord> {
         directory: row.get(2)?,
         login: row.get(3)?,
         roles: serde_json::from_str(&roles).map_err(|error| malformed(10, error))?,
+        membership: membership(row)?,
     };
     Ok(AccountRecord {
         account: Arc::new(account),
@@ -38,7 +40,16 @@ pub(super) fn account(row: &Row<'_>) -> rusqlite::Result<AccountRecord> {
         version: unsigned(row, 7)?,
         not_before: time(row, 8)?,
         created: time(row, 9)?,
+        tokens_not_before: time(row, 11)?,
+        confirmed: row.get(12)?,
+        updated: time(row, 13)?,
     })
+}
+
+/// What an account belongs to; an account of website 0 belongs to none.
+fn membership(row: &Row<'_>) -> rusqlite::Result<Option<Membership>> {
+    let membership = Membership { website: row.get(14)?, store: row.get(15)?, group: row.get(16)? };
+    Ok((membership.website != 0).then_some(membership))
 }
 
 /// A session from the columns [`SESSION`], the first of the row.
@@ -72,6 +83,7 @@ pub(super) fn kind(row: &Row<'_>, column: usize) -> rusqlite::Result<Kind> {
     match row.get_ref(column)?.as_str()? {
         "customer" => Ok(Kind::Customer),
         "admin" => Ok(Kind::Admin),
+        "integration" => Ok(Kind::Integration),
         other => Err(malformed(column, StoreError::Missing(format!("the kind {other}")))),
     }
 }

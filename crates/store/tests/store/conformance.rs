@@ -2,7 +2,8 @@
 
 use crate::{admin, key, session};
 use doorward_core::{
-    Kind, Time,
+    Kind, Membership, Time,
+    acl::{Holds, RoleRow},
     ports::{
         AccountChange, AccountCount, AccountRecord, Change, Changed, Deed, NewAccount, SessionFilter, Store, StoreError,
         StoredKey,
@@ -49,6 +50,9 @@ judge!(
     refuses_unknown_roles,
     a_deleted_role_is_lost_by_its_accounts,
     a_role_is_given_other_resources,
+    a_role_keeps_the_order_of_its_rows,
+    a_login_is_unique_on_its_website,
+    tokens_end_without_sessions,
     deleting_an_account_ends_its_sessions,
     changing_nobody_is_missing,
     keeps_what_a_session_says,
@@ -75,6 +79,10 @@ async fn add(store: &dyn Store, login: &str) -> AccountRecord {
     store.add_account(admin(login), NOW).await.unwrap()
 }
 
+fn holds(ids: &[&str]) -> Holds {
+    resources(ids).into()
+}
+
 fn resources(ids: &[&str]) -> BTreeSet<Arc<str>> {
     ids.iter().map(|id| Arc::from(*id)).collect()
 }
@@ -84,8 +92,8 @@ async fn news(store: &dyn Store, since: u64) -> Vec<Changed> {
 }
 
 async fn keeps_what_an_account_says(store: &dyn Store) {
-    store.put_role("clerk", resources(&["A::a"]), NOW).await.unwrap();
-    store.put_role("auditor", resources(&[]), NOW).await.unwrap();
+    store.put_role("clerk", holds(&["A::a"]), NOW).await.unwrap();
+    store.put_role("auditor", holds(&[]), NOW).await.unwrap();
     let new = NewAccount {
         email: Some("anna@example.com".into()),
         roles: vec!["clerk".into(), "auditor".into(), "clerk".into()],
@@ -108,10 +116,10 @@ async fn keeps_what_an_account_says(store: &dyn Store) {
 async fn finds_a_login_whatever_its_case(store: &dyn Store) {
     let made = add(store, "Örs@Example.com").await;
     for login in ["Örs@Example.com", "örs@example.com", "ÖRS@EXAMPLE.COM"] {
-        assert_eq!(store.account_by_login("admins", login).await.unwrap().as_ref(), Some(&made), "{login}");
+        assert_eq!(store.account_by_login("admins", None, login).await.unwrap().as_ref(), Some(&made), "{login}");
     }
-    assert_eq!(store.account_by_login("customers", "Örs@Example.com").await.unwrap(), None);
-    assert_eq!(store.account_by_login("admins", "ors@example.com").await.unwrap(), None);
+    assert_eq!(store.account_by_login("customers", None, "Örs@Example.com").await.unwrap(), None);
+    assert_eq!(store.account_by_login("admins", None, "ors@example.com").await.unwrap(), None);
 }
 
 /// Case is folded as Unicode lower case has it, and nothing else is: what looks alike is somebody else.
@@ -120,8 +128,9 @@ async fn takes_no_letter_for_another_one(store: &dyn Store) {
     for login in logins {
         store.add_account(admin(login), Time(1)).await.unwrap();
     }
-    let find =
-        async |login: &str| store.account_by_login("admins", login).await.unwrap().map(|found| found.account.login.to_string());
+    let find = async |login: &str| {
+        store.account_by_login("admins", None, login).await.unwrap().map(|found| found.account.login.to_string())
+    };
     assert_eq!(find("\u{c9}LODIE").await.as_deref(), Some("\u{e9}lodie"));
     assert_eq!(find("\u{3a3}").await.as_deref(), Some("\u{3c3}"));
     // A dotted I, a sharp s, a combining accent, a Cyrillic a, a zero-width space, a full-width letter, a space.
@@ -245,7 +254,7 @@ async fn a_rehash_keeps_sessions_and_never_revives_an_old_password(store: &dyn S
 }
 
 async fn roles_change_under_a_session(store: &dyn Store) {
-    store.put_role("clerk", resources(&["A::a"]), NOW).await.unwrap();
+    store.put_role("clerk", holds(&["A::a"]), NOW).await.unwrap();
     let account = add(store, "a").await;
     store.create_session(&session(&account, key(0, 0, 1), 1), None).await.unwrap();
     let before = store.last_change().await.unwrap();
@@ -270,7 +279,7 @@ async fn refuses_unknown_roles(store: &dyn Store) {
 }
 
 async fn a_deleted_role_is_lost_by_its_accounts(store: &dyn Store) {
-    store.put_role("clerk", resources(&["A::a"]), NOW).await.unwrap();
+    store.put_role("clerk", holds(&["A::a"]), NOW).await.unwrap();
     store.add_account(NewAccount { roles: vec!["clerk".into()], ..admin("a") }, NOW).await.unwrap();
     add(store, "b").await;
     let before = store.last_change().await.unwrap();
@@ -285,10 +294,10 @@ async fn a_deleted_role_is_lost_by_its_accounts(store: &dyn Store) {
 }
 
 async fn a_role_is_given_other_resources(store: &dyn Store) {
-    store.put_role("clerk", resources(&["A::a", "A::b"]), NOW).await.unwrap();
-    store.put_role("auditor", resources(&[]), NOW).await.unwrap();
-    store.put_role("clerk", resources(&["A::c"]), NOW).await.unwrap();
-    let expected = [("auditor".into(), resources(&[])), ("clerk".into(), resources(&["A::c"]))];
+    store.put_role("clerk", holds(&["A::a", "A::b"]), NOW).await.unwrap();
+    store.put_role("auditor", holds(&[]), NOW).await.unwrap();
+    store.put_role("clerk", holds(&["A::c"]), NOW).await.unwrap();
+    let expected = [("auditor".into(), holds(&[])), ("clerk".into(), holds(&["A::c"]))];
     assert_eq!(store.roles().await.unwrap(), expected);
 }
 
@@ -300,7 +309,7 @@ async fn deleting_an_account_ends_its_sessions(store: &dyn Store) {
     store.delete_account(Kind::Admin, gone.account.id, NOW).await.unwrap();
     assert_eq!(store.session(&key(0, 0, 1)).await.unwrap(), None);
     assert!(store.session(&key(0, 0, 2)).await.unwrap().is_some());
-    assert_eq!(store.account_by_login("admins", "gone").await.unwrap(), None);
+    assert_eq!(store.account_by_login("admins", None, "gone").await.unwrap(), None);
     assert_eq!(news(store, before).await, [Changed::Session(key(0, 0, 1)), Changed::Account(Kind::Admin, 1, Deed::Deleted)]);
     let again = store.delete_account(Kind::Admin, gone.account.id, NOW).await;
     assert_eq!(again, Err(StoreError::Missing("the account admin/1".into())));
@@ -494,7 +503,7 @@ async fn tells_what_changed_in_order(store: &dyn Store) {
     assert!(store.changes_since(0).await.unwrap().is_empty());
     let account = add(store, "Anna").await;
     store.create_session(&session(&account, key(0, 0, 1), 1), None).await.unwrap();
-    store.put_role("clerk", resources(&[]), NOW).await.unwrap();
+    store.put_role("clerk", holds(&[]), NOW).await.unwrap();
     store.change_account(Kind::Admin, 1, AccountChange::Unlock, NOW).await.unwrap();
     store.change_account(Kind::Admin, 1, AccountChange::Disable, NOW).await.unwrap();
     let expected = [
@@ -526,7 +535,7 @@ async fn a_refused_change_leaves_no_trace(store: &dyn Store) {
     assert!(store.add_account(refused, NOW).await.is_err());
     assert!(!store.delete_session(&key(0, 0, 1), NOW).await.unwrap());
     assert_eq!(store.last_change().await.unwrap(), before);
-    assert_eq!(store.account_by_login("admins", "b").await.unwrap(), None);
+    assert_eq!(store.account_by_login("admins", None, "b").await.unwrap(), None);
 }
 
 async fn a_reader_from_another_database_forgets_everything(store: &dyn Store) {
@@ -541,4 +550,43 @@ fn everything(sequence: u64) -> Change {
 
 async fn answers_a_ping(store: &dyn Store) {
     assert_eq!(store.ping().await, Ok(()));
+}
+
+async fn a_role_keeps_the_order_of_its_rows(store: &dyn Store) {
+    let row = |resource: &str, allow| RoleRow { resource: resource.into(), allow };
+    let rows = Holds::Rows(vec![row("B::b", false), row("A::a", true), row("B::b", true)]);
+    store.put_role("clerk", rows.clone(), NOW).await.unwrap();
+    assert_eq!(store.roles().await.unwrap(), [("clerk".into(), rows)]);
+    store.put_role("clerk", holds(&["A::c"]), NOW).await.unwrap();
+    assert_eq!(store.roles().await.unwrap(), [("clerk".into(), holds(&["A::c"]))]);
+}
+
+async fn a_login_is_unique_on_its_website(store: &dyn Store) {
+    let on = |website| NewAccount {
+        directory: "customers".into(),
+        kind: Kind::Customer,
+        per_website: true,
+        membership: (website != 0).then_some(Membership { website, store: website, group: 1 }),
+        ..admin("jane@example.com")
+    };
+    let first = store.add_account(on(1), NOW).await.unwrap();
+    let second = store.add_account(on(2), NOW).await.unwrap();
+    for refused in [on(1), on(0), NewAccount { per_website: false, ..on(3) }] {
+        let refused = store.add_account(refused, NOW).await;
+        assert!(matches!(refused, Err(StoreError::Exists(_))), "{refused:?}");
+    }
+    let found = async |website| store.account_by_login("customers", website, "JANE@example.com").await.unwrap();
+    assert_eq!((found(Some(1)).await, found(Some(2)).await), (Some(first), Some(second)));
+    assert_eq!((found(Some(3)).await, found(None).await), (None, None), "nobody, and nobody in particular");
+    let everywhere = store.add_account(NewAccount { login: "all@example.com".into(), ..on(0) }, NOW).await.unwrap();
+    assert_eq!(store.account_by_login("customers", Some(7), "all@example.com").await.unwrap(), Some(everywhere));
+}
+
+async fn tokens_end_without_sessions(store: &dyn Store) {
+    let made = store.add_account(admin("a"), NOW).await.unwrap();
+    let later = Time(NOW.0 + 5);
+    let changed = store.change_account(Kind::Admin, made.account.id, AccountChange::EndTokens(later), later).await.unwrap();
+    assert_eq!((changed.tokens_not_before, changed.updated, changed.version), (later, later, made.version));
+    let back = store.change_account(Kind::Admin, made.account.id, AccountChange::EndTokens(NOW), later).await.unwrap();
+    assert_eq!(back.tokens_not_before, later, "it never goes back");
 }

@@ -26,7 +26,7 @@ async fn keeps_its_accounts_when_it_is_opened_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let made = open(&path).add_account(admin("a"), Time(1)).await.unwrap();
-    assert_eq!(open(&path).account_by_login("admins", "A").await.unwrap(), Some(made));
+    assert_eq!(open(&path).account_by_login("admins", None, "A").await.unwrap(), Some(made));
 }
 
 #[test]

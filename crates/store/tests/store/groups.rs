@@ -104,7 +104,7 @@ async fn a_write_that_the_database_refuses_leaves_nothing_behind() {
     other.execute_batch("ALTER TABLE account_grave RENAME TO elsewhere").unwrap();
     let refused = store.delete_account(doorward_core::Kind::Admin, 1, Time(2)).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    assert!(store.account_by_login("admins", "a").await.unwrap().is_some());
+    assert!(store.account_by_login("admins", None, "a").await.unwrap().is_some());
     other.execute_batch("ALTER TABLE elsewhere RENAME TO account_grave").unwrap();
     store.delete_account(doorward_core::Kind::Admin, 1, Time(2)).await.unwrap();
 }

@@ -24,6 +24,10 @@ fn admin(login: &str) -> NewAccount {
         email: None,
         password: Some("$argon2id$first".into()),
         roles: Vec::new(),
+        per_website: false,
+        membership: None,
+        confirmed: true,
+        profile: "{}".into(),
     }
 }
 

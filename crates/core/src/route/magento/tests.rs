@@ -9,6 +9,7 @@ fn rule(line: u32, method: &str, url: &str) -> RouteRule {
         require: vec![Requirement::Anonymous],
         parameters: Vec::new(),
         secure: false,
+        own: None,
         source: Source::new("webapi.xml", line),
     }
 }
@@ -104,22 +105,6 @@ fn a_url_and_method_stand_once() {
     let error = Table::build(vec![rule(4, "GET", "/V1/a/b"), rule(9, "GET", "/V1/a/b"), rule(11, "PUT", "/V1/a/b")]).unwrap_err();
     let texts: Vec<String> = error.iter().map(ToString::to_string).collect();
     assert_eq!(texts, ["webapi.xml:9: `GET /V1/a/b` is declared at webapi.xml:4 already"]);
-}
-
-#[test]
-fn knows_the_default_store_and_all() {
-    for (path, store, rest) in [
-        ("/V1/a", None, "/V1/a"),
-        ("/default/V1/a", Some("default"), "/V1/a"),
-        ("/all/V1/a", Some("all"), "/V1/a"),
-        ("/all", None, "/all"),
-        ("/allV1/a", None, "/allV1/a"),
-        ("/admin/V1/a", None, "/admin/V1/a"),
-        ("/Default/V1/a", None, "/Default/V1/a"),
-        ("/default/all/V1/a", Some("default"), "/all/V1/a"),
-    ] {
-        assert_eq!(without_store(path), (store, rest), "{path}");
-    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ fn rule(line: u32, methods: &[&str], template: &str) -> RouteRule {
         require: vec![Requirement::Anonymous],
         parameters: Vec::new(),
         secure: false,
+        own: None,
         source: Source::new("routes.toml", line),
     }
 }

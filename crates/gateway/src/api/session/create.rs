@@ -74,6 +74,7 @@ async fn sign_in(call: &Call<'_>, input: &SessionInput) -> Result<Response<Body>
         device_token: cookie::value(call.request.headers, cookie::device_name(call.request.secure)),
         user_agent: read::header(call.request.headers, USER_AGENT),
         site: "default",
+        website: None,
     };
     let verified = call.auth.verify(&call.directories(), attempt).await?;
     let old = call.live_in(&verified.directory).await.map_err(SignInError::Unavailable)?;

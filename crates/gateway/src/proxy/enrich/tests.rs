@@ -6,7 +6,14 @@ use serde_json::json;
 use std::sync::Arc;
 
 fn caller(kind: Kind) -> Identity {
-    Identity::Known(Arc::new(Account { directory: "d".into(), kind, id: 42, login: "l".into(), roles: Vec::new() }))
+    Identity::Known(Arc::new(Account {
+        directory: "d".into(),
+        kind,
+        id: 42,
+        login: "l".into(),
+        roles: Vec::new(),
+        membership: None,
+    }))
 }
 
 fn parameter(name: &str, value: &str, force: bool) -> Parameter {

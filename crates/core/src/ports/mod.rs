@@ -1,11 +1,12 @@
 //! What the outside fulfils: time, randomness and memory.
 
 use crate::{
-    Account, Kind, Time,
+    Account, Kind, Membership, Time,
+    acl::Holds,
     session::{Session, SessionKey},
 };
 use async_trait::async_trait;
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 /// What time it is.
 pub trait Clock: Send + Sync {
@@ -34,8 +35,14 @@ pub struct AccountRecord {
     pub version: u64,
     /// Whatever was proved before this moment no longer counts.
     pub not_before: Time,
+    /// Tokens that were issued before this moment no longer count; neither do those from before `not_before`.
+    pub tokens_not_before: Time,
+    /// Whether its e-mail address was confirmed, or need not be. Without that it cannot sign in.
+    pub confirmed: bool,
     /// When it was made.
     pub created: Time,
+    /// When it last changed.
+    pub updated: Time,
 }
 
 /// How many accounts of one kind a directory holds.
@@ -58,14 +65,22 @@ pub struct NewAccount {
     pub kind: Kind,
     /// The id it must have; `None` takes the next one.
     pub id: Option<u64>,
-    /// The sign-in name; unique in the directory, whatever its case.
+    /// The sign-in name; unique in the directory, or there on its website, whatever its case.
     pub login: Arc<str>,
+    /// Whether the name must be unique on the account's website only.
+    pub per_website: bool,
     /// E-mail address, if any.
     pub email: Option<Arc<str>>,
     /// PHC string.
     pub password: Option<Arc<str>>,
     /// Role names.
     pub roles: Vec<Arc<str>>,
+    /// What a customer belongs to.
+    pub membership: Option<Membership>,
+    /// Whether it may sign in before its e-mail address is confirmed.
+    pub confirmed: bool,
+    /// What is known of the person besides: a JSON object.
+    pub profile: Arc<str>,
 }
 
 /// A change to an account. Each one that takes something away ends the account's sessions in the same transaction.
@@ -89,6 +104,12 @@ pub enum AccountChange {
     Roles(Vec<Arc<str>>),
     /// Another e-mail address.
     Email(Option<Arc<str>>),
+    /// What a customer belongs to.
+    Membership(Membership),
+    /// Its e-mail address was confirmed.
+    Confirmed,
+    /// Tokens that were issued before this moment end; sessions stay.
+    EndTokens(Time),
     /// Failed sign-ins are forgotten.
     Unlock,
 }
@@ -215,8 +236,14 @@ pub struct SessionFilter {
 pub trait Store: Send + Sync {
     /// Makes an account.
     async fn add_account(&self, new: NewAccount, now: Time) -> Result<AccountRecord, StoreError>;
-    /// The account that signs in with `login`, whatever its case.
-    async fn account_by_login(&self, directory: &str, login: &str) -> Result<Option<AccountRecord>, StoreError>;
+    /// The account that signs in with `login`, whatever its case: with `website` the one that is known there, without it
+    /// the only one of that name. Where several are meant, none is.
+    async fn account_by_login(
+        &self,
+        directory: &str,
+        website: Option<u32>,
+        login: &str,
+    ) -> Result<Option<AccountRecord>, StoreError>;
     /// The account with this id.
     async fn account(&self, kind: Kind, id: u64) -> Result<Option<AccountRecord>, StoreError>;
     /// All accounts, of one directory if named, by directory and id.
@@ -231,10 +258,10 @@ pub trait Store: Send + Sync {
     /// Deletes an account and its sessions. Its id is never used again.
     async fn delete_account(&self, kind: Kind, id: u64, now: Time) -> Result<(), StoreError>;
 
-    /// Makes a role, or gives it other resources.
-    async fn put_role(&self, name: &str, resources: BTreeSet<Arc<str>>, now: Time) -> Result<(), StoreError>;
+    /// Makes a role, or gives it something else to hold.
+    async fn put_role(&self, name: &str, holds: Holds, now: Time) -> Result<(), StoreError>;
     /// All roles by name.
-    async fn roles(&self) -> Result<Vec<(Arc<str>, BTreeSet<Arc<str>>)>, StoreError>;
+    async fn roles(&self) -> Result<Vec<(Arc<str>, Holds)>, StoreError>;
     /// Deletes a role; accounts that had it lose it.
     async fn delete_role(&self, name: &str, now: Time) -> Result<(), StoreError>;
 
