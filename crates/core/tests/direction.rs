@@ -12,6 +12,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("doorward-wire", &[]),
     ("doorward-mail", &["doorward-core"]),
     ("doorward-config", &["doorward-core", "doorward-mail"]),
+    ("doorward-import", &["doorward-core", "doorward-crypto"]),
     ("doorward-auth", &["doorward-core", "doorward-crypto"]),
     ("doorward-gateway", &["doorward-auth", "doorward-core", "doorward-crypto", "doorward-wire"]),
     (
@@ -41,7 +42,8 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("hyper", &["doorward-gateway", "doorward"]),
     ("askama", &["doorward-wire"]),
     ("quick-xml", &["doorward-wire", "doorward-config"]),
-    ("toml", &["doorward-config"]),
+    ("toml", &["doorward-config", "doorward-import"]),
+    ("csv", &["doorward-import"]),
     ("lettre", &["doorward-mail"]),
     ("minijinja", &["doorward-mail"]),
     ("clap", &["doorward"]),
