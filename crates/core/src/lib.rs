@@ -21,6 +21,7 @@ pub mod facts;
 pub mod firewall;
 pub mod identity;
 pub mod mail;
+pub mod name;
 pub mod password;
 pub mod policy;
 pub mod ports;

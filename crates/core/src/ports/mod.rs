@@ -217,6 +217,9 @@ pub enum StoreError {
     /// Nothing of that name or id is there.
     #[error("{0} does not exist")]
     Missing(String),
+    /// It may not be called so ([`name::flaw`](crate::name::flaw)); the text says what would be right.
+    #[error("{0}")]
+    Unfit(String),
     /// The store cannot be asked now. Nothing was acknowledged.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),

@@ -1,7 +1,7 @@
 //! Text for people: tables, times, suggestions; and what a name may hold.
 
 use super::terminal::Failure;
-use doorward_core::Time;
+use doorward_core::{Time, name};
 use std::fmt::{self, Display};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -39,9 +39,9 @@ impl Display for Table {
     }
 }
 
-/// The text without what moves a terminal's cursor or changes its colours.
+/// The text without what moves a terminal's cursor, changes its colours, hides or reorders.
 pub(crate) fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    name::harmless(text).into_owned()
 }
 
 /// `2026-01-31T12:00:00Z` (RFC 3339).
@@ -67,20 +67,8 @@ pub(crate) fn suggestions<'c>(wrong: &str, candidates: impl IntoIterator<Item = 
 
 /// Whether `text` may name a new account or role; `what` says which.
 pub(crate) fn new_name(what: &str, text: &str) -> Result<(), Failure> {
-    if text.trim() != text || text.is_empty() {
-        return Err(Failure::usage(format_args!("a {what} is not empty and has no space at its ends")));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(Failure::usage(format_args!("a {what} has no control characters")));
-    }
-    if text.len() > LONGEST_NAME {
-        return Err(Failure::usage(format_args!("a {what} has at most {LONGEST_NAME} bytes")));
-    }
-    Ok(())
+    name::flaw(text).map_or(Ok(()), |flaw| Err(Failure::usage(format_args!("a {what} {flaw}"))))
 }
-
-/// The longest login or role name, in bytes.
-const LONGEST_NAME: usize = 255;
 
 #[cfg(test)]
 mod tests {
@@ -110,7 +98,7 @@ mod tests {
 
     #[test]
     fn refuses_names_that_cannot_be_read_back() {
-        for wrong in ["", " a", "a ", "a\nb", "a\u{1b}b", &"x".repeat(256)] {
+        for wrong in ["", " a", "a ", "a\nb", "a\u{1b}b", "a\u{202e}b", "a\u{200b}", &"x".repeat(256)] {
             assert!(new_name("login", wrong).is_err(), "{wrong:?} was taken");
         }
         for fine in ["a", "jane@example.com", "Jane Doe", "partners/acme"] {

@@ -16,6 +16,9 @@ use std::sync::Arc;
 /// Makes an account.
 pub(super) fn add(connection: &Connection, new: &NewAccount, now: Time) -> Outcome<AccountRecord> {
     let (kind, directory, login) = (new.kind.as_str(), &*new.directory, &*new.login);
+    if let Some(flaw) = doorward_core::name::flaw(login) {
+        return Err(StoreError::Unfit(format!("a login {flaw}")).into());
+    }
     let membership = new.membership.unwrap_or(Membership { website: 0, store: 0, group: 0 });
     // An account that is known on all websites takes its name on all of them.
     let website = Some(membership.website).filter(|website| new.per_website && *website != 0);

@@ -13,6 +13,11 @@ pub(super) type Role = (Arc<str>, Holds);
 
 /// Makes a role, or gives it something else to hold.
 pub(super) fn put(connection: &Connection, name: &str, holds: &Holds) -> Outcome<()> {
+    let found = connection.prepare_cached("SELECT 1 FROM role WHERE name = ?1")?.exists([name])?;
+    // One that was made before this was asked may still be given something else.
+    if let Some(flaw) = doorward_core::name::flaw(name).filter(|_| !found) {
+        return Err(StoreError::Unfit(format!("a role name {flaw}")).into());
+    }
     let made = connection.prepare_cached("INSERT OR IGNORE INTO role (name) VALUES (?1)")?.execute([name])? > 0;
     connection.prepare_cached("DELETE FROM role_resource WHERE role = ?1")?.execute([name])?;
     connection.prepare_cached("DELETE FROM role_row WHERE role = ?1")?.execute([name])?;

@@ -37,6 +37,7 @@ judge!(
     finds_a_login_whatever_its_case,
     refuses_a_login_that_differs_only_by_case,
     takes_no_letter_for_another_one,
+    refuses_names_that_hide_something,
     lists_accounts_by_directory_and_id,
     counts_ids_per_kind,
     never_uses_an_id_again,
@@ -437,6 +438,16 @@ async fn purges_what_is_idle_or_old(store: &dyn Store) {
     assert!(store.session(&key(0, 1, 0)).await.unwrap().is_some(), "another directory has its own times");
     assert_eq!(news(store, before).await.len(), 1098);
     assert_eq!(store.purge_sessions("admins", Time(1099), Time(6)).await.unwrap(), 0);
+}
+
+async fn refuses_names_that_hide_something(store: &dyn Store) {
+    for name in ["ad\u{202e}min", "admin\u{200b}", " admin", "ad\u{e000}min", "a\nb", ""] {
+        let refused = store.add_account(admin(name), NOW).await;
+        assert!(matches!(&refused, Err(StoreError::Unfit(why)) if why.starts_with("a login ")), "{name:?}: {refused:?}");
+        let refused = store.put_role(name, resources(&[]).into(), NOW).await;
+        assert!(matches!(&refused, Err(StoreError::Unfit(why)) if why.starts_with("a role name ")), "{name:?}: {refused:?}");
+    }
+    assert_eq!(store.last_change().await.unwrap(), 0);
 }
 
 async fn purges_what_no_directory_can_find(store: &dyn Store) {

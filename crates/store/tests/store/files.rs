@@ -3,11 +3,11 @@
 use crate::{admin, key, session};
 use doorward_core::{
     Kind, Time,
-    ports::{AccountCount, Change, Changed, Deed, Store, StoreError},
+    ports::{AccountChange, AccountCount, Change, Changed, Deed, Store, StoreError},
 };
 use doorward_store::{Options, Sqlite};
 use rusqlite::Connection;
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 fn open(path: &Path) -> Sqlite {
     Sqlite::open(path, Options::default()).unwrap()
@@ -185,6 +185,28 @@ async fn accounts_are_counted_without_leaving_a_trace() {
     raw.pragma_update(None, "user_version", 77).unwrap();
     drop(raw);
     assert!(Sqlite::count_accounts(&path).is_err(), "a newer one may mean something else");
+}
+
+/// As an earlier version took them.
+#[tokio::test]
+async fn accounts_and_roles_with_names_that_are_refused_now_still_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let store = open(&path);
+    let made = store.add_account(admin("a"), Time(1)).await.unwrap();
+    store.put_role("clerk", BTreeSet::new().into(), Time(1)).await.unwrap();
+    let raw = Connection::open(&path).unwrap();
+    raw.execute_batch(
+        "UPDATE account SET login = 'a' || char(0x200b), login_key = 'a' || char(0x200b);
+         UPDATE role SET name = 'clerk' || char(0x202e);",
+    )
+    .unwrap();
+    let found = store.account_by_login("admins", None, "A\u{200b}").await.unwrap().unwrap();
+    assert_eq!((found.account.id, &*found.account.login), (made.account.id, "a\u{200b}"));
+    store.change_account(Kind::Admin, 1, AccountChange::Roles(vec!["clerk\u{202e}".into()]), Time(1)).await.unwrap();
+    store.put_role("clerk\u{202e}", BTreeSet::from(["A::a".into()]).into(), Time(1)).await.unwrap();
+    store.delete_role("clerk\u{202e}", Time(1)).await.unwrap();
+    store.delete_account(Kind::Admin, 1, Time(1)).await.unwrap();
 }
 
 #[tokio::test]
