@@ -4,7 +4,7 @@ use super::{Connection, End, Handler, Limits, io::Socket, proxy_protocol};
 use crate::{Body, record::Recorder};
 use bytes::BytesMut;
 use futures_util::FutureExt;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use ipnet::IpNet;
@@ -151,8 +151,15 @@ async fn answer<H: Handler>(
     request: Request<Incoming>,
     connection: Connection,
 ) -> Response<Body> {
+    let is_head = request.method() == Method::HEAD;
     match AssertUnwindSafe(handler.handle(request, connection)).catch_unwind().await {
-        Ok(response) => response,
+        Ok(mut response) => {
+            // A POST may stand for a HEAD; who sent it waits for as much as the length says.
+            if !is_head && response.status() != StatusCode::NOT_MODIFIED && matches!(response.body(), Body::Empty) {
+                forget_length(response.headers_mut());
+            }
+            response
+        }
         Err(_) => {
             recorder.panicked(connection.peer.ip());
             let mut response = Response::new(Body::Empty);
@@ -160,6 +167,13 @@ async fn answer<H: Handler>(
             response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
             response
         }
+    }
+}
+
+/// An answer without a body is 0 bytes long, whatever the length says that another method would get.
+fn forget_length(headers: &mut HeaderMap) {
+    if headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0") {
+        headers.remove(header::CONTENT_LENGTH);
     }
 }
 

@@ -114,3 +114,20 @@ async fn cve_2023_44487_streams_that_are_reset_again_and_again_end_the_connectio
     // Reads to the end: an open connection would fail the test.
     gateway.send(bytes).await;
 }
+
+/// An answer whose length is not that of its body is an error of the whole stream there (RFC 9113, 8.1.1).
+#[tokio::test]
+async fn a_post_that_stands_for_head_says_no_length_that_does_not_follow() {
+    let upside = Upside::start("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n").await;
+    let gateway = Gateway::before(&upside).await;
+    let mut sender = connect(&gateway).await;
+    let request = Request::post("http://shop.test/api/ibexa/v2/x").header("x-http-method-override", "HEAD");
+    let (status, headers, body) = whole(sender.send_request(request.body(Body::Empty).unwrap()).await.unwrap()).await;
+    assert_eq!((status, body.as_str()), (200, ""));
+    assert!(headers.get("content-length").is_none_or(|length| length == "0"), "{headers:?}");
+    assert!(upside.only().starts_with("HEAD "));
+    // A HEAD itself learns the length.
+    let head = Request::head("http://shop.test/api/ibexa/v2/x").version(Version::HTTP_2).body(Body::Empty).unwrap();
+    let (status, headers, _) = whole(sender.send_request(head).await.unwrap()).await;
+    assert_eq!((status, &headers["content-length"]), (200, &"5".parse().unwrap()));
+}
