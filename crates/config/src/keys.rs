@@ -328,6 +328,12 @@ pub(crate) const TABLES: &[Table] = &[
             key("connect_timeout", SPAN, "\"5s\"", "How long connecting may take."),
             key("response_timeout", SPAN, "\"60s\"", "How long the head of an answer may take."),
             key("idle_timeout", SPAN, "\"60s\"", "How long a body or a tunnel may rest."),
+            key(
+                "max_connections",
+                COUNT,
+                "`4096`",
+                "How many connections to it there may be at a time, WebSockets included; what would need another one is answered 503.",
+            ),
         ],
     },
     Table {

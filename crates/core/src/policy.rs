@@ -97,6 +97,8 @@ pub struct Upstream {
     pub response_timeout: Duration,
     /// How long a body or tunnel may rest.
     pub idle_timeout: Duration,
+    /// How many connections to it there may be at a time; what would need another one is refused.
+    pub max_connections: usize,
     /// Where it was written.
     pub source: Source,
 }

@@ -37,6 +37,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Upstream> {
     let connect_timeout = r.duration(section, "connect_timeout", Duration::from_secs(5));
     let response_timeout = r.duration(section, "response_timeout", Duration::from_secs(60));
     let idle_timeout = r.duration(section, "idle_timeout", Duration::from_secs(60));
+    let max_connections = r.count(section, "max_connections", 1, 4096);
     Some(Upstream {
         name: name?,
         base: base?.into(),
@@ -46,6 +47,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Upstream> {
         connect_timeout,
         response_timeout,
         idle_timeout,
+        max_connections,
         source: r.file.source(section.span.start),
     })
 }

@@ -37,6 +37,7 @@ fn policy() -> Policy {
             connect_timeout: Duration::from_secs(1),
             response_timeout: Duration::from_secs(1),
             idle_timeout: Duration::from_secs(1),
+            max_connections: 64,
             source: Source::new("test.toml", 1),
         })
     };

@@ -135,6 +135,7 @@ fn upstream(base: &str) -> Upstream {
         connect_timeout: PATIENCE,
         response_timeout: PATIENCE,
         idle_timeout: PATIENCE,
+        max_connections: 64,
         source: Source::new("doorward.toml", 1),
     }
 }
@@ -413,4 +414,31 @@ async fn a_node_that_hears_of_no_changes_trusts_no_role_that_it_remembers() {
     assert_eq!(place.status("GET /open", &cookie, "").await, 200, "what no role decides is known: the session from the store");
     assert_eq!(place.status("GET /users", "", "").await, 401);
     assert_eq!(place.requests()[1], "GET /users 503 refusal unavailable admin/14");
+}
+
+#[tokio::test]
+async fn a_post_that_stands_for_head_gets_the_head_of_our_own_answer_over_http_1_and_2() {
+    let place = Place::open().await;
+    let path = format!("{PREFIX}/user/current");
+    let answer = place.send(&format!("POST {path}"), "X-HTTP-Method-Override: HEAD\r\n", "").await;
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.ends_with("\r\n\r\n"), "{answer}");
+    let length = answer.lines().find_map(|line| line.strip_prefix("content-length: "));
+    assert!(length.is_none_or(|length| length == "0"), "{answer}");
+
+    let io = hyper_util::rt::TokioIo::new(TcpStream::connect(place.address).await.unwrap());
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+    tokio::spawn(connection);
+    let uri = format!("http://a.test{path}");
+    for (method, header) in [("POST", Some("HEAD")), ("HEAD", None)] {
+        let mut request = http::Request::builder().method(method).uri(&uri);
+        if let Some(value) = header {
+            request = request.header("x-http-method-override", value);
+        }
+        let response = sender.send_request(request.body(crate::Body::Empty).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        assert_eq!((parts.status.as_u16(), parts.headers.contains_key("content-length")), (401, header.is_none()), "{method}");
+        let body = http_body_util::BodyExt::collect(body).await.expect("the stream ends well").to_bytes();
+        assert!(body.is_empty(), "{method}");
+    }
 }

@@ -250,18 +250,18 @@ impl Proxy {
             .strip_prefix("http://")
             .ok_or_else(|| UpstreamError::Unreachable("only http:// upstreams can be spoken to".to_owned()))?;
         let known = self.pools.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = known.iter().find(|pool| pool.is_for(authority)) {
+        if let Some(pool) = known.iter().find(|pool| pool.is_for(authority, upstream.max_connections)) {
             return Ok(Arc::clone(pool));
         }
         drop(known);
         let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = pools.iter().find(|pool| pool.is_for(authority)) {
+        if let Some(pool) = pools.iter().find(|pool| pool.is_for(authority, upstream.max_connections)) {
             return Ok(Arc::clone(pool));
         }
         // Upstreams of an older policy go once nothing uses them.
         pools.retain(|pool| !pool.is_unused());
         let address = if has_port(authority) { authority.to_owned() } else { format!("{authority}:80") };
-        let pool = Arc::new(Pool::new(authority, &address, self.settings.clone()));
+        let pool = Arc::new(Pool::new(authority, &address, upstream.max_connections, self.settings.clone()));
         pools.push(Arc::clone(&pool));
         Ok(pool)
     }

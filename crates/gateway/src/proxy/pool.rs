@@ -16,11 +16,11 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// Bounds of the connections to each upstream.
+/// Bounds of the connections to each upstream, besides how many there may be ([`Upstream::max_connections`]).
+///
+/// [`Upstream::max_connections`]: doorward_core::policy::Upstream::max_connections
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Connections to one upstream at a time; what would need another one is refused with 503.
-    pub max_connections: usize,
     /// How many of them may rest.
     pub max_idle: usize,
     /// How long one may rest. Shorter than what upstreams allow, or a request would meet a closing connection.
@@ -31,7 +31,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_connections: 4096, max_idle: 512, idle_timeout: Duration::from_secs(4), max_rewritten_body: 1024 * 1024 }
+        Self { max_idle: 512, idle_timeout: Duration::from_secs(4), max_rewritten_body: 1024 * 1024 }
     }
 }
 
@@ -39,6 +39,7 @@ impl Default for Settings {
 pub(super) struct Pool {
     authority: Box<str>,
     address: Box<str>,
+    max_connections: usize,
     settings: Settings,
     resting: Mutex<Vec<Resting>>,
     /// Those of the short road, with the time since when they rest.
@@ -75,11 +76,12 @@ impl Lease {
 }
 
 impl Pool {
-    /// For the upstream of this authority, to be found at `address`.
-    pub(super) fn new(authority: &str, address: &str, settings: Settings) -> Self {
+    /// For the upstream of this authority, to be found at `address`, with so many connections.
+    pub(super) fn new(authority: &str, address: &str, max_connections: usize, settings: Settings) -> Self {
         Self {
             authority: authority.into(),
             address: address.into(),
+            max_connections,
             settings,
             resting: Mutex::default(),
             lines: Mutex::default(),
@@ -88,8 +90,8 @@ impl Pool {
         }
     }
 
-    pub(super) fn is_for(&self, authority: &str) -> bool {
-        *self.authority == *authority
+    pub(super) fn is_for(&self, authority: &str, max_connections: usize) -> bool {
+        *self.authority == *authority && self.max_connections == max_connections
     }
 
     pub(super) fn is_unused(&self) -> bool {
@@ -136,8 +138,24 @@ impl Pool {
         Ok(Lease { sender, used: false, pool: Arc::clone(self) })
     }
 
+    /// A place for one more connection. Where all are taken, one that rests for the other road makes room.
+    fn room(&self) -> Option<Counted> {
+        if let Some(counted) = Counted::new(&self.open, self.max_connections) {
+            return Some(counted);
+        }
+        if let Some(rested) = lock(&self.lines).pop() {
+            drop(rested);
+            return Counted::new(&self.open, self.max_connections);
+        }
+        let mut resting = lock(&self.resting);
+        let at = resting.iter().position(|one| one.sender.is_ready())?;
+        drop(resting.remove(at));
+        // Its task leaves the count a moment later.
+        Some(Counted::one_more(&self.open))
+    }
+
     async fn dial(&self, connect_timeout: Duration) -> Result<(TcpStream, Counted), UpstreamError> {
-        let counted = Counted::new(&self.open, self.settings.max_connections).ok_or(UpstreamError::Overloaded)?;
+        let counted = self.room().ok_or(UpstreamError::Overloaded)?;
         let stream = match timeout(connect_timeout, TcpStream::connect(&*self.address)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(UpstreamError::Unreachable(error.to_string())),
@@ -205,6 +223,11 @@ impl Counted {
     fn new(open: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
         let counted = Self(Arc::clone(open));
         (open.fetch_add(1, Relaxed) < most).then_some(counted)
+    }
+
+    fn one_more(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Relaxed);
+        Self(Arc::clone(open))
     }
 }
 

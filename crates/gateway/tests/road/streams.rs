@@ -1,7 +1,7 @@
 //! Bodies both ways: streamed, bounded, retried only when nothing was sent, ended with their session.
 
 use crate::support::{Gateway, Plan, Upside, read_all, read_until, status};
-use doorward_gateway::{admit::Network, proxy::Settings};
+use doorward_gateway::admit::Network;
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -102,10 +102,22 @@ async fn an_upstream_that_does_not_answer_is_504() {
 #[tokio::test]
 async fn more_connections_than_an_upstream_may_have_are_503() {
     let upside = Upside::start(OK).await;
-    let settings = Settings { max_connections: 0, ..Settings::default() };
-    let gateway = Gateway::with(upside.address, Plan { settings, ..Plan::default() }).await;
+    let gateway = Gateway::with(upside.address, Plan { connections: 0, ..Plan::default() }).await;
     let answer = gateway.send("GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n").await;
     assert_eq!(status(&answer), "503");
+}
+
+/// Requests with and without a body may travel on connections of different sorts; none of them rests in another's place.
+#[tokio::test]
+async fn a_connection_that_rests_makes_room_for_one_of_another_sort() {
+    let upside = Upside::start(OK).await;
+    let gateway = Gateway::with(upside.address, Plan { connections: 1, ..Plan::default() }).await;
+    let head = "Host: shop.test\r\nConnection: close\r\n";
+    for _ in 0..3 {
+        let get = gateway.send(format!("GET / HTTP/1.1\r\n{head}\r\n")).await;
+        let put = gateway.send(format!("PUT / HTTP/1.1\r\n{head}Content-Length: 1\r\n\r\nx")).await;
+        assert_eq!((status(&get), status(&put)), ("200", "200"), "{get} {put}");
+    }
 }
 
 #[tokio::test]

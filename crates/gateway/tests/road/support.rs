@@ -146,6 +146,7 @@ pub(crate) struct Plan {
     pub(crate) pass: bool,
     pub(crate) idle: Duration,
     pub(crate) response: Duration,
+    pub(crate) connections: usize,
     pub(crate) announcers: Option<Vec<ipnet::IpNet>>,
 }
 
@@ -160,6 +161,7 @@ impl Default for Plan {
             pass: false,
             idle: PATIENCE,
             response: PATIENCE,
+            connections: 64,
             announcers: None,
         }
     }
@@ -321,6 +323,7 @@ fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
         connect_timeout: Duration::from_secs(2),
         response_timeout: plan.response,
         idle_timeout: plan.idle,
+        max_connections: plan.connections,
         source: source.clone(),
     };
     let parameter = Parameter { name: "customerId".into(), value: Some("%customer_id%".into()), force: true };

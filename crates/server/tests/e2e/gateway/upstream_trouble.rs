@@ -109,6 +109,50 @@ fn trouble_upstream_is_502_or_504_in_each_dialect() {
 }
 
 #[test]
+fn more_than_an_upstream_may_have_at_once_is_503_until_there_is_room_again() {
+    let (arrived, arrivals) = std::sync::mpsc::channel();
+    let (release, gate) = std::sync::mpsc::channel::<()>();
+    let gate = std::sync::Mutex::new(gate);
+    let address = serve_raw(move |mut stream| {
+        while read_head(&mut stream).is_some() {
+            arrived.send(()).unwrap();
+            gate.lock().unwrap().recv().unwrap();
+            let _ = stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        }
+    });
+    let elsewhere = Upstream::start();
+    let rest = format!(
+        "[api]\nmagento_prefix = \"/rest\"\n[routes]\nunmatched = \"allow\"\n\
+         [[upstream]]\nname = \"narrow\"\nurl = \"http://{address}\"\nmax_connections = 1\n\
+         [[upstream]]\nname = \"wide\"\nurl = \"{}\"\npath = \"/wide\"\n",
+        elsewhere.url()
+    );
+    let site = Site::new(&config("", &rest));
+    let server = site.serve();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| server.get("/first", ""));
+        arrivals.recv().unwrap();
+        for (path, kind) in [
+            ("/api/ibexa/v2/x", "application/vnd.ibexa.api.ErrorMessage+json"),
+            ("/rest/V1/x", "application/json"),
+            ("/x", "application/problem+json"),
+        ] {
+            let reply = server.get(path, "Accept: application/json\r\n");
+            assert_eq!((reply.status, reply.header("retry-after").is_some()), (503, true), "{path}: {reply:?}");
+            assert!(reply.header("content-type").unwrap().starts_with(kind), "{path}: {reply:?}");
+            assert_eq!(reply.header("cache-control"), Some("no-store"), "{path}: {reply:?}");
+        }
+        let event = super::event(&server, &[("upstream", "narrow"), ("reason", "upstream_overloaded")]);
+        assert_eq!((&event["status"], &event["outcome"]), (&503.into(), &"permit".into()), "{event}");
+        assert_eq!(server.get("/wide/x", "").status, 200, "another upstream has room of its own");
+        release.send(()).unwrap();
+        assert_eq!(first.join().unwrap().status, 200);
+    });
+    release.send(()).unwrap();
+    eventually("room again", || (server.get("/again", "").status == 200).then_some(()));
+}
+
+#[test]
 fn an_answer_that_breaks_off_is_not_made_whole() {
     let half = serve_raw(|mut stream| {
         read_head(&mut stream);
