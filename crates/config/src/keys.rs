@@ -189,6 +189,29 @@ pub(crate) const TABLES: &[Table] = &[
                 "Which parts of the API Doorward answers; the rest goes upstream. This version has `sessions`.",
             ),
             key("leave", TEXTS, "`[]`", "What of that is handed back to the upstream: `root`, `users`, `pages`."),
+            key(
+                "customer_sharing",
+                TEXT,
+                "\"website\"",
+                "Where a customer counts as such: on the `website` that the account was made on, or on all (`global`).",
+            ),
+        ],
+    },
+    Table {
+        name: "store_view",
+        many: true,
+        doc: "A view of the shop, which paths under `magento_prefix` name by its code: `/rest/CODE/V1/...`. The first stands for paths that name none. Without any there is one: `default`, of the website `base`.",
+        keys: &[
+            key(
+                "code",
+                TEXT,
+                "required",
+                "A letter, then letters, digits and `_`; not `all`, `admin`, `async`, `schema` or a version.",
+            ),
+            key("website", TEXT, "required", "The code of its website. Views of one website share their customers."),
+            key("id", COUNT, "its place in the file, from 1", "Its number, as accounts and upstreams know it."),
+            key("website_id", COUNT, "the place of the website in the file, from 1", "The website's number."),
+            key("name", TEXT, "the code", "What people call it."),
         ],
     },
     Table {

@@ -4,7 +4,7 @@ use crate::{
     Diagnostic, Diagnostics, Files, Place, SourceFile, checks,
     reader::{Reader, Span},
     rules,
-    sections::{access, api, directory, firewall, mail, operation, server, storage, upstream},
+    sections::{access, api, directory, firewall, mail, operation, server, storage, store_view, upstream},
     settings::Settings,
 };
 use doorward_core::{
@@ -161,7 +161,8 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         assertion: operation::assertion(r, root),
         mail: mail::read(r, root, loopback),
     };
-    let ((routes, resources), rules_sound) = soundly(r, |r| routes(r, &entries.files, &api));
+    let stores = store_view::read(r, root, api.sharing);
+    let ((routes, resources), rules_sound) = soundly(r, |r| routes(r, &entries.files, &api, stores));
     let sound = Sound {
         firewalls: firewalls_sound,
         access: access_sound,
@@ -199,7 +200,7 @@ fn soundly<T>(r: &mut Reader<'_>, read: impl FnOnce(&mut Reader<'_>) -> T) -> (T
 }
 
 /// Loads and compiles the rule files.
-fn routes(r: &mut Reader<'_>, files: &[PathBuf], api: &api::Api) -> (RouteTable, doorward_core::acl::Tree) {
+fn routes(r: &mut Reader<'_>, files: &[PathBuf], api: &api::Api, stores: Stores) -> (RouteTable, doorward_core::acl::Tree) {
     let before = r.out.errors();
     let mut loaded = rules::load(files, r.files, r.out);
     served::claim(&mut loaded.magento, &api.serve);
@@ -221,7 +222,7 @@ fn routes(r: &mut Reader<'_>, files: &[PathBuf], api: &api::Api) -> (RouteTable,
         }
         magento::Table::default()
     });
-    (RouteTable { native, magento, magento_prefix: prefix, stores: Stores::default() }, loaded.resources)
+    (RouteTable { native, magento, magento_prefix: prefix, stores }, loaded.resources)
 }
 
 /// An error at a rule; the message's own `file:line: ` is left to the place.

@@ -70,6 +70,9 @@ impl Permit {
 /// Judges one request: a permit or a refusal, nothing between.
 pub fn decide(policy: &Policy, roles: &RoleBook, facts: &Facts<'_>, found: &Found<'_>, offer: &Offer) -> Result<Permit, Refusal> {
     let presumed_known = matches!(offer, Offer::Verified(_));
+    if let Target::Unprocessed(what) = found.target {
+        return Err(Refusal::new(Reason::Unprocessed(what, facts.method.clone()), presumed_known));
+    }
     if matches!(found.target, Target::Unmatched) && policy.unmatched == Unmatched::Deny {
         return Err(Refusal::new(Reason::NoRoute, presumed_known));
     }
@@ -97,6 +100,7 @@ pub fn decide(policy: &Policy, roles: &RoleBook, facts: &Facts<'_>, found: &Foun
             Unmatched::Deny => return refuse(Reason::NoRoute),
             Unmatched::Authenticated | Unmatched::Allow => None,
         },
+        Target::Unprocessed(what) => return refuse(Reason::Unprocessed(what, facts.method.clone())),
         Target::Route(rule) => {
             if let Some(lacking) = rule.require.iter().find(|r| !granted(policy, roles, found, &identity, r)) {
                 if let Some(why) = unknowable(roles, &identity, lacking) {
@@ -126,11 +130,14 @@ pub fn session_counts(firewall: &Firewall, facts: &Facts<'_>) -> bool {
 
 /// Turns an offer into an identity, through the firewall's guards.
 fn identify(facts: &Facts<'_>, found: &Found<'_>, firewall: &Firewall, offer: &Offer) -> Result<Identity, Refusal> {
-    let lenient = firewall.invalid == Invalid::Guest;
+    // Where everyone may call, whoever cannot be known is a guest.
+    let open = found.is_open();
+    let lenient = open || firewall.invalid == Invalid::Guest;
     let evidence = match offer {
         Offer::Absent => return Ok(Identity::Guest),
         Offer::Refused(_) if lenient => return Ok(Identity::Guest),
         Offer::Refused(how) => return Err(Refusal::new(Reason::InvalidCredential(how), false)),
+        Offer::Unavailable(_) if open => return Ok(Identity::Guest),
         Offer::Unavailable(why) => return Err(Refusal::new(Reason::Unavailable(Arc::clone(why)), false)),
         Offer::Verified(evidence) => evidence,
     };
@@ -138,13 +145,14 @@ fn identify(facts: &Facts<'_>, found: &Found<'_>, firewall: &Firewall, offer: &O
     if evidence.ambient && !session_counts(firewall, facts) {
         return if lenient { Ok(Identity::Guest) } else { Err(Refusal::new(Reason::NotAjax, true)) };
     }
+    let refuse = |reason| if open { Ok(Identity::Guest) } else { Err(Refusal::new(reason, true)) };
     let own = match found.target {
         Target::Own(own) => Some(own),
         _ => None,
     };
     let unsafe_method = !facts.is_safe();
     if evidence.ambient && firewall.guards.csrf && unsafe_method && own.is_none_or(|own| own.csrf) && !evidence.csrf_valid {
-        return Err(Refusal::new(Reason::Csrf, true));
+        return refuse(Reason::Csrf);
     }
     // The second line, for everything that a browser sends by itself ('Settled semantics', Guards).
     if evidence.ambient
@@ -152,7 +160,7 @@ fn identify(facts: &Facts<'_>, found: &Found<'_>, firewall: &Firewall, offer: &O
         && own.is_none_or(|own| own.provenance)
         && facts.provenance == Provenance::Foreign
     {
-        return Err(Refusal::new(Reason::ForeignOrigin, true));
+        return refuse(Reason::ForeignOrigin);
     }
     Ok(Identity::Known(Arc::clone(&evidence.account)))
 }

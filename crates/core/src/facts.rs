@@ -53,6 +53,8 @@ pub struct Facts<'a> {
     pub provenance: Provenance,
     /// The request wants to become a WebSocket (or another protocol).
     pub upgrade: bool,
+    /// Whether the dialect of the path can write what `Accept` asks for. Only the Magento dialect may fail to.
+    pub acceptable: bool,
     /// `X-Expected-User`, where the dialect has it (ibexa-rest 7).
     pub expected_user: Option<&'a str>,
 }

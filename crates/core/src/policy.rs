@@ -6,7 +6,7 @@ use crate::{
     access::AccessRule,
     acl::Tree,
     firewall::Firewall,
-    route::{RouteRule, RouteTable},
+    route::{Requirement, RouteRule, RouteTable, Unprocessed},
     stores::StoreScope,
 };
 use serde::Serialize;
@@ -184,6 +184,8 @@ pub enum Target<'p> {
     Route(&'p Arc<RouteRule>),
     /// Nothing that a rule names.
     Unmatched,
+    /// Nothing that Magento's API takes (magento-webapi 0).
+    Unprocessed(Unprocessed),
 }
 
 /// What [`Policy::find`] found.
@@ -199,12 +201,21 @@ pub struct Found<'p> {
     pub store: Option<StoreScope<'p>>,
 }
 
+impl Found<'_> {
+    /// Whether this is a route of the Magento prefix that is open to everyone. There no credential can make a request
+    /// fail: one that is not good makes a guest (magento-webapi 0).
+    pub fn is_open(&self) -> bool {
+        let open = |rule: &RouteRule| rule.require.iter().all(|required| *required == Requirement::Anonymous);
+        self.store.is_some() && matches!(self.target, Target::Route(rule) if open(rule))
+    }
+}
+
 impl Policy {
     /// Finds what speaks about a request. `own` is the endpoint of ours that the caller recognised, if any.
     pub fn find(&self, facts: &Facts<'_>, own: Option<Own>) -> Found<'_> {
         let target = match own {
             Some(own) => Target::Own(own),
-            None => self.routes.find(facts.method, facts.path).map_or(Target::Unmatched, Target::Route),
+            None => self.target(facts),
         };
         let covered = own.is_none_or(|own| own.access_control);
         Found {
@@ -212,6 +223,18 @@ impl Policy {
             target,
             access: if covered { self.access.iter().find(|rule| rule.matches(facts)) } else { None },
             store: self.routes.store_of(facts.path),
+        }
+    }
+
+    fn target(&self, facts: &Facts<'_>) -> Target<'_> {
+        match self.routes.stand(facts.method, facts.path, facts.acceptable) {
+            Ok(Some(rule)) => Target::Route(rule),
+            Ok(None) => Target::Unmatched,
+            // `unmatched` opens it.
+            Err(Unprocessed::Schema) if self.unmatched != Unmatched::Deny => Target::Unmatched,
+            // Another dialect below the Magento prefix.
+            Err(Unprocessed::Path | Unprocessed::Method) if self.dialect(facts.path).0 != Dialect::Magento => Target::Unmatched,
+            Err(what) => Target::Unprocessed(what),
         }
     }
 

@@ -33,6 +33,8 @@ pub struct Question {
     pub provenance: Provenance,
     /// The request wants to become another protocol.
     pub upgrade: bool,
+    /// Whether the dialect can write what `Accept` asks for.
+    pub acceptable: bool,
     /// `X-Expected-User`.
     pub expected_user: Option<String>,
     /// The name of the endpoint of ours, if it is for one.
@@ -86,6 +88,7 @@ impl Question {
             navigation: facts.navigation,
             provenance: facts.provenance,
             upgrade: facts.upgrade,
+            acceptable: facts.acceptable,
             expected_user: facts.expected_user.map(str::to_owned),
             endpoint: own.map(|own| own.name.to_owned()),
             offer: Offered::of(offer),
@@ -111,6 +114,7 @@ impl Question {
             navigation: self.navigation,
             provenance: self.provenance,
             upgrade: self.upgrade,
+            acceptable: self.acceptable,
             expected_user: self.expected_user.as_deref(),
         };
         Some(decide(policy, roles, &facts, &policy.find(&facts, own), &self.offer.offer()))

@@ -1,6 +1,10 @@
 //! Refusals: a short public reason and a full private one.
 
-use crate::{Source, route::Requirement};
+use crate::{
+    Source,
+    route::{Requirement, Unprocessed},
+};
+use http::Method;
 use serde::Serialize;
 use std::{fmt, sync::Arc};
 
@@ -12,6 +16,8 @@ pub enum Reason {
     NoFirewall,
     /// No route rule matches and `unmatched = "deny"`.
     NoRoute,
+    /// Under the Magento prefix: no route is looked for.
+    Unprocessed(Unprocessed, Method),
     /// A credential is present but wrong; the text says how, without the credential.
     InvalidCredential(&'static str),
     /// The session counts on AJAX calls only.
@@ -53,6 +59,9 @@ impl Reason {
         match self {
             Reason::NoFirewall => "no_firewall",
             Reason::NoRoute => "no_route",
+            Reason::Unprocessed(Unprocessed::Accept, _) => "not_acceptable",
+            Reason::Unprocessed(Unprocessed::Method, _) => "method_not_supported",
+            Reason::Unprocessed(_, _) => "not_processed",
             Reason::InvalidCredential(_) => "invalid_credential",
             Reason::NotAjax => "not_ajax",
             Reason::Csrf => "csrf",
@@ -70,9 +79,12 @@ impl Reason {
     }
 
     /// All codes, so that a test can show that each occurs.
-    pub const CODES: [&'static str; 15] = [
+    pub const CODES: [&'static str; 18] = [
         "no_firewall",
         "no_route",
+        "not_acceptable",
+        "method_not_supported",
+        "not_processed",
         "invalid_credential",
         "not_ajax",
         "csrf",
@@ -95,6 +107,16 @@ impl fmt::Display for Reason {
         match self {
             Reason::NoFirewall => f.write_str("no firewall matches"),
             Reason::NoRoute => f.write_str("no route rule matches, and unmatched = \"deny\""),
+            Reason::Unprocessed(what, method) => match what {
+                Unprocessed::Accept => f.write_str("Accept names no format that the Magento dialect can write"),
+                Unprocessed::Method => write!(f, "{method} is no method of the Magento REST API"),
+                Unprocessed::Path => {
+                    f.write_str("the path names neither a store view and a version nor anything else of the API")
+                }
+                Unprocessed::Schema => f.write_str("no rule lets the schema through to an upstream"),
+                Unprocessed::Bulk => f.write_str("a bulk call of a route that sets parameters"),
+                Unprocessed::Queue => f.write_str("an asynchronous call of a route that Doorward answers itself"),
+            },
             Reason::InvalidCredential(how) => write!(f, "the credential is wrong: {how}"),
             Reason::NotAjax => f.write_str("the session counts on AJAX calls only"),
             Reason::Csrf => f.write_str("X-CSRF-Token is absent or not of this session"),
@@ -124,6 +146,10 @@ pub enum Public {
     Forbidden,
     /// 404: nothing here.
     NotFound,
+    /// 405: not this method.
+    MethodNotAllowed,
+    /// 406: not in a format that was asked for.
+    NotAcceptable,
     /// 503: cannot be known now.
     Unavailable,
 }
@@ -142,7 +168,9 @@ impl Refusal {
     pub fn new(reason: Reason, known: bool) -> Self {
         let public = match &reason {
             Reason::NoRoute | Reason::NoUpstream => Public::NotFound,
-            Reason::Insecure(_) | Reason::NoParameter(_) => Public::BadRequest,
+            Reason::Unprocessed(Unprocessed::Accept, _) => Public::NotAcceptable,
+            Reason::Unprocessed(Unprocessed::Method, _) => Public::MethodNotAllowed,
+            Reason::Unprocessed(_, _) | Reason::Insecure(_) | Reason::NoParameter(_) => Public::BadRequest,
             Reason::Unavailable(_) => Public::Unavailable,
             Reason::InvalidCredential(_) | Reason::Csrf | Reason::UserChanged | Reason::NotAjax => Public::Unauthenticated,
             Reason::ForeignOrigin | Reason::Unenforceable(_) => Public::Forbidden,

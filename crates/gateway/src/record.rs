@@ -32,6 +32,8 @@ pub struct RequestEvent<'a> {
     pub detail: &'a str,
     /// Upstream's name, or `-`.
     pub upstream: &'a str,
+    /// The report that a masked server error told its caller of, or `-`.
+    pub report_id: &'a str,
     /// Status of the answer; 499 when the client hung up before it.
     pub status: u16,
     /// From the request's head to the answer's head.
@@ -82,7 +84,7 @@ pub trait Recorder: Send + Sync {
     fn audit(&self, event: &AuditEvent<'_>);
     /// The HTTP parser refused what a peer sent. `detail` is the parser's own word, never the input.
     fn parser_refusal(&self, peer: IpAddr, detail: &str);
-    /// Answering a request panicked; the caller got a bare 500.
+    /// Answering a request panicked; the caller got a 500.
     fn panicked(&self, peer: IpAddr) {
         tracing::error!(%peer, "a request panicked");
     }

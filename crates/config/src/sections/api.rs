@@ -2,7 +2,7 @@
 
 use super::web;
 use crate::reader::{Reader, Span};
-use doorward_core::policy::Serve;
+use doorward_core::{policy::Serve, stores::Sharing};
 use std::{cmp::Reverse, sync::Arc};
 use toml::de::DeTable;
 
@@ -14,6 +14,7 @@ pub(crate) struct Api {
     pub(crate) magento_prefix: Option<Arc<str>>,
     pub(crate) magento_place: Span,
     pub(crate) serve: Serve,
+    pub(crate) sharing: Sharing,
 }
 
 /// Where the Magento dialect stands when `webapi.xml` files are loaded and nothing is said.
@@ -70,5 +71,7 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Api {
             None => {}
         }
     }
-    Api { ibexa_prefixes, magento_prefix, magento_place: section.place("magento_prefix"), serve }
+    let words = [("website", Sharing::Website), ("global", Sharing::Global)];
+    let sharing = r.word(&section, "customer_sharing", &words, Sharing::default());
+    Api { ibexa_prefixes, magento_prefix, magento_place: section.place("magento_prefix"), serve, sharing }
 }

@@ -8,5 +8,6 @@ pub(crate) mod mail;
 pub(crate) mod operation;
 pub(crate) mod server;
 pub(crate) mod storage;
+pub(crate) mod store_view;
 pub(crate) mod upstream;
 pub(crate) mod web;

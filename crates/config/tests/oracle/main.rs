@@ -194,6 +194,7 @@ fn facts<'f>(method: &'f Method, path: &'f str) -> Facts<'f> {
         navigation: false,
         provenance: Provenance::Ours,
         upgrade: false,
+        acceptable: true,
         expected_user: None,
     }
 }

@@ -101,6 +101,7 @@ fn facts<'a>(method: &'a Method) -> Facts<'a> {
         navigation: false,
         provenance: Provenance::Unstated,
         upgrade: false,
+        acceptable: true,
         expected_user: None,
     }
 }
@@ -363,4 +364,51 @@ fn roles_that_nobody_knows_are_unavailable_and_no_refusal_of_the_caller() {
     let found = Found { firewall: Some(&firewall), target: Target::Route(&closed), access: None, store: None };
     let guest = decide(&policy(Unmatched::Deny), &unknown, &facts(&Method::GET), &found, &Offer::Absent);
     assert_eq!(word(&guest), "Unauthenticated:not_granted");
+}
+
+/// What is different about a request.
+type Change = fn(&mut Facts<'_>);
+
+/// magento-webapi 0, RestSessionCookieTest: what is open in the shop is open whatever comes along.
+#[test]
+fn no_credential_makes_an_open_route_of_the_shop_fail() {
+    let (open, closed) = (rule(&["anonymous"], false), rule(&["A_B::child"], false));
+    let strict = firewall(Guards { csrf: true, ajax: false }, Invalid::Refuse);
+    let foreign = |facts: &mut Facts<'_>| facts.provenance = Provenance::Foreign;
+    let offers: [(&str, Offer, Method, Change, &str, &str); 6] = [
+        ("absent", Offer::Absent, Method::POST, |_| {}, "guest", "Unauthenticated:not_granted"),
+        ("refused", Offer::Refused("x"), Method::GET, |_| {}, "guest", "Unauthenticated:invalid_credential"),
+        ("store away", Offer::Unavailable("x".into()), Method::GET, |_| {}, "guest", "Unavailable:unavailable"),
+        (
+            "no token",
+            verified(account(Kind::Admin, "a", &["child"]), false),
+            Method::POST,
+            |_| {},
+            "guest",
+            "Unauthenticated:csrf",
+        ),
+        (
+            "foreign",
+            verified(account(Kind::Admin, "a", &["child"]), true),
+            Method::POST,
+            foreign,
+            "guest",
+            "Forbidden:foreign_origin",
+        ),
+        ("good", verified(account(Kind::Admin, "a", &["child"]), true), Method::POST, |_| {}, "admin/7", "admin/7"),
+    ];
+    let policy = policy(Unmatched::Deny);
+    let shop = policy.routes.stores.locate("/V1/x").0;
+    for (name, offer, method, change, on_open, elsewhere) in offers {
+        let mut facts = facts(&method);
+        change(&mut facts);
+        let judge = |rule: &Arc<RouteRule>, store| {
+            let found = Found { firewall: Some(&strict), target: Target::Route(rule), access: None, store };
+            word(&decide(&policy, &roles(), &facts, &found, &offer))
+        };
+        assert_eq!(judge(&open, Some(shop)), on_open, "{name}");
+        assert_eq!(judge(&closed, Some(shop)), elsewhere, "{name}");
+        let outside = judge(&open, None);
+        assert_eq!(outside == on_open, matches!(name, "absent" | "good"), "{name}: {outside}");
+    }
 }

@@ -9,6 +9,7 @@ use super::{
     RouteRule,
     near::{self, NearMiss},
     pattern::Segment,
+    processor::bulk_form,
 };
 use crate::Source;
 use http::Method;
@@ -20,6 +21,8 @@ use std::{collections::HashMap, sync::Arc};
 pub struct Table {
     entries: Vec<Entry>,
     methods: HashMap<Method, Matcher>,
+    /// By method and bulk form; `None` where two urls share one.
+    bulk: HashMap<Method, HashMap<String, Option<usize>>>,
 }
 
 /// Two rules with the same url and method, which the merge of `webapi.xml` never yields.
@@ -37,13 +40,14 @@ pub struct Conflict {
 }
 
 /// Methods that Magento's REST knows; HEAD is none of them (magento-webapi 0.3).
-const METHODS: [Method; 4] = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
+pub(super) const METHODS: [Method; 4] = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
 
 impl Table {
     /// Compiles the rules. A rule's other methods than GET, POST, PUT and DELETE never match.
     pub fn build(rules: Vec<RouteRule>) -> Result<Self, Vec<Conflict>> {
         let mut entries: Vec<Entry> = Vec::with_capacity(rules.len());
         let mut exact: HashMap<Method, HashMap<Arc<str>, usize>> = HashMap::new();
+        let mut bulk: HashMap<Method, HashMap<String, Option<usize>>> = HashMap::new();
         let mut conflicts = Vec::new();
         for rule in rules {
             for method in rule.methods.iter().filter(|method| METHODS.contains(method)) {
@@ -56,6 +60,8 @@ impl Table {
                         second: rule.source.clone(),
                     });
                 }
+                let forms = bulk.entry(method.clone()).or_default();
+                forms.entry(bulk_form(&rule.template)).and_modify(|at| *at = None).or_insert(Some(entries.len()));
             }
             entries.push(Entry { segments: segments(&rule.template), rule: Arc::new(rule) });
         }
@@ -63,12 +69,18 @@ impl Table {
             return Err(conflicts);
         }
         let methods = exact.into_iter().map(|(method, exact)| (method, Matcher::new(exact, &entries))).collect();
-        Ok(Self { entries, methods })
+        Ok(Self { entries, methods, bulk })
     }
 
     /// The rule for a method and the path below the prefix and store code.
     pub fn find(&self, method: &Method, path: &str) -> Option<&Arc<RouteRule>> {
         let index = self.methods.get(method)?.find(path)?;
+        Some(&self.entries.get(index)?.rule)
+    }
+
+    /// The rule whose url has this bulk form (magento-webapi 3.8); none where two have it.
+    pub fn find_bulk(&self, method: &Method, path: &str) -> Option<&Arc<RouteRule>> {
+        let index = (*self.bulk.get(method)?.get(path)?)?;
         Some(&self.entries.get(index)?.rule)
     }
 

@@ -3,10 +3,12 @@
 pub mod magento;
 pub mod near;
 pub mod pattern;
+pub mod processor;
 pub mod served;
 pub mod template;
 
 pub use near::{Miss, NearMiss};
+pub use processor::Unprocessed;
 pub use served::Served;
 
 use crate::{
@@ -14,6 +16,7 @@ use crate::{
     stores::{StoreScope, Stores},
 };
 use http::Method;
+use processor::{Processor, processor};
 use std::{fmt, sync::Arc};
 
 /// One permission that a route requires; all of a route's must be granted (magento-webapi 4.5).
@@ -99,12 +102,49 @@ pub struct RouteTable {
 impl RouteTable {
     /// The rule for a method and canonical path. One compiled step: its cost follows the path, not the number of rules.
     pub fn find(&self, method: &Method, path: &str) -> Option<&Arc<RouteRule>> {
-        if let Some(rest) = self.magento_path(path)
-            && let Some(rule) = self.magento.find(method, self.stores.locate(rest).1)
-        {
-            return Some(rule);
+        self.stand(method, path, true).ok().flatten()
+    }
+
+    /// The same, or why Magento's API looks for no route at all; `acceptable` as in [`crate::Facts`].
+    ///
+    /// A rule of `routes.toml` that stands under the Magento prefix takes what the API would not, and only that: what the
+    /// API takes is judged by its own rules, also where the answer is that it cannot be done so.
+    pub fn stand(&self, method: &Method, path: &str, acceptable: bool) -> Result<Option<&Arc<RouteRule>>, Unprocessed> {
+        let Some(rest) = self.magento_path(path) else { return Ok(self.native.find(method, path)) };
+        let shops = self.in_shop(method, rest);
+        let taken = match shops {
+            Ok(rule) => rule.is_some(),
+            // GET covers HEAD elsewhere, so what guards the one must not leave the other open.
+            Err(Unprocessed::Method) => *method == Method::HEAD && matches!(self.in_shop(&Method::GET, rest), Ok(Some(_))),
+            Err(Unprocessed::Bulk | Unprocessed::Queue) => true,
+            Err(Unprocessed::Accept | Unprocessed::Path | Unprocessed::Schema) => false,
+        };
+        let native = if taken { None } else { self.native.find(method, path) };
+        match native {
+            Some(rule) => Ok(Some(rule)),
+            None if !acceptable => Err(Unprocessed::Accept),
+            None => shops,
         }
-        self.native.find(method, path)
+    }
+
+    fn in_shop(&self, method: &Method, rest: &str) -> Result<Option<&Arc<RouteRule>>, Unprocessed> {
+        if !magento::METHODS.contains(method) {
+            return Err(Unprocessed::Method);
+        }
+        let (_, rest) = self.stores.locate(rest);
+        let rule = match processor(method, rest).ok_or(Unprocessed::Path)? {
+            Processor::Schema => return Err(Unprocessed::Schema),
+            Processor::Sync(path) => return Ok(self.magento.find(method, path)),
+            Processor::Async(path) => self.magento.find(method, path),
+            Processor::Bulk(path) => match self.magento.find_bulk(method, path) {
+                Some(rule) if !rule.parameters.is_empty() => return Err(Unprocessed::Bulk),
+                rule => rule,
+            },
+        };
+        match rule {
+            Some(rule) if rule.own.is_some() => Err(Unprocessed::Queue),
+            rule => Ok(rule),
+        }
     }
 
     /// The rules that come closest to a request that none matches, closest first. For people: it reads every rule.
@@ -127,6 +167,9 @@ impl RouteTable {
     /// What follows the Magento prefix, with its leading slash, when the path stands under it.
     pub fn magento_path<'p>(&self, path: &'p str) -> Option<&'p str> {
         let rest = path.strip_prefix(self.magento_prefix.as_deref()?)?;
-        rest.starts_with('/').then_some(rest)
+        (rest.is_empty() || rest.starts_with('/')).then_some(rest)
     }
 }
+
+#[cfg(test)]
+mod tests;

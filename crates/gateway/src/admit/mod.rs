@@ -14,8 +14,9 @@ use crate::{Body, listen::Connection};
 use doorward_core::{
     Carries, Facts, Policy, Provenance,
     canonical::{self, Authority, EncodedSlash},
-    policy::{Dialect, Directory},
+    policy::{Dialect, Directory, is_under},
 };
+use doorward_wire::negotiate;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use ipnet::IpNet;
@@ -70,6 +71,8 @@ pub struct Admitted {
     pub navigation: bool,
     /// Where a browser says that the request comes from.
     pub provenance: Provenance,
+    /// Whether the dialect can write what `Accept` asks for.
+    pub acceptable: bool,
     /// `X-Expected-User` in the Ibexa dialect, when not empty and not `0`.
     pub expected_user: Option<String>,
     /// Names this request in logs, answers and upstream: 32 hex digits.
@@ -90,6 +93,7 @@ impl Admitted {
             navigation: self.navigation,
             provenance: self.provenance,
             upgrade: self.upgrade,
+            acceptable: self.acceptable,
             expected_user: self.expected_user.as_deref(),
         }
     }
@@ -197,7 +201,8 @@ pub fn admit_parts(
             Ok(admitted)
         }
         Err((status, code, detail)) => {
-            let (dialect, prefix) = policy.dialect(parts.uri.path());
+            let path = parts.uri.path();
+            let (dialect, prefix) = policy.dialect(without_script(path, policy).unwrap_or(path));
             Err(Box::new(Rejected {
                 status,
                 code,
@@ -269,6 +274,7 @@ fn finish(
 ) -> Admitted {
     let headers = &mut parts.headers;
     let ajax = once(headers, X_REQUESTED_WITH).is_some_and(|value| value == "XMLHttpRequest");
+    let acceptable = reading.dialect != Dialect::Magento || negotiate::magento(crate::answer::accept(headers).as_deref()).is_ok();
     let navigation = once(headers, SEC_FETCH_MODE).is_some_and(|value| value == "navigate");
     let body = match body {
         Body::Empty | Body::Full(_) => body,
@@ -298,6 +304,7 @@ fn finish(
         ajax,
         navigation,
         provenance: reading.provenance,
+        acceptable,
         expected_user: reading.expected_user,
         request_id,
     }
@@ -387,10 +394,22 @@ fn authority(parts: &Parts) -> Result<Authority, Wrong> {
 fn path(raw: &str, policy: &Policy) -> Result<String, Wrong> {
     let refuse = |error: canonical::PathError| wrong("path", error.to_string());
     let path = canonical::path(raw, EncodedSlash::Keep).map_err(refuse)?;
+    let path = match without_script(&path, policy).map(str::to_owned) {
+        Some(rest) => rest.into(),
+        None => path,
+    };
     if path.contains("%2F") && !policy.upstream(&path).is_some_and(|upstream| upstream.keep_encoded_slash) {
         return Err(refuse(canonical::PathError::EncodedSlash));
     }
     Ok(path.into_owned())
+}
+
+/// The same path without Magento's `/index.php` before its prefix (magento-webapi 3.6): one resource has one path for
+/// whoever judges it.
+fn without_script<'p>(path: &'p str, policy: &Policy) -> Option<&'p str> {
+    let rest = path.strip_prefix("/index.php")?;
+    let prefix = policy.routes.magento_prefix.as_deref()?;
+    is_under(rest, prefix).then_some(rest).filter(|rest| rest.starts_with('/'))
 }
 
 /// The effective method ('Settled semantics': Method and path). Lower-case methods are refused, because some upstreams

@@ -74,6 +74,8 @@ pub fn refuse(refusal: &Refusal, to: &Reader) -> Response<Body> {
         Public::Forbidden if two_faced => StatusCode::FORBIDDEN,
         Public::Unauthenticated | Public::Forbidden => StatusCode::UNAUTHORIZED,
         Public::NotFound => StatusCode::NOT_FOUND,
+        Public::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Public::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         Public::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     };
     let document = match to.dialect {

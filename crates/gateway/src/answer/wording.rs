@@ -1,6 +1,6 @@
 //! What callers are told about a refusal: enough to repair the request, nothing about the rule.
 
-use doorward_core::{Reason, Refusal, refusal::Public};
+use doorward_core::{Reason, Refusal, refusal::Public, route::Unprocessed};
 use doorward_wire::magento;
 use http::StatusCode;
 
@@ -11,6 +11,8 @@ pub(super) fn ibexa(refusal: &Refusal) -> &'static str {
         Public::Unauthenticated => "Authentication is required.",
         Public::Forbidden => "This account is not allowed to do this.",
         Public::NotFound => "No such route",
+        Public::MethodNotAllowed => "Method Not Allowed",
+        Public::NotAcceptable => "Not Acceptable",
         Public::Unavailable => "",
     })
 }
@@ -31,6 +33,7 @@ pub(super) fn detail(reason: &Reason) -> Option<&'static str> {
         | Reason::AccessControl(_)
         | Reason::NotGranted { .. }
         | Reason::GuestOnUnmatched
+        | Reason::Unprocessed(_, _)
         | Reason::Unenforceable(_)
         | Reason::Unavailable(_) => None,
     }
@@ -42,6 +45,15 @@ pub(super) fn magento(refusal: &Refusal, status: StatusCode) -> magento::Error {
         Reason::NotGranted { required, .. } => magento::Error::unauthorized(required.iter().map(|r| r.as_str())),
         Reason::NoRoute | Reason::NoUpstream => magento::Error::no_route(),
         Reason::NoParameter(name) => magento::Error::required(name),
+        Reason::Unprocessed(what, method) => match what {
+            Unprocessed::Method => magento::Error::method_not_supported(method),
+            Unprocessed::Schema => {
+                magento::Error::bad_request("Incorrect format of request URI or Requested services are missing.")
+            }
+            // Whoever writes the answer meets the same header, and says what was asked for.
+            Unprocessed::Accept => magento::Error::new(status, "Not Acceptable"),
+            Unprocessed::Path | Unprocessed::Bulk | Unprocessed::Queue => magento::Error::not_processed(),
+        },
         Reason::Unavailable(_) => magento::Error::new(status, "Service Temporarily Unavailable"),
         reason => magento::Error::new(status, detail(reason).unwrap_or("The consumer isn't authorized to access this resource.")),
     }

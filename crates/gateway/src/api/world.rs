@@ -253,6 +253,7 @@ impl World {
             ajax: text("x-requested-with").as_deref() == Some("XMLHttpRequest"),
             navigation: text("sec-fetch-mode").as_deref() == Some("navigate"),
             provenance,
+            acceptable: true,
             expected_user: text("x-expected-user").filter(|user| !user.is_empty() && user != "0"),
             request_id: "0af1".repeat(8),
             headers: map,

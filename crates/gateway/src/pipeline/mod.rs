@@ -24,15 +24,16 @@ use crate::{
 use arc_swap::ArcSwap;
 use doorward_auth::Auth;
 use doorward_core::{
-    Found, Offer, Permit, Policy, Reason, Refusal, decide, decide::session_counts, firewall::Entry, ports::Entropy,
-    refusal::Public,
+    Found, Offer, Permit, Policy, Reason, Refusal, decide, decide::session_counts, firewall::Entry, policy::Dialect,
+    ports::Entropy, refusal::Public,
 };
-use http::{Request, Response};
+use futures_util::FutureExt;
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 pub use identify::{Identified, identify};
 use ids::Ids;
 pub use ours::{Ours, recognise, shown_path};
-use std::{sync::Arc, time::Instant};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 use trace::{Recorded, Trace};
 
 /// What a request is judged by, all of one configuration. A reload makes another one.
@@ -223,8 +224,15 @@ impl Handler for Gateway {
         let response = match admit(request, &connection, &now.policy, &now.network, request_id) {
             Ok(admitted) => {
                 trace.admitted(&admitted);
+                let shaped = (admitted.dialect == Dialect::Magento).then(|| answer::accept(&admitted.headers)).flatten();
                 // Boxed: it is handed on from stage to stage.
-                self.judge(&now, Box::new(admitted), &mut trace).await
+                let judged = AssertUnwindSafe(self.judge(&now, Box::new(admitted), &mut trace)).catch_unwind().await;
+                // A panic in there is an answer too, and the process lives on.
+                judged.unwrap_or_else(|_| {
+                    self.parts.recorder.panicked(connection.peer.ip());
+                    let reader = trace.panicked(shaped);
+                    answer::error(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", &reader)
+                })
             }
             Err(rejected) => {
                 trace.rejected(&rejected);

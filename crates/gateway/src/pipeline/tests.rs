@@ -21,7 +21,10 @@ use doorward_crypto::system::SystemEntropy;
 use http::Method;
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -39,6 +42,8 @@ const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\
 struct Notes {
     requests: Mutex<Vec<String>>,
     audits: Mutex<Vec<String>>,
+    /// What is written about an upstream makes it panic.
+    brittle: AtomicBool,
 }
 
 impl Recorder for Notes {
@@ -47,13 +52,19 @@ impl Recorder for Notes {
             .lock()
             .unwrap()
             .push(format!("{} {} {} {} {} {}", e.method, e.route, e.status, e.outcome, e.reason, e.identity));
+        if e.report_id != "-" {
+            assert!(e.request_id.starts_with(e.report_id.strip_prefix("webapi-").unwrap()));
+            self.audits.lock().unwrap().push(e.report_id.to_owned());
+        }
     }
     fn audit(&self, e: &AuditEvent<'_>) {
         self.audits.lock().unwrap().push(format!("{} {} {}", e.event, e.outcome, e.identity));
     }
     fn parser_refusal(&self, _: IpAddr, _: &str) {}
     fn connection(&self, _: bool) {}
-    fn upstream(&self, _: &str, _: UpstreamOutcome, _: Duration) {}
+    fn upstream(&self, _: &str, _: UpstreamOutcome, _: Duration) {
+        assert!(!self.brittle.load(Ordering::Relaxed), "brittle");
+    }
 }
 
 /// A gateway before an upstream that answers everything with `ANSWER`, or nothing with nothing.
@@ -220,6 +231,24 @@ async fn a_client_that_hangs_up_leaves_its_event() {
     drop(stream);
     until(&|| !place.requests().is_empty()).await;
     assert_eq!(place.requests(), ["GET - 499 permit abandoned guest"]);
+}
+
+#[tokio::test]
+async fn a_panic_is_masked_and_its_report_is_in_the_log() {
+    let place = Place::new(Some(ANSWER), |policy| policy.routes.magento_prefix = Some("/rest".into())).await;
+    place.notes.brittle.store(true, Ordering::Relaxed);
+    for (accept, begin, end) in [("application/json", "\r\n\r\n{\"message\":\"", "\"}"), ("text/xml", "<message>", "</message>")]
+    {
+        let answer = place.send("GET /rest/schema", &format!("Accept: {accept}\r\n"), "").await;
+        assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
+        let text = answer.split_once(begin).unwrap().1.split_once(end).unwrap().0;
+        let report = text.strip_prefix("Internal Error. Details are available in Magento log file. Report ID: ").unwrap();
+        assert_eq!(place.notes.audits.lock().unwrap().pop().as_deref(), Some(report));
+        assert_eq!(place.requests().pop().as_deref(), Some("GET - 500 permit panicked guest"));
+    }
+    // Elsewhere, too.
+    let answer = place.send("GET /x", "", "").await;
+    assert!(answer.starts_with("HTTP/1.1 500") && answer.contains("ErrorMessage"), "{answer}");
 }
 
 #[tokio::test]

@@ -4,9 +4,16 @@ use super::identify::Identified;
 use crate::{
     Admitted,
     admit::Rejected,
+    answer::Reader,
     record::{AuditEvent, Recorder, RequestEvent},
 };
-use doorward_core::{Found, Identity, Offer, Permit, Policy, Refusal, Target, firewall::Firewall, policy::Own, route::RouteRule};
+use doorward_core::{
+    Found, Identity, Offer, Permit, Policy, Refusal, Target,
+    firewall::Firewall,
+    policy::{Dialect, Own},
+    route::RouteRule,
+};
+use doorward_wire::magento::report_id;
 use http::{Method, StatusCode};
 use std::{
     net::IpAddr,
@@ -29,6 +36,7 @@ enum Route {
 pub(super) struct Trace {
     policy: Arc<str>,
     request_id: String,
+    dialect: Dialect,
     method: Method,
     host: String,
     client: Option<IpAddr>,
@@ -48,6 +56,7 @@ impl Trace {
         Self {
             policy: Arc::clone(&policy.hash),
             request_id: request_id.to_owned(),
+            dialect: Dialect::Problem,
             method: Method::GET,
             host: String::new(),
             client: None,
@@ -62,12 +71,14 @@ impl Trace {
     }
 
     pub(super) fn admitted(&mut self, admitted: &Admitted) {
+        self.dialect = admitted.dialect;
         self.method = admitted.method.clone();
         self.host.clone_from(&admitted.host);
         self.client = Some(admitted.client);
     }
 
     pub(super) fn rejected(&mut self, rejected: &Rejected) {
+        self.dialect = rejected.dialect;
         self.method = rejected.method.clone();
         self.host.clone_from(&rejected.host);
         self.client = Some(rejected.client);
@@ -81,7 +92,7 @@ impl Trace {
         self.route = match found.target {
             Target::Own(own) => Route::Own(own),
             Target::Route(rule) => Route::Rule(Arc::clone(rule)),
-            Target::Unmatched => Route::None,
+            Target::Unmatched | Target::Unprocessed(_) => Route::None,
         };
     }
 
@@ -111,6 +122,12 @@ impl Trace {
         self.outcome = "refusal";
         self.reason = refusal.reason.code();
         self.detail = refusal.reason.to_string();
+    }
+
+    /// Handling it panicked. Its caller is told no more than that.
+    pub(super) fn panicked(&mut self, accept: Option<String>) -> Reader {
+        self.failed("panicked", "answering it panicked".to_owned());
+        Reader { dialect: self.dialect, accept, request_id: self.request_id.clone(), head: self.method == Method::HEAD }
     }
 
     /// A permitted request came to nothing at its upstream.
@@ -145,6 +162,8 @@ impl Trace {
 
     /// The one event of the request.
     fn record(&self, recorder: &dyn Recorder, status: StatusCode, duration: Duration) {
+        let masked = status == StatusCode::INTERNAL_SERVER_ERROR && self.dialect == Dialect::Magento;
+        let report = if masked { report_id(&self.request_id) } else { "-".to_owned() };
         recorder.request(&RequestEvent {
             request_id: &self.request_id,
             policy: &self.policy,
@@ -159,14 +178,15 @@ impl Trace {
             reason: self.reason,
             detail: &self.detail,
             upstream: self.upstream.as_deref().unwrap_or("-"),
+            report_id: &report,
             status: status.as_u16(),
             duration,
         });
     }
 }
 
-/// A trace whose event is written when it goes, however that comes about: a request that its client gave up, and one
-/// whose handling panicked, leave their event like all others.
+/// A trace whose event is written when it goes, however that comes about: a request that its client gave up leaves its
+/// event like all others.
 pub(super) struct Recorded<'r> {
     trace: Trace,
     recorder: &'r dyn Recorder,
@@ -201,13 +221,8 @@ impl DerefMut for Recorded<'_> {
 impl Drop for Recorded<'_> {
     fn drop(&mut self) {
         let status = self.status.unwrap_or_else(|| {
-            if std::thread::panicking() {
-                self.trace.failed("panicked", "answering it panicked".to_owned());
-                StatusCode::INTERNAL_SERVER_ERROR
-            } else {
-                self.trace.failed("abandoned", "the client hung up before the answer".to_owned());
-                StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::REQUEST_TIMEOUT)
-            }
+            self.trace.failed("abandoned", "the client hung up before the answer".to_owned());
+            StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::REQUEST_TIMEOUT)
         });
         self.trace.record(self.recorder, status, self.started.elapsed());
     }

@@ -93,7 +93,7 @@ async fn signed_in(record: &AccountRecord, id: &str, store: &dyn Store) -> Resul
         password: None,
         roles: account.roles.clone(),
         per_website: false,
-        membership: None,
+        membership: account.membership,
         confirmed: true,
         profile: "{}".into(),
     };

@@ -10,12 +10,13 @@ use crate::{
 use credential::{Memory, Presumed};
 use doorward_config::{Config, settings::StoreUrl};
 use doorward_core::{
-    Account, Found, Identity, Offer, Policy, Question, Reason, Target, decide,
+    Account, Found, Identity, Kind, Offer, Policy, Question, Reason, Target, decide,
     firewall::{Firewall, Mismatch},
     policy::{Dialect, Directory},
     ports::Store,
     refusal::Public,
     route::{Miss, NearMiss, Requirement},
+    stores::{ALL_STORES, StoreScope},
 };
 use doorward_gateway::{
     Admitted, Body, admit,
@@ -46,6 +47,7 @@ pub(crate) struct Explanation {
     identity: String,
     guards: Vec<GuardStep>,
     access_control: Option<AccessStep>,
+    store_view: Option<StoreStep>,
     target: Option<TargetStep>,
     requirements: Vec<RequirementStep>,
     near_misses: Vec<NearStep>,
@@ -80,6 +82,18 @@ struct AccessStep {
     source: String,
     roles: Vec<String>,
     admits: bool,
+}
+
+/// What a path under the Magento prefix is about.
+#[derive(Debug, Serialize)]
+struct StoreStep {
+    /// Its code; `all` is no view.
+    code: String,
+    id: Option<u32>,
+    website: Option<String>,
+    website_id: Option<u32>,
+    /// Whether a customer who calls counts there; absent for others.
+    shared: Option<bool>,
 }
 
 #[derive(Debug, Serialize)]
@@ -231,6 +245,7 @@ async fn judge(
         roles: rule.roles.iter().map(ToString::to_string).collect(),
         admits: rule.admits(&identity),
     });
+    explanation.store_view = found.store.map(|scope| store_view(policy, scope, &identity));
     target(explanation, policy, admitted, &found, &identity, memory);
     let upstream = policy.upstream(&admitted.path);
     match verdict {
@@ -293,6 +308,7 @@ fn guards(found: &Found<'_>, facts: &doorward_core::Facts<'_>, offer: &Offer, re
     }
     if firewall.guards.csrf {
         let (passed, why) = match (facts.is_safe(), evidence.csrf_valid) {
+            (false, false) if found.is_open() => (false, "there is no token, so the caller of this open route is a guest"),
             (true, _) => (true, "the method is safe, so no token is asked for"),
             (false, true) => (true, "the token is the session's"),
             (false, false) if !matches!(reason, Some(Reason::Csrf)) => (true, "no token is asked for here"),
@@ -301,7 +317,8 @@ fn guards(found: &Found<'_>, facts: &doorward_core::Facts<'_>, offer: &Offer, re
         steps.push(GuardStep { guard: "csrf", passed, why: why.to_owned() });
     }
     if !facts.is_safe() || facts.upgrade {
-        let passed = !matches!(reason, Some(Reason::ForeignOrigin));
+        let open_to_others = found.is_open() && facts.provenance == doorward_core::Provenance::Foreign;
+        let passed = !matches!(reason, Some(Reason::ForeignOrigin)) && !open_to_others;
         let why = match facts.provenance {
             doorward_core::Provenance::Unstated => "neither Sec-Fetch-Site nor Origin was sent",
             doorward_core::Provenance::Ours => "it comes from our own or an allowed origin",
@@ -310,6 +327,21 @@ fn guards(found: &Found<'_>, facts: &doorward_core::Facts<'_>, offer: &Offer, re
         steps.push(GuardStep { guard: "origin", passed, why: why.to_owned() });
     }
     steps
+}
+
+fn store_view(policy: &Policy, scope: StoreScope<'_>, identity: &Identity) -> StoreStep {
+    let customer = identity.account().filter(|account| account.kind == Kind::Customer);
+    let shared = customer.map(|account| policy.routes.stores.shares(scope, account.membership.as_ref()));
+    match scope {
+        StoreScope::All => StoreStep { code: ALL_STORES.to_owned(), id: None, website: None, website_id: None, shared },
+        StoreScope::View(view) => StoreStep {
+            code: view.code.to_string(),
+            id: Some(view.id),
+            website: Some(view.website.to_string()),
+            website_id: Some(view.website_id),
+            shared,
+        },
+    }
 }
 
 fn target(
@@ -323,9 +355,12 @@ fn target(
     explanation.target = Some(match found.target {
         Target::Own(own) => TargetStep { kind: "endpoint", name: own.name.to_owned(), source: None },
         Target::Route(rule) => {
-            let requirements = rule.require.iter().map(|requirement| granted(policy, memory, identity, requirement));
+            let requirements = rule.require.iter().map(|requirement| granted(policy, memory, found.store, identity, requirement));
             explanation.requirements = requirements.collect();
             TargetStep { kind: "route", name: rule.template.to_string(), source: Some(rule.source.to_string()) }
+        }
+        Target::Unprocessed(_) => {
+            TargetStep { kind: "unprocessed", name: "no part of the API takes it".to_owned(), source: None }
         }
         Target::Unmatched => {
             let near = policy.routes.near_misses(&admitted.method, &admitted.path, NEAR);
@@ -338,13 +373,22 @@ fn target(
 }
 
 /// Whether and by what one requirement is granted; the words follow `decide`.
-fn granted(policy: &Policy, memory: &Memory, identity: &Identity, requirement: &Requirement) -> RequirementStep {
+fn granted(
+    policy: &Policy,
+    memory: &Memory,
+    store: Option<StoreScope<'_>>,
+    identity: &Identity,
+    requirement: &Requirement,
+) -> RequirementStep {
     let held = |account: &Account| memory.roles.granting(&policy.resources, account, requirement.as_str()).map(str::to_owned);
     let (granted, by) = match (requirement, identity.account()) {
         (Requirement::Anonymous, _) => (true, "open to every caller".to_owned()),
         (_, None) => (false, "the caller is a guest".to_owned()),
-        (Requirement::OwnAccount, Some(account)) if account.kind == doorward_core::Kind::Customer => {
-            (true, "the caller is a customer".to_owned())
+        (Requirement::OwnAccount, Some(account)) if account.kind == Kind::Customer => {
+            match store.is_none_or(|scope| policy.routes.stores.shares(scope, account.membership.as_ref())) {
+                true => (true, "the caller is a customer".to_owned()),
+                false => (false, "the caller is a customer elsewhere".to_owned()),
+            }
         }
         (Requirement::OwnAccount, Some(account)) if memory.roles.is_full(&policy.resources, account) => {
             (true, "a role of the caller grants everything".to_owned())

@@ -1,6 +1,6 @@
 //! An explanation for people.
 
-use super::Explanation;
+use super::{Explanation, StoreStep};
 use std::fmt::{self, Display};
 
 /// One step a line, in the order in which a request takes them.
@@ -38,6 +38,9 @@ impl Display for Pretty<'_> {
             let roles = if rule.roles.is_empty() { "no role".to_owned() } else { rule.roles.join(" or ") };
             line(f, "access", &format!("{} demands {roles}: {verdict}", rule.source))?;
         }
+        if let Some(store) = &e.store_view {
+            line(f, "store view", &store_words(store))?;
+        }
         self.target(f)?;
         if let Some(upstream) = &e.upstream {
             line(f, "upstream", &format!("`{}` {}", word(&upstream["name"]), word(&upstream["url"])))?;
@@ -54,6 +57,7 @@ impl Pretty<'_> {
         let Some(target) = &self.0.target else { return Ok(()) };
         match (&target.source, target.kind) {
             (Some(source), _) => line(f, "route", &format!("{} ({source})", target.name))?,
+            (None, "unprocessed") => line(f, "route", &format!("none is looked for: {}", target.name))?,
             (None, "endpoint") => line(f, "endpoint", &format!("{}, answered by Doorward itself", target.name))?,
             (None, _) => line(f, "route", &format!("none matches; unmatched = \"{}\"", target.name))?,
         }
@@ -70,6 +74,26 @@ impl Pretty<'_> {
 
 fn line(f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
     writeln!(f, "{name:<12}{value}")
+}
+
+fn store_words(store: &StoreStep) -> String {
+    let named = |code: &Option<String>, id: Option<u32>| match (code, id) {
+        (Some(code), Some(id)) => format!("`{code}` ({id})"),
+        _ => String::new(),
+    };
+    match (&store.website, store.shared) {
+        (None, None) => "all of them".to_owned(),
+        (None, Some(_)) => "all of them; no customer is shared there".to_owned(),
+        (website, shared) => {
+            let view = named(&Some(store.code.clone()), store.id);
+            let words = match shared {
+                Some(true) => "; it shares the caller",
+                Some(false) => "; it does not share the caller",
+                None => "",
+            };
+            format!("{view} of website {}{words}", named(website, store.website_id))
+        }
+    }
 }
 
 fn word(value: &serde_json::Value) -> &str {

@@ -149,7 +149,8 @@ impl Telemetry {
 impl Recorder for Telemetry {
     fn request(&self, event: &RequestEvent<'_>) {
         self.metrics.request(event);
-        if !self.is_logged(event.outcome) {
+        // What a caller was told to ask for is there.
+        if !self.is_logged(event.outcome) && event.report_id == "-" {
             return;
         }
         let line = Line::new(self.format, self.clock.now(), Level::Info, "request")
@@ -167,6 +168,7 @@ impl Recorder for Telemetry {
             .took("ms", event.duration)
             .field("request_id", event.request_id)
             .field("policy", event.policy)
+            .known("report_id", event.report_id)
             .known("detail", event.detail);
         self.write(line);
     }

@@ -17,6 +17,7 @@ mod explain;
 mod gateway;
 mod ibexa;
 mod logs;
+mod magento;
 mod operation;
 mod operations;
 mod people;

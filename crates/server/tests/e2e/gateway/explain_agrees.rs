@@ -7,9 +7,18 @@ use serde_json::Value;
 const REST: &str = r#"
 [api]
 magento_prefix = "/rest"
+[[store_view]]
+code = "default"
+website = "base"
+[[store_view]]
+code = "fr"
+website = "base"
+[[store_view]]
+code = "us"
+website = "us_site"
 [[firewall]]
 name = "ajax"
-path = '^/rest/'
+path = '^/rest(/|$)'
 guard = ["ajax"]
 invalid = "guest"
 [[firewall]]
@@ -66,10 +75,18 @@ require = ["anonymous"]
 methods = ["GET"]
 path = "/unguarded"
 require = ["anonymous"]
+
+[[route]]
+methods = ["GET"]
+path = "/rest/own/x"
+require = ["anonymous"]
 "#;
 
 const WEBAPI: &str = r#"<routes>
 <route url="/V1/mine" method="GET"><service class="C" method="m"/><resources><resource ref="self"/></resources></route>
+<route url="/V1/open" method="GET"><service class="C" method="m"/><resources><resource ref="anonymous"/></resources></route>
+<route url="/V1/open" method="POST"><service class="C" method="m"/><resources><resource ref="anonymous"/></resources></route>
+<route url="/V1/forced" method="POST"><service class="C" method="m"/><resources><resource ref="self"/></resources><data><parameter name="customerId" force="true">%customer_id%</parameter></data></route>
 <route url="/V1/secure" method="GET" secure="true"><service class="C" method="m"/><resources><resource ref="anonymous"/></resources></route>
 </routes>"#;
 
@@ -91,7 +108,7 @@ fn explain_and_the_server_agree() {
     let sessions = ["jane", "clerk", "other"].map(|login| (login, SignedIn::new(&server, login)));
 
     const AJAX: &str = "X-Requested-With: XMLHttpRequest";
-    let cases: [Case<'_>; 31] = [
+    let cases: [Case<'_>; 48] = [
         ("GET", "/orders/7", None, &[]),
         ("GET", "/orders/7", Some("customers/jane"), &[]),
         ("GET", "/orders/7", Some("admins/clerk"), &[]),
@@ -121,6 +138,23 @@ fn explain_and_the_server_agree() {
         ("GET", "/rest/V1/mine", Some("customers/jane"), &[]),
         ("GET", "/rest/V1/mine", Some("customers/jane"), &[AJAX, "Sec-Fetch-Site: cross-site"]),
         ("GET", "/rest/V1/secure", None, &[]),
+        ("GET", "/rest/fr/V1/mine", Some("customers/jane"), &[AJAX]),
+        ("GET", "/rest/us/V1/mine", Some("customers/jane"), &[AJAX]),
+        ("GET", "/rest/all/V1/mine", Some("customers/jane"), &[AJAX]),
+        ("GET", "/rest/us/V1/mine", Some("admins/other"), &[AJAX]),
+        ("GET", "/rest/nosuch/V1/mine", Some("customers/jane"), &[AJAX]),
+        ("GET", "/rest/V1/mine", None, &["Accept: text/html"]),
+        ("PATCH", "/rest/V1/mine", Some("customers/jane"), &[AJAX]),
+        ("HEAD", "/rest/V1/mine", Some("customers/jane"), &[AJAX]),
+        ("GET", "/rest", None, &[]),
+        ("GET", "/rest/schema", None, &[]),
+        ("GET", "/rest/async/V1/mine", None, &[]),
+        ("POST", "/rest/async/V1/open", None, &[]),
+        ("POST", "/rest/async/bulk/V1/forced", Some("customers/jane"), &[AJAX]),
+        ("GET", "/rest/V1/open", Some("customers/jane"), &[]),
+        ("POST", "/rest/V1/open", Some("customers/jane"), &[AJAX, "Origin: https://evil.example"]),
+        ("GET", "/index.php/rest/fr/V1/mine", Some("customers/jane"), &[AJAX]),
+        ("GET", "/rest/own/x", None, &["Accept: text/html"]),
         ("GET", "/api/ibexa/v2/user/sessions/current", Some("customers/jane"), &["X-Expected-User: other"]),
         ("GET", "/api/ibexa/v2/missing", None, &[]),
     ];

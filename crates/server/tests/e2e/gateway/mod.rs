@@ -43,10 +43,10 @@ kind = "admin"
 "#;
 
 /// A password that nobody warns of.
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// A configuration of `[server]` with a free port, [`BASE`], and what a test adds.
-fn config(server: &str, rest: &str) -> String {
+pub(crate) fn config(server: &str, rest: &str) -> String {
     format!("[server]\nlisten = \"127.0.0.1:0\"\n{server}\n{BASE}\n{rest}")
 }
 
@@ -63,18 +63,18 @@ fn to_upstream(address: SocketAddr) -> String {
 }
 
 /// A session, as its owner holds it.
-struct SignedIn {
+pub(crate) struct SignedIn {
     /// `Cookie` line with its end.
-    cookie: String,
+    pub(crate) cookie: String,
     /// `X-CSRF-Token` line with its end.
-    token: String,
+    pub(crate) token: String,
     /// The session's id.
-    id: String,
+    pub(crate) id: String,
 }
 
 impl SignedIn {
     /// Signs in over REST.
-    fn new(server: &Server, login: &str) -> Self {
+    pub(crate) fn new(server: &Server, login: &str) -> Self {
         let input = serde_json::json!({ "SessionInput": { "login": login, "password": PASSWORD } }).to_string();
         let headers = "Content-Type: application/vnd.ibexa.api.SessionInput+json\r\n\
                        Accept: application/vnd.ibexa.api.Session+json\r\n";
@@ -116,7 +116,7 @@ fn event_of(server: &Server, request_id: &str) -> Value {
 }
 
 /// Magento's own files. They are no part of this project.
-fn magento_data() -> PathBuf {
+pub(crate) fn magento_data() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut places: Vec<PathBuf> = std::env::var_os("DOORWARD_SHARED").map(PathBuf::from).into_iter().collect();
     places.extend(["../../../shared", "../../../../shared"].iter().map(|up| root.join(up)));

@@ -86,7 +86,7 @@ fn place(rest: &str, upstream: &Upstream) -> Site {
         ("POST", "orders", "Example_Sales::orders", ""),
         ("GET", "open", "anonymous", ""),
         ("POST", "open", "anonymous", ""),
-        ("GET", "ajax/x", "anonymous", ""),
+        ("GET", "ajax/x", "self", ""),
         ("GET", "internal/x", "anonymous", ""),
         ("GET", "nowhere", "anonymous", ""),
         ("GET", "secure", "anonymous", " secure=\"true\""),
@@ -234,14 +234,14 @@ fn provoke_under_deny(observer: &mut Observer) {
         refused("no_firewall", 401, "GET", "bare.test", "open", "");
         refused("no_upstream", 404, "GET", host, "nowhere", "");
         refused("not_ajax", 401, "GET", host, "ajax/x", &cookie);
-        refused("csrf", 401, "POST", host, "open", &no_token);
-        refused("csrf", 401, "POST", host, "open", &format!("{no_token}X-CSRF-Token: {INPUT}\r\n"));
+        refused("csrf", 401, "POST", host, "orders", &no_token);
+        refused("csrf", 401, "POST", host, "orders", &format!("{no_token}X-CSRF-Token: {INPUT}\r\n"));
         refused(
             "foreign_origin",
             forbidden(dialect),
             "POST",
             host,
-            "open",
+            "orders",
             &format!("{token}Origin: https://{INPUT}.example\r\n"),
         );
         refused("access_control", 401, "GET", host, "internal/x", "");
@@ -254,6 +254,12 @@ fn provoke_under_deny(observer: &mut Observer) {
     let magento = |path: &str| head("GET", "shop.test", path, "");
     observer.refused("magento", "insecure", "refusal", 400, &magento("/rest/V1/secure"), "");
     observer.refused("magento", "no_parameter", "refusal", 400, &magento("/rest/V1/forced"), "");
+    observer.refused("magento", "not_processed", "refusal", 400, &magento("/rest/nosuchstore/V1/open"), "");
+    let patch = head("PATCH", "shop.test", "/rest/V1/open", "Content-Length: 0\r\n");
+    observer.refused("magento", "method_not_supported", "refusal", 405, &patch, "");
+    let (reply, event) = observer.request(&format!("{}Accept: text/html\r\nConnection: close\r\n\r\n", magento("/rest/V1/open")));
+    assert_eq!((reply.status, &event["reason"]), (406, &"not_acceptable".into()), "{reply:?} {event}");
+    observer.seen.insert("not_acceptable".to_owned(), 1);
 }
 
 fn provoke_under_authenticated(observer: &mut Observer, site: &Site) {
@@ -269,7 +275,7 @@ fn provoke_under_authenticated(observer: &mut Observer, site: &Site) {
         fs::write(file, vec![0xff; length]).unwrap();
     }
     for (dialect, prefix) in PREFIXES {
-        let head = head("GET", "shop.test", &format!("{prefix}/open"), &jane);
+        let head = head("GET", "shop.test", &format!("{prefix}/orders"), &jane);
         observer.refused(dialect, "unavailable", "refusal", 503, &head, "");
     }
 }
