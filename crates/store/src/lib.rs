@@ -11,4 +11,4 @@
 
 mod sqlite;
 
-pub use sqlite::{Options, Sqlite, WriteStats};
+pub use sqlite::{Options, Sqlite, WriteStats, copy};

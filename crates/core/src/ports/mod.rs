@@ -1,5 +1,9 @@
 //! What the outside fulfils: time, randomness and memory.
 
+mod imports;
+
+pub use imports::{ImportAccount, ImportBatch, ImportItem, ImportStore, ImportToken, Imported};
+
 use crate::{
     Account, Kind, Membership, Time,
     acl::Holds,

@@ -15,6 +15,22 @@ use std::sync::Arc;
 
 /// Makes an account.
 pub(super) fn add(connection: &Connection, new: &NewAccount, now: Time) -> Outcome<AccountRecord> {
+    let id = insert(connection, new, Past { enabled: true, created: now }, now)?;
+    changes::log_account(connection, new.kind, id, Deed::Added)?;
+    present(connection, new.kind, id)
+}
+
+/// What an account was before it came here.
+#[derive(Clone, Copy)]
+pub(super) struct Past {
+    /// Whether it may sign in.
+    pub(super) enabled: bool,
+    /// When it was made.
+    pub(super) created: Time,
+}
+
+/// Makes an account that nobody is told of; its id.
+pub(super) fn insert(connection: &Connection, new: &NewAccount, past: Past, now: Time) -> Outcome<u64> {
     let (kind, directory, login) = (new.kind.as_str(), &*new.directory, &*new.login);
     if let Some(flaw) = doorward_core::name::flaw(login) {
         return Err(StoreError::Unfit(format!("a login {flaw}")).into());
@@ -26,7 +42,9 @@ pub(super) fn add(connection: &Connection, new: &NewAccount, now: Time) -> Outco
     if exists(connection, taken, params![directory, fold(login), website])? {
         return Err(StoreError::Exists(format!("the account {directory}/{login}")).into());
     }
-    if exists(connection, "SELECT 1 FROM account WHERE directory = ?1 AND kind <> ?2 LIMIT 1", params![directory, kind])? {
+    // All accounts of a directory are of one kind, so any of them tells.
+    let other = "SELECT 1 FROM (SELECT kind FROM account WHERE directory = ?1 LIMIT 1) WHERE kind <> ?2";
+    if exists(connection, other, params![directory, kind])? {
         return Err(StoreError::Exists(format!("a directory {directory} of another kind than {kind}")).into());
     }
     let id = take_id(connection, new.kind, new.id)?;
@@ -34,7 +52,7 @@ pub(super) fn add(connection: &Connection, new: &NewAccount, now: Time) -> Outco
         .prepare_cached(
             "INSERT INTO account (kind, id, directory, login, login_key, email, password, enabled, version, not_before, created, \
              updated, website, store, customer_group, confirmed, profile) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, 1, ?8, ?8, ?8, ?9, ?10, ?11, ?12, ?13)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?14, 1, ?8, ?15, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             kind,
@@ -50,10 +68,11 @@ pub(super) fn add(connection: &Connection, new: &NewAccount, now: Time) -> Outco
             membership.group,
             new.confirmed,
             new.profile,
+            past.enabled,
+            integer(past.created.0),
         ])?;
     set_roles(connection, new.kind, id, &new.roles)?;
-    changes::log_account(connection, new.kind, id, Deed::Added)?;
-    present(connection, new.kind, id)
+    Ok(id)
 }
 
 /// The account that signs in with `login`.
@@ -187,7 +206,7 @@ pub(super) fn name(kind: Kind, id: u64) -> String {
 }
 
 /// What makes logins equal whatever their case.
-fn fold(login: &str) -> String {
+pub(super) fn fold(login: &str) -> String {
     login.to_lowercase()
 }
 

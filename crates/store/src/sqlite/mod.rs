@@ -3,6 +3,7 @@
 mod accounts;
 mod changes;
 mod failure;
+mod imports;
 mod keys;
 mod queue;
 mod readers;
@@ -18,7 +19,10 @@ use async_trait::async_trait;
 use doorward_core::{
     Kind, Time,
     acl::Holds,
-    ports::{AccountChange, AccountCount, AccountRecord, Change, NewAccount, SessionFilter, Store, StoreError, StoredKey},
+    ports::{
+        AccountChange, AccountCount, AccountRecord, Change, ImportBatch, ImportStore, Imported, NewAccount, SessionFilter, Store,
+        StoreError, StoredKey,
+    },
     session::{Session, SessionKey},
 };
 use failure::{Failure, Outcome};
@@ -302,6 +306,40 @@ impl Store for Sqlite {
         self.writer.alive()?;
         self.read(|c| Ok(c.prepare_cached("SELECT 1 FROM account_sequence LIMIT 1")?.query_row([], |_| Ok(()))?)).await
     }
+}
+
+#[async_trait]
+impl ImportStore for Sqlite {
+    async fn import(&self, batch: ImportBatch, now: Time) -> Result<Vec<Result<Imported, StoreError>>, StoreError> {
+        self.write(move |c| imports::take(c, &batch, now)).await
+    }
+
+    async fn imported_rows(&self, source: &str) -> Result<u64, StoreError> {
+        let source = source.to_owned();
+        self.read(move |c| imports::rows(c, &source)).await
+    }
+}
+
+/// Copies the database at `from`, as it is at this moment, into a new file that only its owner may read. Whoever works on
+/// it goes on meanwhile.
+///
+/// # Errors
+/// When `to` is there already, or either cannot be used.
+pub fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let copied = || -> Outcome<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(to).map_err(|error| trouble(&error))?;
+        let connection = connect(from, Options::default())?;
+        connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+        Ok(())
+    };
+    copied().map_err(|failure| match StoreError::from(failure) {
+        StoreError::Unavailable(why) => StoreError::Unavailable(format!("{}: {why}", to.display())),
+        other => other,
+    })
 }
 
 /// Tries again while the database is locked: for some locks that another process holds while it makes the same

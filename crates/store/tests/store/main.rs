@@ -5,6 +5,7 @@
 mod conformance;
 mod files;
 mod groups;
+mod imports;
 mod kill;
 
 use doorward_core::{
