@@ -6,6 +6,7 @@ mod framing;
 mod heads;
 mod http2;
 mod limits;
+mod short;
 mod streams;
 mod support;
 mod upgrade;
