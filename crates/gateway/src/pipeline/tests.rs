@@ -415,7 +415,7 @@ fn the_future_of_a_request_stays_small() {
     }
     // It is copied into place once for each request; what is rare and large in it must be boxed.
     let size = size(<Gateway as crate::listen::Handler>::handle);
-    assert!(size < 8 * 1024, "{size} bytes");
+    assert!(size < 4 * 1024, "{size} bytes");
 }
 
 #[tokio::test]

@@ -158,16 +158,20 @@ impl Proxy {
     async fn fetch(&self, head: &[u8], of_head: bool, returning: Returning<'_>) -> Result<Response<Body>, UpstreamError> {
         let upstream = returning.upstream;
         let pool = self.pool(upstream)?;
-        let began = Instant::now();
+        // The clock is read once where all goes well.
+        let mut began = Instant::now();
         let rested = pool.take_line(began);
         let mut used = rested.is_some();
         let mut line = match rested {
             Some(line) => line,
-            None => Box::pin(pool.open_line(upstream.connect_timeout)).await?,
+            None => {
+                let opened = Box::pin(pool.open_line(upstream.connect_timeout)).await?;
+                began = Instant::now();
+                opened
+            }
         };
-        let deadline = Instant::now() + upstream.response_timeout;
         let reply = loop {
-            match line.ask(head, of_head, deadline, returning.session).await? {
+            match line.ask(head, of_head, began, upstream.response_timeout, returning.session).await? {
                 Ok(reply) => break reply,
                 Err(Lost::Closed) if used => {
                     used = false;
@@ -181,7 +185,7 @@ impl Proxy {
         let body = match whole {
             Some(whole) => {
                 if keeps {
-                    pool.put_line(line);
+                    pool.put_line(line, began);
                 }
                 Body::from(whole)
             }

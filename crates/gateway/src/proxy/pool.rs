@@ -183,11 +183,11 @@ impl Pool {
         None
     }
 
-    /// Gives a line back, whose answer was read to its end.
-    pub(super) fn put_line(self: &Arc<Self>, line: Line) {
+    /// Gives a line back, whose answer was read to its end. It rests since `since`, or a little later.
+    pub(super) fn put_line(self: &Arc<Self>, line: Line, since: Instant) {
         let mut lines = lock(&self.lines);
         if lines.len() < self.settings.max_idle {
-            lines.push((line, Instant::now()));
+            lines.push((line, since));
         }
         drop(lines);
         if !self.tended.load(SeqCst) && !self.tended.swap(true, SeqCst) {

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, ready},
 };
-use tokio::io::AsyncReadExt;
+use tokio::{io::AsyncReadExt, time::Instant};
 
 /// How much is read at once, at most.
 const PIECE: usize = 64 * 1024;
@@ -107,7 +107,7 @@ impl HttpBody for Coming {
             && let Some(line) = this.line.take()
             && this.keeps
         {
-            this.pool.put_line(line);
+            this.pool.put_line(line, Instant::now());
         }
         Poll::Ready(frame)
     }

@@ -79,17 +79,19 @@ impl Line {
         self.read.is_empty() && matches!(self.stream.try_read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 
-    /// Sends the head of a request and waits for the head of its answer, until the deadline and the end of the session.
+    /// Sends the head of a request and waits for the head of its answer, no longer than `patience` after `began` and no
+    /// longer than the session lasts.
     pub(super) async fn ask(
         &mut self,
         head: &[u8],
         of_head: bool,
-        deadline: Instant,
+        began: Instant,
+        patience: Duration,
         ended: Option<&CancellationToken>,
     ) -> Result<Result<Reply, Lost>, UpstreamError> {
         let Self { stream, read, timer, .. } = self;
         // Most answers come before anybody has to look at the session.
-        timer.as_mut().reset(if ended.is_some() { deadline.min(Instant::now() + QUICK) } else { deadline });
+        timer.as_mut().reset(began + if ended.is_some() { patience.min(QUICK) } else { patience });
         let mut asked = pin!(ask(stream, read, head, of_head));
         let quick = poll_fn(|cx| match asked.as_mut().poll(cx) {
             Poll::Ready(answered) => Poll::Ready(Some(answered)),
@@ -98,7 +100,7 @@ impl Line {
         match quick.await {
             Some(answered) => Ok(answered),
             // Boxed, as all that is rare and large: the future of a proxied request stays small.
-            None => Box::pin(slowly(asked, deadline, ended)).await,
+            None => Box::pin(slowly(asked, began + patience, ended)).await,
         }
     }
 }
