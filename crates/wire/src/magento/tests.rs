@@ -381,6 +381,40 @@ fn what_is_missing_or_of_another_type_is_said_in_the_contracts_words() {
     assert_eq!(params.object("bad").unwrap().values(), &Values::new(), "what is no object has no members");
 }
 
+fn asked<'a>(method: &'a Method, query: Option<&'a str>, kind: Option<&'a str>, body: &'a str) -> Asked<'a> {
+    Asked { method, variables: &[], query, content_type: kind, body: body.as_bytes() }
+}
+
+/// DeserializationTest.
+#[test]
+fn an_empty_body_lacks_what_the_service_needs() {
+    for (method, field) in [(Method::POST, "item"), (Method::PUT, "entityItem")] {
+        for (kind, body) in [(None, ""), (JSON, ""), (JSON, "{}"), (XML, "<request/>")] {
+            let (params, _) = asked(&method, None, kind, body).read(&[]).unwrap();
+            let expected = format!(
+                r#"{{"message":"\"%fieldName\" is required. Enter and try again.","parameters":{{"fieldName":"{field}"}}}}"#
+            );
+            assert_eq!(text(&params.object(field).unwrap_err()), (400, expected));
+        }
+    }
+}
+
+#[test]
+fn a_request_is_read_in_one() {
+    let query = Some("fields=email&customerId=1");
+    for (kind, body) in [(JSON, r#"{"customer":{"email":"a@b"}}"#), (XML, "<x><customer><email>a@b</email></customer></x>")] {
+        let (params, fields) = asked(&Method::PUT, query, kind, body).read(&[]).unwrap();
+        assert_eq!(params.object("customer").unwrap().text("email"), Ok("a@b".to_owned()));
+        assert_eq!((params.int("customerId"), fields), (Ok(1), Fields::read(Some(&"email".into()))));
+        assert_eq!(asked(&Method::POST, query, kind, "{bad").read(&[]).unwrap_err(), Error::bad_request("Decoding error."));
+    }
+    // What GET and DELETE carry is not even looked at.
+    for method in [Method::GET, Method::DELETE] {
+        let (params, fields) = asked(&method, None, None, "{bad").read(&[]).unwrap();
+        assert_eq!((params.values(), fields), (&Values::new(), None));
+    }
+}
+
 proptest! {
     #[test]
     fn any_input_has_an_answer(sent in ".{0,80}", kind in "(application/(json|xml)|text/xml)(; charset=.{0,6})?", filter in "[a-c\\[\\],]{0,20}") {
