@@ -1,10 +1,16 @@
 //! [`Auth`]: everything that must be remembered to know who somebody is, in one place.
 
-use crate::{Roles, Sessions, Throttle, ThrottleLimits, assertions::Assertions, sessions::LiveSession};
+use crate::{
+    Roles, Sessions, Throttle, ThrottleLimits,
+    accounts::{AccountRules, Requests},
+    assertions::Assertions,
+    sessions::LiveSession,
+};
 use arc_swap::ArcSwap;
 use doorward_core::{
     Identity, Time,
     acl::RoleBook,
+    mail::Post,
     policy::Directory,
     ports::{Change, Changed, Clock, Entropy, Store, StoreError, StoredKey},
 };
@@ -83,6 +89,9 @@ pub struct Auth {
     /// The one that signs comes first; the others are still published.
     signers: Vec<Signer>,
     guests: Assertions,
+    pub(crate) account_rules: ArcSwap<AccountRules>,
+    pub(crate) post: OnceLock<Arc<dyn Post>>,
+    pub(crate) requests: Requests,
     /// The newest change that was applied.
     heard: AtomicU64,
     listener: OnceLock<Listener>,
@@ -122,6 +131,9 @@ impl Auth {
             device_key,
             signers,
             guests: Assertions::default(),
+            account_rules: ArcSwap::default(),
+            post: OnceLock::new(),
+            requests: Requests::default(),
             heard: AtomicU64::new(heard),
             listener: OnceLock::new(),
             applying: tokio::sync::Mutex::default(),

@@ -4,6 +4,7 @@
 //! checked without the store; the [`Roles`]; the [`Throttle`]; and the pool that hashes passwords. Whatever changes in
 //! the store is forgotten here by [`Auth::apply_changes`]; what cannot be known is an error, never a yes.
 
+mod accounts;
 mod address;
 mod assertions;
 mod auth;
@@ -14,6 +15,10 @@ mod sessions;
 mod sign_in;
 mod throttle;
 
+pub use accounts::{
+    AccountRules, Answered, Caller, ChangeError, LinkState, PasswordChanged, RedeemError, RegisterError, Registration,
+    RequestError, Whose,
+};
 pub use address::network;
 pub use auth::{Auth, AuthError, AuthSettings, AuthStats};
 pub use device::label as device_label;

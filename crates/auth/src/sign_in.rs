@@ -50,10 +50,10 @@ pub struct Verified {
     pub directory: Arc<Directory>,
     /// Whether the device had signed in to this account before.
     pub known_device: bool,
-    device: device::DeviceId,
-    label: &'static str,
-    site: Arc<str>,
-    at: Time,
+    pub(crate) device: device::DeviceId,
+    pub(crate) label: &'static str,
+    pub(crate) site: Arc<str>,
+    pub(crate) at: Time,
 }
 
 /// A session has begun.
@@ -78,6 +78,8 @@ pub enum Why {
     WrongPassword,
     /// The account may not sign in.
     Disabled,
+    /// The account's e-mail address was not confirmed yet.
+    Unconfirmed,
     /// The account has no password.
     NoPassword,
     /// Too many failures of this account from this network or device; the password was not looked at.
@@ -95,6 +97,7 @@ impl Why {
             Why::UnknownLogin => "unknown_login",
             Why::WrongPassword => "wrong_password",
             Why::Disabled => "disabled",
+            Why::Unconfirmed => "unconfirmed",
             Why::NoPassword => "no_password",
             Why::Locked => "locked",
             Why::Crowded => "crowded",
@@ -300,6 +303,9 @@ impl Auth {
         }
         if !right {
             return refuse(Why::WrongPassword, account);
+        }
+        if !record.confirmed {
+            return refuse(Why::Unconfirmed, account);
         }
         self.renew_hash(&record, &phc, attempt).await;
         Ok((record, directory))

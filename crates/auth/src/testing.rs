@@ -6,7 +6,10 @@ use doorward_core::{
     Account, Kind, Time,
     acl::Holds,
     policy::{CookieSpec, Directory, SameSite},
-    ports::{AccountChange, AccountCount, AccountRecord, Change, Clock, NewAccount, SessionFilter, Store, StoreError, StoredKey},
+    ports::{
+        AccountChange, AccountCount, AccountRecord, Change, Clock, Link, LinkKey, LinkPurpose, Links, NewAccount, SessionFilter,
+        Store, StoreError, StoredKey,
+    },
     session::{Session, SessionKey},
 };
 use doorward_crypto::{
@@ -198,6 +201,36 @@ impl Store for Watched {
     }
     async fn ping(&self) -> Result<(), StoreError> {
         self.there()?.ping().await
+    }
+}
+
+#[async_trait]
+impl Links for Watched {
+    async fn put_link(&self, link: Link) -> Result<(), StoreError> {
+        self.there()?.put_link(link).await
+    }
+    async fn link(&self, purpose: LinkPurpose, key: &LinkKey) -> Result<Option<Link>, StoreError> {
+        self.there()?.link(purpose, key).await
+    }
+    async fn redeem_link(
+        &self,
+        purpose: LinkPurpose,
+        key: &LinkKey,
+        changes: Vec<AccountChange>,
+        now: Time,
+    ) -> Result<Option<AccountRecord>, StoreError> {
+        self.there()?.redeem_link(purpose, key, changes, now).await
+    }
+    async fn purge_links(&self, time: Time) -> Result<u64, StoreError> {
+        self.there()?.purge_links(time).await
+    }
+    async fn account_by_email(
+        &self,
+        directory: &str,
+        website: Option<u32>,
+        email: &str,
+    ) -> Result<Option<AccountRecord>, StoreError> {
+        self.there()?.account_by_email(directory, website, email).await
     }
 }
 

@@ -34,6 +34,7 @@ const TEXT: &str = "a string";
 const TEXTS: &str = "a string or a list of strings";
 const SPAN: &str = "a duration such as \"30m\"";
 const COUNT: &str = "a whole number";
+const FLAG: &str = "true or false";
 const SIZE: &str = "a size such as \"64KiB\"";
 
 impl Table {
@@ -394,6 +395,30 @@ pub(crate) const TABLES: &[Table] = &[
         keys: &[
             key("address_failures", COUNT, "`100`", "So many failures from one address (IPv6: one /64) are too many."),
             key("address_window", SPAN, "\"10m\"", "How long they count."),
+        ],
+    },
+    Table {
+        name: "accounts",
+        many: false,
+        doc: "What people do with their own accounts: sign up, confirm an address, set another password.",
+        keys: &[
+            key(
+                "confirm_email",
+                FLAG,
+                "`false`",
+                "Whether an e-mail address must be confirmed before its account may sign in. Needs `[mail]`.",
+            ),
+            key("welcome_mail", FLAG, "`false`", "Whether new accounts get a mail that says so. Needs `[mail]`."),
+            key(
+                "reveal_accounts",
+                FLAG,
+                "`false`",
+                "Whether strangers are told which e-mail addresses have an account; otherwise all are answered alike.",
+            ),
+            key("reset_lifetime", SPAN, "\"2h\"", "How long a link for another password works."),
+            key("confirm_lifetime", SPAN, "\"7d\"", "How long a link to confirm an address works."),
+            key("reset_requests", COUNT, "`5`", "How many links one e-mail address, or one network, may ask for in an hour."),
+            key("reset_interval", SPAN, "\"10m\"", "How long one e-mail address waits between two."),
         ],
     },
     Table {

@@ -4,7 +4,7 @@ use crate::{
     Diagnostic, Diagnostics, Files, Place, SourceFile, checks,
     reader::{Reader, Span},
     rules,
-    sections::{access, api, directory, firewall, mail, operation, server, storage, store_view, upstream},
+    sections::{access, accounts, api, directory, firewall, mail, operation, server, storage, store_view, upstream},
     settings::Settings,
 };
 use doorward_core::{
@@ -151,7 +151,9 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let (upstreams, upstreams_sound) = soundly(r, |r| upstream::read(r, root));
     let mut origins: Vec<Arc<str>> = server.server.public_url.iter().cloned().collect();
     origins.extend(operation::origins(r, root));
+    let mail = mail::read(r, root, loopback);
     let settings = Settings {
+        accounts: accounts::read(r, root, mail.is_some()),
         server: server.server,
         operations,
         log,
@@ -159,7 +161,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         passwords: operation::passwords(r, root),
         sign_in: operation::sign_in(r, root),
         assertion: operation::assertion(r, root),
-        mail: mail::read(r, root, loopback),
+        mail,
     };
     let stores = store_view::read(r, root, api.sharing);
     let ((routes, resources), rules_sound) = soundly(r, |r| routes(r, &entries.files, &api, stores));

@@ -267,6 +267,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// `true` or `false`; `default` when absent or wrong.
+    pub(crate) fn flag(&mut self, section: &Section<'_>, key: &str, default: bool) -> bool {
+        let Some(value) = section.value(key) else { return default };
+        value.get_ref().as_bool().unwrap_or_else(|| {
+            self.wrong_type(section, key, value);
+            default
+        })
+    }
+
     /// A duration; `default` when absent or wrong.
     pub(crate) fn duration(&mut self, section: &Section<'_>, key: &str, default: Duration) -> Duration {
         self.optional_duration(section, key).unwrap_or(default)

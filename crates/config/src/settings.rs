@@ -20,6 +20,8 @@ pub struct Settings {
     pub sign_in: SignIn,
     /// `[assertion]`.
     pub assertion: Assertion,
+    /// `[accounts]`.
+    pub accounts: Accounts,
     /// `[mail]`; `None` sends none.
     pub mail: Option<doorward_mail::Setup>,
 }
@@ -177,6 +179,25 @@ pub struct SignIn {
     pub address_failures: u32,
     /// How long they count.
     pub address_window: Duration,
+}
+
+/// How people keep their own accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accounts {
+    /// Whether an e-mail address must be confirmed before its account may sign in.
+    pub confirm_email: bool,
+    /// Whether new accounts get a mail that says so.
+    pub welcome_mail: bool,
+    /// Whether strangers are told which accounts exist.
+    pub reveal_accounts: bool,
+    /// How long a link for another password works.
+    pub reset_lifetime: Duration,
+    /// How long a link to confirm an address works.
+    pub confirm_lifetime: Duration,
+    /// How many links one e-mail address or network may ask for in an hour.
+    pub reset_requests: u32,
+    /// How long one e-mail address waits between two.
+    pub reset_interval: Duration,
 }
 
 /// The signed token for upstreams.

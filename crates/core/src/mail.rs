@@ -70,3 +70,55 @@ pub trait Post: Send + Sync {
     /// An address to which people may turn, if any: it stands in texts that say 'contact'.
     fn contact(&self) -> Option<Arc<str>>;
 }
+
+/// Whether mail can be sent to this text: a plain address of at most 254 bytes (RFC 5321, 4.5.3.1), without quotes, comments,
+/// white space or control characters.
+pub fn is_address(text: &str) -> bool {
+    let odd = |c: char| c.is_control() || c.is_whitespace() || "\"<>(),;:\\[]".contains(c);
+    let Some((local, domain)) = text.rsplit_once('@').filter(|_| text.len() <= 254 && !text.contains(odd)) else { return false };
+    let dotted = |text: &str| text.split('.').all(|part| !part.is_empty());
+    let label = |label: &str| {
+        label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || !c.is_ascii())
+    };
+    !local.contains('@') && local.len() <= 64 && dotted(local) && dotted(domain) && domain.split('.').all(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_address;
+
+    #[test]
+    fn addresses_are_plain() {
+        for sound in ["a@b.example", "anna.maria+shop@example.com", "x@localhost", "ünal@exämple.com", "o'neil@x-y.example"] {
+            assert!(is_address(sound), "{sound}");
+        }
+        let (long, local) = (format!("{}@example.com", "a".repeat(250)), format!("{}@example.com", "a".repeat(65)));
+        for odd in [
+            "",
+            "anna",
+            "@example.com",
+            "anna@",
+            "a b@example.com",
+            "a@example.com\r\nBcc: all@example.com",
+            "a@b@example.com",
+            "a@example.com, b@example.com",
+            "Anna <a@example.com>",
+            "\"a b\"@example.com",
+            "a@example.com\0",
+            "a@[127.0.0.1]",
+            ".a@example.com",
+            "a..b@example.com",
+            "a@example..com",
+            "a@.com",
+            "a@-x.com",
+            "a@x_y.com",
+            &long,
+            &local,
+        ] {
+            assert!(!is_address(odd), "{odd:?}");
+        }
+    }
+}

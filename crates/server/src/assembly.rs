@@ -7,7 +7,7 @@ use crate::{
     serve::Ends,
     telemetry::{Sample, Telemetry, audited},
 };
-use doorward_auth::{Auth, AuthSettings, ThrottleLimits};
+use doorward_auth::{AccountRules, Auth, AuthSettings, ThrottleLimits};
 use doorward_config::{
     Config, Settings,
     settings::{ClientAddress, Passwords},
@@ -81,6 +81,8 @@ impl Server {
         let operations = operations_socket(settings.operations.listen).await?;
         let mailer = Arc::new(mailer(&settings, &world));
         let auth = open_auth(&settings, policy.directories.clone(), &store.store, &world).await?;
+        auth.set_account_rules(account_rules(&settings));
+        auth.send_mail_by(Arc::clone(&mailer) as _);
         auth.on_change({
             let telemetry = Arc::clone(&world.telemetry);
             move |change| audited(change, |event| telemetry.audit(event))
@@ -208,6 +210,21 @@ async fn open_auth(
         },
     };
     Ok(Auth::open(Arc::clone(store), Arc::clone(&world.clock), Arc::clone(&world.entropy), auth).await?)
+}
+
+/// How accounts are kept.
+pub(crate) fn account_rules(settings: &Settings) -> AccountRules {
+    let accounts = settings.accounts;
+    AccountRules {
+        public_url: public_url(settings),
+        reset_lifetime: accounts.reset_lifetime,
+        confirm_lifetime: accounts.confirm_lifetime,
+        confirm_email: accounts.confirm_email,
+        welcome_mail: accounts.welcome_mail,
+        reveal_accounts: accounts.reveal_accounts,
+        reset_requests: accounts.reset_requests,
+        reset_interval: accounts.reset_interval,
+    }
 }
 
 /// Sends mail in the background of this server.

@@ -21,7 +21,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use table::Table;
+pub(crate) use table::Table;
 use tokio::sync::Notify;
 
 /// How many attempts of one account and network (or device) may wait for those that are being judged.
@@ -59,7 +59,7 @@ impl Default for ThrottleLimits {
 
 /// The account that an attempt is about, whether it exists or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct AccountKey([u8; 16]);
+pub(crate) struct AccountKey([u8; 16]);
 
 /// Who tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -382,7 +382,7 @@ impl std::fmt::Debug for Place {
 }
 
 /// Fixed in size, so that a long login takes no more memory than a short one.
-fn account_key(directory: &str, login: &str) -> AccountKey {
+pub(crate) fn account_key(directory: &str, login: &str) -> AccountKey {
     let digest = sha256(format!("{directory}\0{}", login.to_lowercase()).as_bytes());
     let mut key = [0; 16];
     key.iter_mut().zip(digest).for_each(|(to, from)| *to = from);

@@ -5,7 +5,7 @@ use std::{
     hash::Hash,
 };
 
-pub(super) struct Table<K, V> {
+pub(crate) struct Table<K, V> {
     entries: HashMap<K, (V, u64)>,
     /// Keys by last use.
     order: BTreeMap<u64, K>,
@@ -14,12 +14,12 @@ pub(super) struct Table<K, V> {
 }
 
 impl<K: Hash + Eq + Clone, V: Default> Table<K, V> {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self { entries: HashMap::new(), order: BTreeMap::new(), clock: 0, capacity: capacity.max(1) }
     }
 
     /// The entry, made if it is not there; it counts as used.
-    pub(super) fn entry(&mut self, key: &K) -> &mut V {
+    pub(crate) fn entry(&mut self, key: &K) -> &mut V {
         if !self.entries.contains_key(key)
             && self.entries.len() >= self.capacity
             && let Some((_, oldest)) = self.order.pop_first()
@@ -35,22 +35,22 @@ impl<K: Hash + Eq + Clone, V: Default> Table<K, V> {
     }
 
     /// The entry, if it is there; it does not count as used.
-    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         self.entries.get_mut(key).map(|(value, _)| value)
     }
 
-    pub(super) fn remove(&mut self, key: &K) {
+    pub(crate) fn remove(&mut self, key: &K) {
         if let Some((_, used)) = self.entries.remove(key) {
             self.order.remove(&used);
         }
     }
 
-    pub(super) fn retain(&mut self, keep: impl Fn(&K) -> bool) {
+    pub(crate) fn retain(&mut self, keep: impl Fn(&K) -> bool) {
         self.entries.retain(|key, _| keep(key));
         self.order.retain(|_, key| keep(key));
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 }

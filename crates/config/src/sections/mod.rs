@@ -1,6 +1,7 @@
 //! The tables of `doorward.toml`, one file for each kind of thing.
 
 pub(crate) mod access;
+pub(crate) mod accounts;
 pub(crate) mod api;
 pub(crate) mod directory;
 pub(crate) mod firewall;

@@ -1,8 +1,10 @@
 //! What the outside fulfils: time, randomness and memory.
 
 mod imports;
+mod links;
 
 pub use imports::{ImportAccount, ImportBatch, ImportItem, ImportStore, ImportToken, Imported};
+pub use links::{Link, LinkKey, LinkPurpose, Links};
 
 use crate::{
     Account, Kind, Membership, Time,
@@ -106,7 +108,8 @@ pub enum AccountChange {
     },
     /// Other roles; sessions stay and have them at once.
     Roles(Vec<Arc<str>>),
-    /// Another e-mail address.
+    /// Another e-mail address. A login that is the old one goes with it; links that went there end. It fails with
+    /// [`StoreError::Exists`] when the login is taken.
     Email(Option<Arc<str>>),
     /// What a customer belongs to.
     Membership(Membership),
@@ -240,7 +243,7 @@ pub struct SessionFilter {
 
 /// Memory. What it acknowledges survives `kill -9` and power loss; only [`Store::touch_sessions`] may be lost.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Links {
     /// Makes an account.
     async fn add_account(&self, new: NewAccount, now: Time) -> Result<AccountRecord, StoreError>;
     /// The account that signs in with `login`, whatever its case: with `website` the one that is known there, without it

@@ -20,7 +20,7 @@ pub const fn device_name(secure: bool) -> &'static str {
     if secure { "__Host-doorward_device" } else { "doorward_device" }
 }
 
-/// The nonce of the sign-in form. Over HTTPS its name binds it to HTTPS; to the host would need the path `/`.
+/// The nonce of forms for people who are not signed in. Over HTTPS its name binds it to HTTPS; to the host would need the path `/`.
 pub const fn form_name(secure: bool) -> &'static str {
     if secure { "__Secure-doorward_form" } else { "doorward_form" }
 }
@@ -55,9 +55,9 @@ pub fn device(token: &str, secure: bool, now: Time) -> Option<HeaderValue> {
     finish(text, secure, "HttpOnly", SameSite::Lax)
 }
 
-/// The nonce of the sign-in form, for the browser's session.
-pub fn form(nonce: &str, secure: bool) -> Option<HeaderValue> {
-    finish(format!("{}={nonce}; path=/login", form_name(secure)), secure, "HttpOnly", SameSite::Lax)
+/// The nonce of forms below `path`, for the browser's session.
+pub fn form(nonce: &str, path: &str, secure: bool) -> Option<HeaderValue> {
+    finish(format!("{}={nonce}; path={path}", form_name(secure)), secure, "HttpOnly", SameSite::Lax)
 }
 
 /// Adds the header, after those that are there.
@@ -154,11 +154,11 @@ mod tests {
     #[test]
     fn over_https_the_names_of_our_own_cookies_bind_them() {
         let text = |value: Option<HeaderValue>| value.unwrap().to_str().unwrap().to_owned();
-        let (device, form) = (text(device("t", true, Time(0))), text(form("n", true)));
+        let (device, form) = (text(device("t", true, Time(0))), text(form("n", "/login", true)));
         assert!(device.starts_with("__Host-doorward_device=t; path=/; expires=") && device.contains("; Secure"), "{device}");
         assert_eq!(form, "__Secure-doorward_form=n; path=/login; Secure; HttpOnly; SameSite=Lax");
         assert!(text(super::device("t", false, Time(0))).starts_with("doorward_device=t;"));
-        assert_eq!(text(super::form("n", false)), "doorward_form=n; path=/login; HttpOnly; SameSite=Lax");
+        assert_eq!(text(super::form("n", "/login", false)), "doorward_form=n; path=/login; HttpOnly; SameSite=Lax");
     }
 
     #[test]

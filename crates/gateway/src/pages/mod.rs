@@ -2,7 +2,10 @@
 //!
 //! Every page works without scripts and is sent with a strict policy. Redirects stay on this origin (`target`).
 
+mod confirm;
 mod entry;
+mod form_token;
+mod password;
 mod sign_in;
 mod sign_out;
 mod target;
@@ -39,8 +42,34 @@ pub enum Page {
     SignOut,
     /// Its form.
     SubmitSignOut,
+    /// Asks for a link to set another password of this directory.
+    Reset(Arc<str>),
+    /// Its form.
+    SubmitReset(Arc<str>),
+    /// The page of such a link: directory and token, a secret.
+    NewPassword(Arc<str>, LinkToken),
+    /// Its form.
+    SubmitNewPassword(Arc<str>, LinkToken),
+    /// Another password for whoever is signed in.
+    ChangePassword(Arc<str>),
+    /// Its form.
+    SubmitChangePassword(Arc<str>),
+    /// The page of a link that confirms an e-mail address: directory and token, a secret.
+    Confirm(Arc<str>, LinkToken),
+    /// Its form.
+    SubmitConfirm(Arc<str>, LinkToken),
     /// The stylesheet.
     Style,
+}
+
+/// The token of a link. It is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LinkToken(String);
+
+impl std::fmt::Debug for LinkToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LinkToken")
+    }
 }
 
 /// The page at this path, before the method is looked at.
@@ -50,8 +79,17 @@ pub(crate) fn recognise(policy: &Policy, path: &str) -> Option<Page> {
         "/logout" => Some(Page::SignOut),
         html::STYLE_PATH => Some(Page::Style),
         _ => {
-            let name = path.strip_prefix("/login/")?;
-            policy.directory(name).map(|directory| Page::SignIn(Some(Arc::clone(&directory.name))))
+            let mut segments = path.strip_prefix('/')?.split('/');
+            let (page, name, token, end) = (segments.next()?, segments.next()?, segments.next(), segments.next());
+            let name = Arc::clone(&policy.directory(name).filter(|_| end.is_none())?.name);
+            match (page, token) {
+                ("login", None) => Some(Page::SignIn(Some(name))),
+                ("password", None) => Some(Page::Reset(name)),
+                ("password", Some("change")) => Some(Page::ChangePassword(name)),
+                ("password", Some(token)) => Some(Page::NewPassword(name, LinkToken(token.to_owned()))),
+                ("confirm", Some(token)) => Some(Page::Confirm(name, LinkToken(token.to_owned()))),
+                _ => None,
+            }
         }
     }
 }
@@ -65,6 +103,10 @@ impl Page {
             page if matches!(*method, Method::GET | Method::HEAD) => Endpoint::Page(page),
             Page::SignIn(directory) if post => Endpoint::Page(Page::SubmitSignIn(directory)),
             Page::SignOut if post => Endpoint::Page(Page::SubmitSignOut),
+            Page::Reset(directory) if post => Endpoint::Page(Page::SubmitReset(directory)),
+            Page::NewPassword(directory, token) if post => Endpoint::Page(Page::SubmitNewPassword(directory, token)),
+            Page::ChangePassword(directory) if post => Endpoint::Page(Page::SubmitChangePassword(directory)),
+            Page::Confirm(directory, token) if post => Endpoint::Page(Page::SubmitConfirm(directory, token)),
             _ if *method == Method::OPTIONS => Endpoint::Options(Allowed { methods, session: false }),
             _ => Endpoint::NotAllowed(Allowed { methods, session: false }),
         }
@@ -78,6 +120,15 @@ impl Page {
             Page::SubmitSignIn(_) => own("page.sign_in.submit", false, true),
             Page::SignOut => own("page.sign_out", true, false),
             Page::SubmitSignOut => own("page.sign_out.submit", true, true),
+            // As signing in: whoever comes here cannot prove yet who they are.
+            Page::Reset(_) => own("page.password_reset", false, false),
+            Page::SubmitReset(_) => own("page.password_reset.submit", false, true),
+            Page::NewPassword(..) => own("page.new_password", false, false),
+            Page::SubmitNewPassword(..) => own("page.new_password.submit", false, true),
+            Page::Confirm(..) => own("page.confirm", false, false),
+            Page::SubmitConfirm(..) => own("page.confirm.submit", false, true),
+            Page::ChangePassword(_) => own("page.change_password", true, false),
+            Page::SubmitChangePassword(_) => own("page.change_password.submit", true, true),
             Page::Style => own("page.style", false, false),
         }
     }
@@ -92,6 +143,14 @@ impl Page {
             Page::SubmitSignIn(directory) => sign_in::submit(call, directory.as_deref()).await,
             Page::SignOut => sign_out::show(&call).await,
             Page::SubmitSignOut => sign_out::submit(call).await,
+            Page::Reset(directory) => password::ask(&call, &directory),
+            Page::SubmitReset(directory) => password::send(call, &directory).await,
+            Page::NewPassword(directory, token) => password::open(&call, &directory, &token).await,
+            Page::SubmitNewPassword(directory, token) => password::set(call, &directory, &token).await,
+            Page::ChangePassword(directory) => password::show_change(&call, &directory).await,
+            Page::SubmitChangePassword(directory) => password::change(call, &directory).await,
+            Page::Confirm(directory, token) => confirm::ask(&call, &directory, &token).await,
+            Page::SubmitConfirm(directory, token) => confirm::submit(call, &directory, &token).await,
             Page::Style => style(&call),
         }
     }
@@ -136,6 +195,17 @@ fn unavailable(call: &Call<'_>, error: &StoreError) -> Response<Body> {
     let mut response = page(call, StatusCode::SERVICE_UNAVAILABLE, html::render(&message));
     response.extensions_mut().insert(Refusal::new(Reason::Unavailable(error.to_string().into()), false));
     response
+}
+
+/// The directory of a page, if it is one of the firewall's.
+fn directory_of(call: &Call<'_>, name: &str) -> Option<Arc<Directory>> {
+    call.directories().into_iter().find(|directory| *directory.name == *name)
+}
+
+/// The page for a link that is no good, with the way to another one.
+fn bad_link(call: &Call<'_>, text: &str, again: Option<&str>) -> Response<Body> {
+    let link = again.map(|path| (path, "Ask for another link"));
+    page(call, StatusCode::BAD_REQUEST, html::render(&html::Done { title: "This link does not work", text, link }))
 }
 
 /// The live sessions that the request presents in these directories.

@@ -1,13 +1,16 @@
 //! `/login` and `/login/DIRECTORY`.
 
-use super::{describe, live_sessions, no_page, page, target, unavailable};
+use super::{
+    describe,
+    form_token::{self, FormToken},
+    live_sessions, no_page, page, target, unavailable,
+};
 use crate::{
     Body, answer,
     api::{Call, Form, cookie, failure, header, set_retry_after},
 };
 use doorward_auth::{Attempt, SignInError, SignedIn};
 use doorward_core::{Provenance, Reason, policy::Directory};
-use doorward_crypto::form;
 use doorward_wire::pages as html;
 use http::{
     HeaderValue, Response, StatusCode,
@@ -17,9 +20,9 @@ use std::sync::Arc;
 
 /// The text for every cause: whether there is such an account is nobody's business.
 const WRONG: &str = "The username or the password is wrong.";
-const EXPIRED: &str = "This form is too old or was opened without cookies. Please try again.";
-const TOO_MANY: &str = "There were too many failed attempts. Please try again later.";
-const BUSY: &str = "Too many people are signing in at the moment. Please try again in a few seconds.";
+pub(super) const EXPIRED: &str = "This form is too old or was opened without cookies. Please try again.";
+pub(super) const TOO_MANY: &str = "There were too many failed attempts. Please try again later.";
+pub(super) const BUSY: &str = "Too many people are signing in at the moment. Please try again in a few seconds.";
 
 /// The form, or who one is.
 pub(super) async fn show(call: &Call<'_>, directory: Option<&str>) -> Response<Body> {
@@ -50,8 +53,7 @@ pub(super) async fn submit(mut call: Call<'_>, directory: Option<&str>) -> Respo
     };
     let (login, target) = (fields.text("_username"), target::safe(fields.text("_target_path")));
     let view = |error| View { directory, target, login, error: Some(error) };
-    let nonce = cookie::value(call.request.headers, cookie::form_name(call.request.secure)).unwrap_or_default();
-    if !form::verify(call.auth.form_key(), nonce, fields.text("_csrf_token")) {
+    if !form_token::is_ours(&call, &fields) {
         return form_page(&call, StatusCode::BAD_REQUEST, &view(EXPIRED));
     }
     match sign_in(&call, &directories, login, fields.text("_password")).await {
@@ -117,19 +119,30 @@ struct View<'a> {
 
 /// The form with a token of its own for this browser, which gets a nonce if it has none.
 fn form_page(call: &Call<'_>, status: StatusCode, view: &View<'_>) -> Response<Body> {
-    let entropy = call.auth.entropy();
-    let held = cookie::value(call.request.headers, cookie::form_name(call.request.secure)).filter(|nonce| form::is_nonce(nonce));
-    let nonce = held.map_or_else(|| form::nonce(entropy), str::to_owned);
+    let own = FormToken::of(call, "/login");
+    let forgot = forgot(call, view.directory);
     let action = view.directory.map_or_else(|| "/login".to_owned(), |name| format!("/login/{name}"));
-    let token = form::token(call.auth.form_key(), &nonce, entropy);
     let login = crate::api::bounded(view.login, 255);
-    let html = html::SignIn { action: &action, token: &token, target: view.target, login, error: view.error };
+    let html = html::SignIn {
+        action: &action,
+        token: &own.token,
+        target: view.target,
+        login,
+        error: view.error,
+        forgot: forgot.as_deref(),
+    };
     let mut response = page(call, status, html::render(&html));
     if status == StatusCode::UNAUTHORIZED {
         answer::challenge(&mut response);
     }
-    if held.is_none() {
-        cookie::add(response.headers_mut(), cookie::form(&nonce, call.request.secure));
-    }
+    own.remember(&mut response);
     response
+}
+
+/// The page for a forgotten password, where mail can be sent and it is clear of which directory.
+fn forgot(call: &Call<'_>, directory: Option<&str>) -> Option<String> {
+    let directories = call.directories();
+    let only = || <[Arc<Directory>; 1]>::try_from(directories).ok().map(|[directory]| directory.name.to_string());
+    let name = directory.map(str::to_owned).or_else(only).filter(|_| call.auth.can_mail())?;
+    Some(format!("/password/{name}"))
 }

@@ -38,3 +38,23 @@ fn a_person_signs_in_is_refused_and_signs_out() {
     assert!(output.status.success(), "{said}{why}\n{}", server.log());
     assert!(said.lines().count() >= 12, "{said}");
 }
+
+#[test]
+fn a_person_sets_a_forgotten_password_by_mail_and_changes_it() {
+    let upstream = Upstream::answering(|_| "HTTP/1.1 204 No Content\r\n\r\n".to_owned());
+    let more = "[mail]\nurl = \"folder:mail\"\nfrom = \"The Shop <shop@example.com>\"";
+    let site = Town { more, ..Town::default() }.site(&upstream);
+    site.ok(&["user", "add", "customers/anna@example.com", "--email", "anna@example.com", "--password-stdin"], PASSWORD);
+    let server = site.serve();
+    let shots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+    fs::create_dir_all(&shots).unwrap();
+    let output = Command::new(python())
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/browser_password.py"))
+        .args([&format!("http://{}", server.public), "anna@example.com", "Quite another one 7"])
+        .args([&site.path().join("mail"), &shots])
+        .output()
+        .unwrap();
+    let (said, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}{why}\n{}", server.log());
+    assert!(said.lines().count() >= 12, "{said}");
+}

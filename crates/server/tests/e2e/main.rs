@@ -20,6 +20,7 @@ mod logs;
 mod magento;
 mod operation;
 mod operations;
+mod passwords;
 mod people;
 mod readme;
 mod reload;

@@ -3,7 +3,7 @@
 use super::{
     changes,
     failure::Outcome,
-    sessions,
+    links, sessions,
     values::{self, ACCOUNT, LAST_ID, integer, unsigned},
 };
 use doorward_core::{
@@ -132,9 +132,9 @@ pub(super) fn change(connection: &Connection, kind: Kind, id: u64, change: &Acco
         }
         AccountChange::Roles(roles) => set_roles(connection, kind, id, roles)?,
         AccountChange::Email(email) => {
-            connection
-                .prepare_cached("UPDATE account SET email = ?3 WHERE kind = ?1 AND id = ?2")?
-                .execute(params![target.0, target.1, email])?;
+            set_email(connection, &before, email.as_deref())?;
+            // They went to the old address.
+            links::end_all_of(connection, kind, id)?;
         }
         AccountChange::Membership(membership) => {
             connection
@@ -248,6 +248,25 @@ fn end_everything(connection: &Connection, kind: Kind, id: u64, now: Time) -> Ou
         .execute(params![kind.as_str(), integer(id), integer(now.0)])?;
     connection.prepare_cached("DELETE FROM token WHERE kind = ?1 AND account = ?2")?.execute((kind.as_str(), integer(id)))?;
     sessions::end_all_of(connection, kind, id)?;
+    links::end_all_of(connection, kind, id)
+}
+
+/// A login that is the address goes with it.
+fn set_email(connection: &Connection, before: &AccountRecord, email: Option<&str>) -> Outcome<()> {
+    let account = &before.account;
+    let (kind, id) = (account.kind.as_str(), integer(account.id));
+    let is_login = before.email.as_ref().is_some_and(|old| fold(old) == fold(&account.login));
+    if let Some(login) = email.filter(|_| is_login) {
+        let website = account.membership.map_or(0, |membership| membership.website);
+        let taken = "SELECT 1 FROM account WHERE directory = ?1 AND login_key = ?2 AND NOT (kind = ?3 AND id = ?4) AND website IN (0, ?5)";
+        if exists(connection, taken, params![account.directory, fold(login), kind, id, website])? {
+            return Err(StoreError::Exists(format!("the account {}/{login}", account.directory)).into());
+        }
+        connection
+            .prepare_cached("UPDATE account SET login = ?3, login_key = ?4 WHERE kind = ?1 AND id = ?2")?
+            .execute(params![kind, id, login, fold(login)])?;
+    }
+    connection.prepare_cached("UPDATE account SET email = ?3 WHERE kind = ?1 AND id = ?2")?.execute(params![kind, id, email])?;
     Ok(())
 }
 

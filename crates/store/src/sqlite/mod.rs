@@ -5,6 +5,7 @@ mod changes;
 mod failure;
 mod imports;
 mod keys;
+mod links;
 mod queue;
 mod readers;
 mod roles;
@@ -20,8 +21,8 @@ use doorward_core::{
     Kind, Time,
     acl::Holds,
     ports::{
-        AccountChange, AccountCount, AccountRecord, Change, ImportBatch, ImportStore, Imported, NewAccount, SessionFilter, Store,
-        StoreError, StoredKey,
+        AccountChange, AccountCount, AccountRecord, Change, ImportBatch, ImportStore, Imported, Link, LinkKey, LinkPurpose,
+        Links, NewAccount, SessionFilter, Store, StoreError, StoredKey,
     },
     session::{Session, SessionKey},
 };
@@ -340,6 +341,43 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
         StoreError::Unavailable(why) => StoreError::Unavailable(format!("{}: {why}", to.display())),
         other => other,
     })
+}
+
+#[async_trait]
+impl Links for Sqlite {
+    async fn put_link(&self, link: Link) -> Result<(), StoreError> {
+        self.write(move |c| links::put(c, &link)).await
+    }
+
+    async fn link(&self, purpose: LinkPurpose, key: &LinkKey) -> Result<Option<Link>, StoreError> {
+        let key = *key;
+        self.read(move |c| links::find(c, purpose, &key)).await
+    }
+
+    async fn redeem_link(
+        &self,
+        purpose: LinkPurpose,
+        key: &LinkKey,
+        changes: Vec<AccountChange>,
+        now: Time,
+    ) -> Result<Option<AccountRecord>, StoreError> {
+        let key = *key;
+        self.write(move |c| links::redeem(c, purpose, &key, &changes, now)).await
+    }
+
+    async fn purge_links(&self, time: Time) -> Result<u64, StoreError> {
+        self.write(move |c| links::purge(c, time)).await
+    }
+
+    async fn account_by_email(
+        &self,
+        directory: &str,
+        website: Option<u32>,
+        email: &str,
+    ) -> Result<Option<AccountRecord>, StoreError> {
+        let (directory, email) = (directory.to_owned(), email.to_owned());
+        self.read(move |c| links::account_by_email(c, &directory, website, &email)).await
+    }
 }
 
 /// Tries again while the database is locked: for some locks that another process holds while it makes the same

@@ -15,7 +15,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 /// Begins a session and ends the one that it replaces, if its account still is what the session says.
 pub(super) fn create(connection: &Connection, session: &Session, replaces: Option<SessionKey>) -> Outcome<()> {
     let account: Option<(Kind, bool, u64)> = connection
-        .prepare_cached("SELECT kind, enabled, version FROM account WHERE directory = ?1 AND id = ?2")?
+        .prepare_cached("SELECT kind, enabled AND confirmed, version FROM account WHERE directory = ?1 AND id = ?2")?
         .query_row(params![session.directory, integer(session.account)], |row| {
             Ok((kind(row, 0)?, row.get(1)?, unsigned(row, 2)?))
         })

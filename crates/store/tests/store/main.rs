@@ -7,6 +7,7 @@ mod files;
 mod groups;
 mod imports;
 mod kill;
+mod links;
 
 use doorward_core::{
     Kind, Time,

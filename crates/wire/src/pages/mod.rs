@@ -40,6 +40,66 @@ pub struct SignIn<'a> {
     pub login: &'a str,
     /// What went wrong.
     pub error: Option<&'a str>,
+    /// Where whoever forgot the password goes.
+    pub forgot: Option<&'a str>,
+}
+
+/// Asks whose password is forgotten.
+#[derive(Template)]
+#[template(path = "reset_request.html")]
+pub struct ResetRequest<'a> {
+    /// Where the form goes.
+    pub action: &'a str,
+    /// The form's own CSRF token.
+    pub token: &'a str,
+    /// What was typed before.
+    pub login: &'a str,
+    /// What went wrong.
+    pub error: Option<&'a str>,
+    /// The sign-in page.
+    pub back: &'a str,
+}
+
+/// Asks for a new password, twice.
+#[derive(Template)]
+#[template(path = "new_password.html")]
+pub struct NewPassword<'a> {
+    /// Where the form goes.
+    pub action: &'a str,
+    /// The form's own CSRF token.
+    pub token: &'a str,
+    /// Whose it is; password managers read it.
+    pub login: &'a str,
+    /// What the password must be like, for people.
+    pub rules: &'a str,
+    /// Whether the current one is asked for too.
+    pub current: bool,
+    /// What went wrong.
+    pub error: Option<&'a str>,
+}
+
+/// Asks before an address is confirmed: programs that look at mail open links, and press no buttons.
+#[derive(Template)]
+#[template(path = "confirm.html")]
+pub struct Confirm<'a> {
+    /// Where the form goes.
+    pub action: &'a str,
+    /// The form's own CSRF token.
+    pub token: &'a str,
+    /// Whose address it is.
+    pub login: &'a str,
+}
+
+/// Something was done.
+#[derive(Template)]
+#[template(path = "done.html")]
+pub struct Done<'a> {
+    /// The heading.
+    pub title: &'a str,
+    /// One or two sentences.
+    pub text: &'a str,
+    /// Where to go next: path and words.
+    pub link: Option<(&'a str, &'a str)>,
 }
 
 /// The sign-in page for somebody who is signed in.

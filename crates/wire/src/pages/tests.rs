@@ -2,7 +2,15 @@ use super::*;
 use proptest::prelude::*;
 
 fn sign_in(login: &str, error: Option<&str>) -> String {
-    render(&SignIn { action: "/login/admins", token: "a.b.c", target: "/orders?x=1&y=\"2\"", login, error }).unwrap()
+    render(&SignIn {
+        action: "/login/admins",
+        token: "a.b.c",
+        target: "/orders?x=1&y=\"2\"",
+        login,
+        error,
+        forgot: Some("/password/admins"),
+    })
+    .unwrap()
 }
 
 #[test]
@@ -39,6 +47,10 @@ fn nothing_on_a_page_needs_more_than_the_policy_allows() {
         render(&SignedIn { sessions: &sessions, target: "/" }).unwrap(),
         render(&SignOut { sessions: &sessions, token: "t" }).unwrap(),
         render(&SignedOut).unwrap(),
+        render(&ResetRequest { action: "/a", token: "t", login: "<i>", error: Some("y"), back: "/login" }).unwrap(),
+        render(&NewPassword { action: "/a", token: "t", login: "<i>", rules: "r", current: true, error: Some("y") }).unwrap(),
+        render(&Confirm { action: "/a", token: "t", login: "<i>" }).unwrap(),
+        render(&Done { title: "T", text: "<i>", link: Some(("/login", "Sign in")) }).unwrap(),
         render(&Forbidden { login: "ada", request_id: "1" }).unwrap(),
         render(&Message { title: "T", text: "x", request_id: "1" }).unwrap(),
     ];
@@ -49,6 +61,7 @@ fn nothing_on_a_page_needs_more_than_the_policy_allows() {
                 "{bad}: {page}"
             );
         }
+        assert!(!page.contains("<i>"), "{page}");
         assert_eq!(page.matches("<h1>").count(), 1);
         assert!(page.contains(r#"href="/login/style.css""#) && page.contains("<main>"));
     }

@@ -1,0 +1,156 @@
+//! What somebody changes who proves the current password.
+
+use crate::{Attempt, Auth, SignInError, SignedIn, Verified, network, sign_in::Why};
+use doorward_core::{
+    Account,
+    mail::{About, is_address},
+    password::Flaw,
+    policy::Directory,
+    ports::{AccountChange, AccountRecord, StoreError},
+};
+use doorward_crypto::password::{Busy, Person, flaw};
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+/// Who asks, and from where.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'a> {
+    /// The account of the session or token.
+    pub account: &'a Account,
+    /// The client's address as far as it may be believed.
+    pub address: IpAddr,
+    /// The device token that a cookie carries, sound or not.
+    pub device_token: Option<&'a str>,
+    /// `User-Agent`.
+    pub user_agent: Option<&'a str>,
+}
+
+/// The password was changed. All sessions and tokens from before have ended.
+#[derive(Clone, Debug)]
+pub struct PasswordChanged {
+    /// The account as it is now.
+    pub record: AccountRecord,
+    /// The present session under a new id, where there was one: its cookie must be set.
+    pub session: Option<SignedIn>,
+}
+
+/// Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// The current password was not proved: wrong, locked, too many, busy. It counted like a failed sign-in.
+    #[error(transparent)]
+    NotVerified(SignInError),
+    /// 400: the new password breaks the rules.
+    #[error("{0}")]
+    Flaw(Flaw),
+    /// 400: no e-mail address.
+    #[error("this is no e-mail address")]
+    Email,
+    /// 400: somebody has this address already.
+    #[error("an account with this e-mail address exists already")]
+    Exists,
+    /// 503: too many passwords are being hashed.
+    #[error("too many passwords are being hashed")]
+    Busy {
+        /// When to come back; at least a second.
+        retry_after: Duration,
+    },
+    /// 503: the store cannot be asked.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] StoreError),
+}
+
+impl From<Busy> for ChangeError {
+    fn from(busy: Busy) -> Self {
+        Self::Busy { retry_after: busy.retry_after }
+    }
+}
+
+impl Auth {
+    /// Sets another password for whoever proves the current one. All sessions and tokens of the account end; with
+    /// `keep_session` a new session begins in place of the caller's. A mail says so.
+    ///
+    /// # Errors
+    /// When the current password is not proved, the new one breaks the rules, or it cannot be done now.
+    pub async fn change_password(
+        &self,
+        directory: &Arc<Directory>,
+        caller: Caller<'_>,
+        current: &str,
+        new: &str,
+        keep_session: bool,
+    ) -> Result<PasswordChanged, ChangeError> {
+        let verified = self.prove(directory, caller, current).await?;
+        let account = Arc::clone(&verified.record.account);
+        let person = Person { login: &account.login, email: verified.record.email.as_deref() };
+        if let Some(flaw) = flaw(&directory.passwords, new, person) {
+            return Err(ChangeError::Flaw(flaw));
+        }
+        let hash = self.pool().hash(network(caller.address), new).await?;
+        let record = self.change(&account, AccountChange::Password(hash.into())).await?;
+        self.mail_to(&record, About::PasswordChanged);
+        let session = match keep_session {
+            // If it cannot begin, its owner signs in with the new password.
+            true => self.start(Verified { record: record.clone(), ..verified }, None).await.ok(),
+            false => None,
+        };
+        Ok(PasswordChanged { record, session })
+    }
+
+    /// Sets another e-mail address for whoever proves the current password. A login that is the address goes with it. Links
+    /// that went to the old address end; a mail goes there. An address that is the present one changes nothing.
+    ///
+    /// # Errors
+    /// When the password is not proved, the address is no good or taken, or it cannot be done now.
+    pub async fn change_email(
+        &self,
+        directory: &Arc<Directory>,
+        caller: Caller<'_>,
+        current: &str,
+        email: &str,
+    ) -> Result<AccountRecord, ChangeError> {
+        let before = self.prove(directory, caller, current).await?.record;
+        if before.email.as_deref() == Some(email) {
+            return Ok(before);
+        }
+        if !is_address(email) {
+            return Err(ChangeError::Email);
+        }
+        let website = before.account.membership.as_ref().map(|membership| membership.website);
+        let holder = self.find_person(directory, website, email).await.map_err(ChangeError::Unavailable)?;
+        if holder.is_some_and(|holder| holder.account.id != before.account.id) {
+            return Err(ChangeError::Exists);
+        }
+        let record = self.change(&before.account, AccountChange::Email(Some(email.into()))).await?;
+        self.mail_to(&before, About::EmailChanged);
+        Ok(record)
+    }
+
+    /// The current password, by the one way there is to prove it: throttled, counted, refused for a disabled account.
+    async fn prove(&self, directory: &Arc<Directory>, caller: Caller<'_>, current: &str) -> Result<Verified, ChangeError> {
+        let attempt = Attempt {
+            login: &caller.account.login,
+            password: current,
+            address: caller.address,
+            device_token: caller.device_token,
+            user_agent: caller.user_agent,
+            site: "default",
+            website: caller.account.membership.as_ref().map(|membership| membership.website),
+        };
+        let verified = self.verify(std::slice::from_ref(directory), attempt).await.map_err(ChangeError::NotVerified)?;
+        // The login may be somebody else's by now.
+        if verified.record.account.id != caller.account.id || verified.record.account.kind != caller.account.kind {
+            return Err(ChangeError::NotVerified(SignInError::Invalid { why: Why::Changed, account: None }));
+        }
+        Ok(verified)
+    }
+
+    async fn change(&self, account: &Account, change: AccountChange) -> Result<AccountRecord, ChangeError> {
+        let changed = self.store().change_account(account.kind, account.id, change, self.clock().now()).await;
+        let record = changed.map_err(|error| match error {
+            StoreError::Exists(_) => ChangeError::Exists,
+            other => ChangeError::Unavailable(other),
+        })?;
+        self.apply_changes().await.map_err(ChangeError::Unavailable)?;
+        Ok(record)
+    }
+}
