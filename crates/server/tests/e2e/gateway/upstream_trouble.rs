@@ -63,7 +63,7 @@ fn trouble_upstream_is_502_or_504_in_each_dialect() {
         ("silent", format!("http://{silent}"), 504, "upstream_timed_out", "timed_out"),
     ];
     let elsewhere = Upstream::start();
-    let prefixes = [("ibexa", "/api/ibexa/v2"), ("magento", "/rest"), ("problem", "")];
+    let prefixes = [("ibexa", "/api/ibexa/v2"), ("magento", "/rest/V1"), ("problem", "")];
     let mut rest = format!(
         "[api]\nmagento_prefix = \"/rest\"\n[routes]\nunmatched = \"allow\"\n[[upstream]]\nname = \"rest\"\nurl = \"{}\"\n",
         elsewhere.url()
