@@ -349,6 +349,14 @@ pub(crate) const TABLES: &[Table] = &[
                 "\"refuse\"",
                 "`refuse`, or `keep`: `%2F` stays encoded inside one segment, in matching and forwarding.",
             ),
+            key(
+                "cart_path",
+                TEXT,
+                "none",
+                "Where it tells a customer's active cart: a path that GET answers with a JSON object, or 404 when there is no cart. \
+                 It is asked as the caller, for rules that set `%cart_id%`; without it those are answered 400.",
+            ),
+            key("cart_field", TEXT, "\"id\"", "The member of that object which names the cart."),
             key("connect_timeout", SPAN, "\"5s\"", "How long connecting may take."),
             key("response_timeout", SPAN, "\"60s\"", "How long the head of an answer may take."),
             key("idle_timeout", SPAN, "\"60s\"", "How long a body or a tunnel may rest."),

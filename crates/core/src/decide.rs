@@ -116,6 +116,12 @@ pub fn decide(policy: &Policy, roles: &RoleBook, facts: &Facts<'_>, found: &Foun
             if rule.secure && !facts.secure {
                 return refuse(Reason::Insecure(rule.source.clone()));
             }
+            // A forced parameter that only customers have has no value for anybody else (magento-webapi 3.4, 4.6).
+            let demanded = rule.parameters.iter().find(|p| p.force && p.placeholder().is_some());
+            let customer = identity.account().is_some_and(|account| account.kind == Kind::Customer);
+            if let Some(parameter) = demanded.filter(|_| !customer) {
+                return refuse(Reason::NoParameter(Arc::clone(&parameter.name)));
+            }
             Some(Arc::clone(rule))
         }
     };

@@ -78,6 +78,15 @@ pub struct Directory {
     pub passwords: PasswordRules,
 }
 
+/// Where an upstream tells the active cart of the customer who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CartSource {
+    /// The path of a GET that is answered with a JSON object, or with 404 when there is no cart.
+    pub path: Arc<str>,
+    /// The member of that object that names the cart.
+    pub field: Arc<str>,
+}
+
 /// A service behind Doorward.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
@@ -89,6 +98,8 @@ pub struct Upstream {
     pub path: Arc<str>,
     /// Whether credentials that Doorward can read are passed on.
     pub pass_credentials: bool,
+    /// Where it tells a customer's active cart, for parameters that stand for it.
+    pub cart: Option<CartSource>,
     /// Whether `%2F` may stand inside a segment.
     pub keep_encoded_slash: bool,
     /// How long connecting may take.

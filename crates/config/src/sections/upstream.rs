@@ -2,7 +2,7 @@
 
 use super::web;
 use crate::reader::{Reader, Section, Span, Text};
-use doorward_core::policy::{Unmatched, Upstream};
+use doorward_core::policy::{CartSource, Unmatched, Upstream};
 use std::{cmp::Reverse, path::PathBuf, sync::Arc, time::Duration};
 use toml::de::DeTable;
 
@@ -33,6 +33,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Upstream> {
     };
     let path = path.map(|path| if path.is_empty() { "/".into() } else { path });
     let pass_credentials = r.word(section, "credentials", &[("strip", false), ("pass", true)], false);
+    let cart = cart(r, section);
     let keep_encoded_slash = r.word(section, "encoded_slash", &[("refuse", false), ("keep", true)], false);
     let connect_timeout = r.duration(section, "connect_timeout", Duration::from_secs(5));
     let response_timeout = r.duration(section, "response_timeout", Duration::from_secs(60));
@@ -43,6 +44,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Upstream> {
         base: base?.into(),
         path: path?.into(),
         pass_credentials,
+        cart,
         keep_encoded_slash,
         connect_timeout,
         response_timeout,
@@ -50,6 +52,28 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Upstream> {
         max_connections,
         source: r.file.source(section.span.start),
     })
+}
+
+/// Where the active cart is told, if it is.
+fn cart(r: &mut Reader<'_>, section: &Section<'_>) -> Option<CartSource> {
+    let path = r.text(section, "cart_path");
+    let field = r.text(section, "cart_field");
+    if path.is_none() && field.is_some() {
+        r.error(section.place("cart_field"), "`cart_field` is a member of what `cart_path` answers, and there is no `cart_path`");
+    }
+    let path = r.parsed(&path?, cart_path)?;
+    Some(CartSource { path, field: field.map_or_else(|| "id".into(), |field| field.value.into()) })
+}
+
+/// It is asked as it stands.
+fn cart_path(text: &str) -> Result<Arc<str>, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    if text.starts_with('/') && text.bytes().all(plain) && !text.split('/').any(|segment| matches!(segment, "." | "..")) {
+        Ok(text.into())
+    } else {
+        Err("is no path that can be asked\nwrite `/` and segments of letters, digits, `-`, `.`, `_` and `~`, without a query"
+            .into())
+    }
 }
 
 /// It stands in assertions and log lines.

@@ -217,8 +217,12 @@ fn every_route_is_decided_for_every_kind_of_caller_as_magento_decides() {
             let found = policy.find(&facts, None);
             assert!(matches!(found.target, Target::Route(own) if own == rule), "a url as it stands is its own path: {key:?}");
             let outcome = decide(&policy, &book, &facts, &found, &offer);
-            let expected = magento::permits(&caller, acl.as_ref(), &routes[&key]);
-            assert_eq!(outcome.is_ok(), expected, "{key:?} {caller:?}");
+            let granted = magento::permits(&caller, acl.as_ref(), &routes[&key]);
+            // Granted, and yet nobody but a customer has a value for what the rule forces (magento-webapi 4.6).
+            let known = ["%customer_id%", "%cart_id%", "%customer_group_id%", "%customer_website_id%", "%customer_store_id%"];
+            let forced = rule.parameters.iter().any(|p| p.force && p.value.as_deref().is_some_and(|v| known.contains(&v)));
+            let lacking = granted && forced && !matches!(caller, Caller::Customer { .. });
+            assert_eq!(outcome.is_ok(), granted && !lacking, "{key:?} {caller:?}");
             match outcome {
                 Ok(permit) => {
                     assert_eq!(permit.rule(), Some(rule));
@@ -226,7 +230,12 @@ fn every_route_is_decided_for_every_kind_of_caller_as_magento_decides() {
                     permits += 1;
                 }
                 Err(refusal) => {
-                    assert!(matches!(refusal.reason, Reason::NotGranted { .. }), "{key:?}: {:?}", refusal.reason);
+                    let expected = match refusal.reason {
+                        Reason::NotGranted { .. } => !lacking,
+                        Reason::NoParameter(_) => lacking,
+                        _ => false,
+                    };
+                    assert!(expected, "{key:?}: {:?}", refusal.reason);
                     refusals += 1;
                 }
             }

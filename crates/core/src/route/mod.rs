@@ -67,6 +67,35 @@ pub struct Parameter {
     pub force: bool,
 }
 
+/// What a parameter may stand for: something about the customer who calls (magento-webapi 3.4). Nobody else has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placeholder {
+    /// The customer's id.
+    CustomerId,
+    /// The customer's active cart, which an upstream knows.
+    CartId,
+    /// The customer's group.
+    GroupId,
+    /// The customer's website.
+    WebsiteId,
+    /// The store view that the customer's account was made in.
+    StoreId,
+}
+
+impl Parameter {
+    /// What it stands for; any other text is meant as it is.
+    pub fn placeholder(&self) -> Option<Placeholder> {
+        match self.value.as_deref()? {
+            "%customer_id%" => Some(Placeholder::CustomerId),
+            "%cart_id%" => Some(Placeholder::CartId),
+            "%customer_group_id%" => Some(Placeholder::GroupId),
+            "%customer_website_id%" => Some(Placeholder::WebsiteId),
+            "%customer_store_id%" => Some(Placeholder::StoreId),
+            _ => None,
+        }
+    }
+}
+
 /// One route rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteRule {

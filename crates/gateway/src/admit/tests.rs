@@ -33,6 +33,7 @@ fn policy() -> Policy {
             base: "http://127.0.0.1:9".into(),
             path: path.into(),
             pass_credentials: false,
+            cart: None,
             keep_encoded_slash: keep,
             connect_timeout: Duration::from_secs(1),
             response_timeout: Duration::from_secs(1),

@@ -142,6 +142,7 @@ fn upstream(base: &str) -> Upstream {
         base: base.into(),
         path: "/".into(),
         pass_credentials: false,
+        cart: None,
         keep_encoded_slash: false,
         connect_timeout: PATIENCE,
         response_timeout: PATIENCE,

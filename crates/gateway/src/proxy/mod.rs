@@ -1,6 +1,7 @@
 //! Proxy: the way to an upstream and back. A permit is the only key.
 
 mod answer;
+mod cart;
 pub mod enrich;
 mod outgoing;
 mod pool;
@@ -138,7 +139,7 @@ impl Proxy {
         session: Option<&CancellationToken>,
     ) -> Result<Response<Body>, UpstreamError> {
         if !permit.parameters().is_empty() {
-            Box::pin(enrich::carry_out(permit, &mut admitted, self.settings.max_rewritten_body)).await?;
+            Box::pin(self.enrich(permit, &mut admitted, policy, upstream, &outgoing, session)).await?;
         }
         let known = permit.identity().account().is_some();
         let returning = Returning { policy, upstream, known, session };
@@ -151,6 +152,27 @@ impl Proxy {
             let (request, on_upgrade) = outgoing_request(permit, *admitted, policy, upstream, outgoing)?;
             Box::pin(self.exchange(request, on_upgrade, returning)).await
         }
+    }
+
+    /// Sets the parameters that the permit demands; the cart among them is asked for.
+    async fn enrich(
+        &self,
+        permit: &Permit,
+        admitted: &mut Admitted,
+        policy: &Policy,
+        upstream: &Upstream,
+        outgoing: &Outgoing,
+        session: Option<&CancellationToken>,
+    ) -> Result<(), UpstreamError> {
+        let cart = match &upstream.cart {
+            Some(source) if enrich::needs_cart(permit) => {
+                let head = cart::asking(permit, admitted, policy, upstream, outgoing, &source.path).ok_or_else(no_target)?;
+                let answer = self.fetch(&head, false, Returning { policy, upstream, known: true, session }).await?;
+                Some(cart::read(answer, &source.field).await?)
+            }
+            _ => None,
+        };
+        enrich::carry_out(permit, cart, admitted, self.settings.max_rewritten_body).await
     }
 
     /// The short road. A connection that rested may have ended unnoticed: then the request, which only reads, is sent once

@@ -319,6 +319,7 @@ fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
         base: format!("http://{upstream}").into(),
         path: "/".into(),
         pass_credentials: plan.pass,
+        cart: None,
         keep_encoded_slash: false,
         connect_timeout: Duration::from_secs(2),
         response_timeout: plan.response,

@@ -28,6 +28,11 @@ impl Open {
 
 /// What the document element holds, whatever its name.
 pub(crate) fn read(body: &[u8]) -> Result<Value, InputError> {
+    Ok(read_named(body)?.1)
+}
+
+/// The document element's name and what it holds.
+pub(crate) fn read_named(body: &[u8]) -> Result<(String, Value), InputError> {
     let start = InputError::Xml { line: 1, column: 1, what: "The document is not UTF-8" };
     let text = std::str::from_utf8(body).map_err(|_| start)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -56,7 +61,7 @@ pub(crate) fn read(body: &[u8]) -> Result<Value, InputError> {
 #[derive(Default)]
 struct Document {
     open: Vec<Open>,
-    root: Option<Value>,
+    root: Option<(String, Value)>,
 }
 
 impl Document {
@@ -128,7 +133,7 @@ impl Document {
         let closed = self.open.pop().ok_or("An element is closed that was not opened")?;
         match self.open.last_mut() {
             Some(parent) => parent.members.push((closed.name.clone(), closed.close())),
-            None => self.root = Some(closed.close()),
+            None => self.root = Some((closed.name.clone(), closed.close())),
         }
         Ok(())
     }

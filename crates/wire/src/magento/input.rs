@@ -60,6 +60,57 @@ fn reader(content_type: Option<&str>) -> Result<Read, Error> {
     }
 }
 
+/// An XML document whose elements can be changed and written again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct XmlBody {
+    /// The document element's name.
+    pub root: String,
+    /// Its children, as [`body`] reads them.
+    pub values: Values,
+}
+
+impl XmlBody {
+    /// Reads it as [`body`] does. Nothing where it cannot be read, or where the document element holds text.
+    pub fn read(body: &[u8]) -> Option<Self> {
+        let (root, tree) = xml::read_named(body).ok()?;
+        match value(tree) {
+            Value::Object(values) => Some(Self { root, values }),
+            Value::Null => Some(Self { root, values: Values::new() }),
+            _ => None,
+        }
+    }
+
+    /// Writes it: a list is elements of one name, `null` an empty element. Attributes and comments are gone.
+    pub fn write(&self) -> String {
+        let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        write_children(&mut out, &self.root, &self.values);
+        out
+    }
+}
+
+fn write_children(out: &mut String, name: &str, values: &Values) {
+    out.push_str(&format!("<{name}>"));
+    for (key, value) in values {
+        match value {
+            Value::Array(list) => list.iter().for_each(|item| write_element(out, key, item)),
+            value => write_element(out, key, value),
+        }
+    }
+    out.push_str(&format!("</{name}>"));
+}
+
+fn write_element(out: &mut String, name: &str, value: &Value) {
+    let text = match value {
+        Value::Object(values) => return write_children(out, name, values),
+        Value::String(text) => text.clone(),
+        Value::Null | Value::Array(_) => String::new(),
+        other => other.to_string(),
+    };
+    out.push_str(&format!("<{name}>"));
+    crate::xml::escape(out, &text);
+    out.push_str(&format!("</{name}>"));
+}
+
 /// What an element holds.
 fn value(tree: Tree) -> Value {
     match tree {

@@ -16,7 +16,7 @@ mod tests;
 
 pub use error::Error;
 pub use fields::Fields;
-pub use input::body;
+pub use input::{XmlBody, body};
 pub use params::{Params, assemble};
 pub use query::query;
 

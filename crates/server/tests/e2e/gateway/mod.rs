@@ -7,6 +7,7 @@ mod explain_agrees;
 mod firewalls;
 mod magento_oracle;
 mod magento_rules;
+mod parameters;
 mod policy_swap;
 mod raw;
 mod refusal_reasons;

@@ -2,7 +2,9 @@
 //!
 //! A forced parameter replaces whatever the client sent under any name that the service may read as the same one:
 //! `customerId`, `customer_id`, `Customer-ID`, `customer[id]`, escaped or not. It is taken from the query always, for
-//! services merge the query over the body (magento-webapi 3.5), and set in the query or in the JSON body.
+//! services merge the query over the body (magento-webapi 3.5), and set in the query or in the JSON or XML body.
+
+mod json;
 
 use super::UpstreamError;
 use crate::{
@@ -10,38 +12,54 @@ use crate::{
     api::read::{self, Unread},
 };
 use bytes::Bytes;
-use doorward_core::{Identity, Kind, Permit, Reason, route::Parameter};
+use doorward_core::{
+    Identity, Kind, Permit, Reason,
+    route::{Parameter, Placeholder},
+};
+use doorward_wire::magento::XmlBody;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body::Body as _;
+use json::Unambiguous;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error as _, MapAccess, SeqAccess, Visitor},
-};
 use serde_json::{Map, Value};
-use std::{borrow::Cow, collections::HashSet, fmt};
+use std::{borrow::Cow, collections::HashSet};
 
-/// Placeholders that have a value for customers only (magento-webapi 3.4). Of these only `%customer_id%` is known here.
-const PLACEHOLDERS: [&str; 5] =
-    ["%customer_id%", "%cart_id%", "%customer_group_id%", "%customer_website_id%", "%customer_store_id%"];
+/// Who calls, and the cart that the upstream said is theirs.
+pub struct Caller<'a> {
+    /// Who passed.
+    pub identity: &'a Identity,
+    /// The active cart, where a parameter asks for it.
+    pub cart: Option<Value>,
+}
+
+/// Whether the permit demands to know the caller's cart.
+pub(super) fn needs_cart(permit: &Permit) -> bool {
+    let customer = permit.identity().account().is_some_and(|account| account.kind == Kind::Customer);
+    customer && permit.parameters().iter().any(|parameter| parameter.placeholder() == Some(Placeholder::CartId))
+}
 
 /// Sets the permit's parameters in the request.
-pub(super) async fn carry_out(permit: &Permit, admitted: &mut Admitted, max_body: usize) -> Result<(), UpstreamError> {
-    let (parameters, identity) = (permit.parameters(), permit.identity());
+pub(super) async fn carry_out(
+    permit: &Permit,
+    cart: Option<Value>,
+    admitted: &mut Admitted,
+    max_body: usize,
+) -> Result<(), UpstreamError> {
+    let (parameters, caller) = (permit.parameters(), &Caller { identity: permit.identity(), cart });
     let query = admitted.query.take().unwrap_or_default();
     let has_body = matches!(admitted.method, Method::POST | Method::PUT | Method::PATCH);
     if !has_body {
         if !admitted.body.is_end_stream() {
             return Err(bad("body_not_allowed", "a body where parameters are set in the query"));
         }
-        admitted.query = into_query(&query, parameters, identity)?;
+        admitted.query = into_query(&query, parameters, caller)?;
         return Ok(());
     }
     admitted.query = without_forced(&query, parameters)?;
     let body = if admitted.body.is_end_stream() {
-        Value::Object(Map::new())
+        Parsed::Json(Map::new())
     } else {
-        check_json(&admitted.headers)?;
+        let kind = kind(&admitted.headers)?;
         let whole = read::body(std::mem::take(&mut admitted.body), max_body).await.map_err(|unread| match unread {
             Unread::TooLarge => {
                 let detail = "a body in which parameters are set is larger than allowed";
@@ -53,13 +71,12 @@ pub(super) async fn carry_out(permit: &Permit, admitted: &mut Admitted, max_body
             }
             Unread::Broken => bad("body_broken", "the body broke off"),
         })?;
-        parse(&whole)?
+        Parsed::read(kind, &whole)?
     };
     // What the query gives as a default's value counts as supplied.
-    let body = into_json(body, parameters, identity, &query)?;
+    let (kind, text) = body.with(parameters, caller, &query)?;
     admitted.headers.remove(header::TRAILER);
-    admitted.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let text = body.to_string();
+    admitted.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     admitted.headers.insert(header::CONTENT_LENGTH, text.len().into());
     admitted.body = Body::from(text);
     Ok(())
@@ -70,27 +87,33 @@ fn bad(code: &'static str, detail: impl Into<Cow<'static, str>>) -> UpstreamErro
 }
 
 /// The value of a parameter for this caller; `null` where the rule says so.
-fn resolve(parameter: &Parameter, identity: &Identity) -> Result<Value, UpstreamError> {
+fn resolve(parameter: &Parameter, caller: &Caller<'_>) -> Result<Value, UpstreamError> {
     let Some(text) = parameter.value.as_deref() else {
         return Ok(Value::Null);
     };
-    if !PLACEHOLDERS.contains(&text) {
+    let Some(placeholder) = parameter.placeholder() else {
         return Ok(Value::from(text));
-    }
-    match identity {
-        Identity::Known(account) if account.kind == Kind::Customer && text == "%customer_id%" => Ok(Value::from(account.id)),
-        _ => Err(UpstreamError::Refused(Reason::NoParameter(parameter.name.clone()))),
-    }
+    };
+    let customer = caller.identity.account().filter(|account| account.kind == Kind::Customer);
+    let membership = customer.and_then(|account| account.membership);
+    let value = match placeholder {
+        Placeholder::CustomerId => customer.map(|account| account.id.into()),
+        Placeholder::CartId => customer.and(caller.cart.clone()),
+        Placeholder::GroupId => membership.map(|member| member.group.into()),
+        Placeholder::WebsiteId => membership.map(|member| member.website.into()),
+        Placeholder::StoreId => membership.map(|member| member.store.into()),
+    };
+    value.ok_or_else(|| UpstreamError::Refused(Reason::NoParameter(parameter.name.clone())))
 }
 
 /// The query with the parameters set.
-pub fn into_query(query: &str, parameters: &[Parameter], identity: &Identity) -> Result<Option<String>, UpstreamError> {
+pub fn into_query(query: &str, parameters: &[Parameter], caller: &Caller<'_>) -> Result<Option<String>, UpstreamError> {
     let mut text = without_forced(query, parameters)?.unwrap_or_default();
     for parameter in parameters {
         if !parameter.force && is_supplied(query, &parameter.name)? {
             continue;
         }
-        let value = match resolve(parameter, identity)? {
+        let value = match resolve(parameter, caller)? {
             Value::Null => continue,
             Value::String(value) => value,
             other => other.to_string(),
@@ -164,8 +187,55 @@ fn meets(one: &[String], other: &[String]) -> bool {
     one.iter().zip(other).all(|(a, b)| a == b) || one.concat() == other.concat()
 }
 
-/// Parameters are set in plain JSON alone; anything else could hide a second meaning.
-fn check_json(headers: &HeaderMap) -> Result<(), UpstreamError> {
+/// How a body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    Json,
+    Xml,
+}
+
+/// A body that was read and will be written anew, so that it means to the service what it meant here.
+enum Parsed {
+    Json(Map<String, Value>),
+    Xml(XmlBody),
+}
+
+impl Parsed {
+    fn read(kind: Written, text: &Bytes) -> Result<Self, UpstreamError> {
+        if kind == Written::Xml {
+            let body = XmlBody::read(text).ok_or_else(|| bad("body_xml", "XML that cannot be read, or holds text alone"))?;
+            if has_twins(&body.values) {
+                return Err(bad("body_keys", "two names that differ in case alone"));
+            }
+            return Ok(Parsed::Xml(body));
+        }
+        match serde_json::from_slice::<Unambiguous>(text) {
+            Ok(Unambiguous(Value::Object(map))) => Ok(Parsed::Json(map)),
+            Ok(_) => Err(bad("body_shape", "a body that is no object where parameters are set")),
+            // The parser's words may hold input; where it went wrong is enough.
+            Err(error) => {
+                Err(bad("body_json", format!("bad or ambiguous JSON at line {} column {}", error.line(), error.column())))
+            }
+        }
+    }
+
+    /// Its type and text with the parameters set.
+    fn with(self, parameters: &[Parameter], caller: &Caller<'_>, query: &str) -> Result<(&'static str, String), UpstreamError> {
+        match self {
+            Parsed::Json(map) => {
+                let map = with_parameters(map, parameters, caller, query)?;
+                Ok(("application/json", Value::Object(map).to_string()))
+            }
+            Parsed::Xml(mut body) => {
+                body.values = with_parameters(body.values, parameters, caller, query)?;
+                Ok(("application/xml; charset=utf-8", body.write()))
+            }
+        }
+    }
+}
+
+/// Parameters are set in plain JSON and XML alone; anything else could hide a second meaning.
+fn kind(headers: &HeaderMap) -> Result<Written, UpstreamError> {
     let unsupported =
         |detail: &'static str| UpstreamError::Request(StatusCode::UNSUPPORTED_MEDIA_TYPE, "body_type", Cow::Borrowed(detail));
     if headers.contains_key(header::CONTENT_ENCODING) {
@@ -176,35 +246,49 @@ fn check_json(headers: &HeaderMap) -> Result<(), UpstreamError> {
         return Err(unsupported("no single Content-Type where parameters are set"));
     };
     let text = only.to_str().unwrap_or_default().to_ascii_lowercase().replace([' ', '\t', '"'], "");
-    if matches!(&*text, "application/json" | "application/json;charset=utf-8") {
-        Ok(())
-    } else {
-        Err(unsupported("a body that is not JSON where parameters are set"))
+    match text.strip_suffix(";charset=utf-8").unwrap_or(&text) {
+        "application/json" => Ok(Written::Json),
+        "application/xml" | "text/xml" | "application/xhtml+xml" => Ok(Written::Xml),
+        _ => Err(unsupported("a body that is neither JSON nor XML where parameters are set")),
     }
 }
 
-fn parse(text: &Bytes) -> Result<Value, UpstreamError> {
-    match serde_json::from_slice::<Unambiguous>(text) {
-        Ok(Unambiguous(value @ Value::Object(_))) => Ok(value),
-        Ok(_) => Err(bad("body_shape", "a body that is no object where parameters are set")),
-        // The parser's words may hold input; where it went wrong is enough.
-        Err(error) => Err(bad("body_json", format!("bad or ambiguous JSON at line {} column {}", error.line(), error.column()))),
+/// Whether two names of one element's children differ in case alone, at any depth.
+fn has_twins(values: &Map<String, Value>) -> bool {
+    let mut seen = HashSet::new();
+    values.iter().any(|(name, value)| !seen.insert(name.to_lowercase()) || holds_twins(value))
+}
+
+fn holds_twins(value: &Value) -> bool {
+    match value {
+        Value::Object(values) => has_twins(values),
+        Value::Array(items) => items.iter().any(holds_twins),
+        _ => false,
     }
 }
 
-/// The body with the parameters set.
-pub fn into_json(mut body: Value, parameters: &[Parameter], identity: &Identity, query: &str) -> Result<Value, UpstreamError> {
+/// The members of a body with the parameters set.
+pub fn with_parameters(
+    map: Map<String, Value>,
+    parameters: &[Parameter],
+    caller: &Caller<'_>,
+    query: &str,
+) -> Result<Map<String, Value>, UpstreamError> {
+    let mut body = Value::Object(map);
     for parameter in parameters {
         if !parameter.force && is_supplied(query, &parameter.name)? {
             continue;
         }
-        set(&mut body, &parameter.name, parameter, identity)?;
+        set(&mut body, &parameter.name, parameter, caller)?;
     }
-    Ok(body)
+    match body {
+        Value::Object(map) => Ok(map),
+        _ => Err(bad("body_shape", "a body that is no object where parameters are set")),
+    }
 }
 
 /// Sets what the dotted rest of a parameter's name addresses.
-fn set(at: &mut Value, name: &str, parameter: &Parameter, identity: &Identity) -> Result<(), UpstreamError> {
+fn set(at: &mut Value, name: &str, parameter: &Parameter, caller: &Caller<'_>) -> Result<(), UpstreamError> {
     let Value::Object(map) = at else {
         return Err(bad("body_shape", "a value stands where an object must be"));
     };
@@ -225,81 +309,18 @@ fn set(at: &mut Value, name: &str, parameter: &Parameter, identity: &Identity) -
             None => key.to_owned(),
         };
         let inner = map.entry(key).or_insert_with(|| Value::Object(Map::new()));
-        return set(inner, rest, parameter, identity);
+        return set(inner, rest, parameter, caller);
     }
     // magento-webapi 3.4: null counts as not supplied.
     if !parameter.force && alike.iter().any(|other| map.get(other).is_some_and(|value| !value.is_null())) {
         return Ok(());
     }
-    let value = resolve(parameter, identity)?;
+    let value = resolve(parameter, caller)?;
     for other in alike {
         map.remove(&other);
     }
     map.insert(key.to_owned(), value);
     Ok(())
-}
-
-/// JSON in which no object has two keys that differ in case alone.
-struct Unambiguous(Value);
-
-impl<'de> Deserialize<'de> for Unambiguous {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader).map(Self)
-    }
-}
-
-struct Reader;
-
-impl<'de> Visitor<'de> for Reader {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut all = Vec::new();
-        while let Some(Unambiguous(value)) = access.next_element()? {
-            all.push(value);
-        }
-        Ok(all.into())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let (mut map, mut seen) = (Map::new(), HashSet::new());
-        while let Some(key) = access.next_key::<String>()? {
-            if !seen.insert(key.to_lowercase()) {
-                return Err(A::Error::custom("a key is repeated"));
-            }
-            let Unambiguous(value) = access.next_value()?;
-            map.insert(key, value);
-        }
-        Ok(map.into())
-    }
 }
 
 #[cfg(test)]
