@@ -38,7 +38,6 @@ DROP TABLE account;
 ALTER TABLE account_3 RENAME TO account;
 CREATE INDEX account_by_directory ON account (directory, id);
 CREATE INDEX account_by_login ON account (directory, login_key);
-CREATE INDEX account_by_email ON account (directory, email COLLATE NOCASE) WHERE email IS NOT NULL;
 
 -- Addresses of customers. `document` is a JSON object; an id is never used again.
 CREATE TABLE address (

@@ -90,7 +90,7 @@ pub(super) fn account_by_email(
     email: &str,
 ) -> Outcome<Option<AccountRecord>> {
     let sql = format!(
-        "SELECT {ACCOUNT} FROM account a WHERE a.directory = ?1 AND a.email = ?2 COLLATE NOCASE AND (?3 IS NULL OR a.website IN (0, ?3)) LIMIT 2"
+        "SELECT {ACCOUNT} FROM account a WHERE a.directory = ?1 AND lower(a.email) = lower(?2) AND (?3 IS NULL OR a.website IN (0, ?3)) LIMIT 2"
     );
     let mut found: Vec<AccountRecord> = connection
         .prepare_cached(&sql)?
