@@ -57,6 +57,8 @@ pub(in crate::proxy) struct Coming {
     pool: Arc<Pool>,
     keeps: bool,
     decoder: Decoder,
+    /// Why it broke off, until somebody is told.
+    broken: Option<BodyError>,
 }
 
 /// Finds the frames of a body in what was read.
@@ -67,7 +69,7 @@ pub(super) struct Decoder {
 
 impl Coming {
     pub(in crate::proxy) fn new(line: Line, pool: Arc<Pool>, framing: Framing, keeps: bool) -> Self {
-        Self { line: Some(line), pool, keeps, decoder: Decoder::new(framing) }
+        Self { line: Some(line), pool, keeps, decoder: Decoder::new(framing), broken: None }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
@@ -100,10 +102,18 @@ impl HttpBody for Coming {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
+        if let Some(error) = this.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let frame = ready!(this.poll(cx));
-        if matches!(frame, Some(Err(_))) {
+        if let Some(Err(error)) = frame {
             this.line = None;
-        } else if this.decoder.at == At::Done
+            // Told with the next look: at an error whoever writes to the client stops, and what came before would be lost.
+            this.broken = Some(error);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if this.decoder.at == At::Done
             && let Some(line) = this.line.take()
             && this.keeps
         {
@@ -113,7 +123,7 @@ impl HttpBody for Coming {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.line.is_none()
+        self.line.is_none() && self.broken.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
