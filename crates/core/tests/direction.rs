@@ -23,6 +23,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "doorward-core",
             "doorward-crypto",
             "doorward-gateway",
+            "doorward-import",
             "doorward-mail",
             "doorward-store",
             "doorward-wire",

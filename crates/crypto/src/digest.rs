@@ -2,7 +2,10 @@
 
 use aws_lc_rs::{digest, hmac};
 use doorward_core::ports::Entropy;
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    io::{self, Read},
+};
 use subtle::ConstantTimeEq;
 
 /// HMAC-SHA256 of `message` (RFC 2104).
@@ -14,6 +17,18 @@ pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
 /// SHA-256 of `bytes`.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     first_32(digest::digest(&digest::SHA256, bytes).as_ref())
+}
+
+/// SHA-256 of all that `input` holds, a piece at a time.
+pub fn sha256_of(input: &mut dyn Read) -> io::Result<[u8; 32]> {
+    let mut context = digest::Context::new(&digest::SHA256);
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        match input.read(&mut piece)? {
+            0 => return Ok(first_32(context.finish().as_ref())),
+            count => context.update(piece.get(..count).unwrap_or_default()),
+        }
+    }
 }
 
 /// SHA-256 of `bytes` in lower-case hex: 64 characters.
@@ -53,6 +68,7 @@ mod tests {
     fn knows_the_published_vectors() {
         // FIPS 180-2, 'abc'; RFC 4231, test case 2.
         assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(sha256_of(&mut &[b'a'; 100_000][..]).unwrap(), sha256(&[b'a'; 100_000]));
         let tag = hmac_sha256(b"Jefe", b"what do ya want for nothing?");
         let hex: String = tag.iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");

@@ -12,4 +12,4 @@ pub mod password;
 pub mod session_id;
 pub mod system;
 
-pub use digest::{hmac_sha256, random, same, sha256, sha256_hex};
+pub use digest::{hmac_sha256, random, same, sha256, sha256_hex, sha256_of};

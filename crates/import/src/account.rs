@@ -14,8 +14,6 @@ use serde_json::{Map, Value};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// The longest login, e-mail address or role name, in bytes.
-const LONGEST_NAME: usize = 255;
 /// The longest profile, in bytes of JSON.
 const LONGEST_PROFILE: usize = 16 << 10;
 
@@ -85,7 +83,7 @@ pub(crate) fn draft(mapping: &Mapping, record: &Record, settings: &Settings) -> 
         Some(text) => Some(text.parse().ok().filter(|id| *id > 0).ok_or("the id is no whole number above 0")?),
     };
     let login = name("login", text(Field::Login)?.ok_or("the login is missing")?)?;
-    let email = text(Field::Email)?.map(|email| name("e-mail address", email)).transpose()?;
+    let email = text(Field::Email)?.map(|email| name("mail address", email)).transpose()?;
     if email.as_ref().is_some_and(|email| !email.contains('@')) {
         return Err("the e-mail address has no @".into());
     }
@@ -118,7 +116,7 @@ fn roles(mapping: &Mapping, record: &Record, settings: &Settings, id: Option<u64
     let mut roles = Vec::new();
     let of_book = settings.roles.as_ref().zip(id).and_then(|(book, id)| RoleBook::role_of(book, Kind::Admin, id));
     for role in listed.into_iter().flatten().chain(of_book.map(str::to_owned)) {
-        let role = name("name of a role", role)?;
+        let role = name("role name", role)?;
         if !roles.contains(&role) {
             roles.push(role);
         }
@@ -187,18 +185,12 @@ fn profile(mapping: &Mapping, record: &Record, settings: &Settings) -> Result<Ma
     if length > LONGEST_PROFILE { Err("what is known of the person is longer than 16 KiB".into()) } else { Ok(profile) }
 }
 
-/// What people may be called by, without space at its ends.
+/// What people and roles may be called by.
 fn name(what: &str, text: String) -> Result<String, Flaw> {
-    if text.trim() != text || text.is_empty() {
-        return Err(format!("the {what} is empty or has space at its ends"));
+    match doorward_core::name::flaw(&text) {
+        Some(flaw) => Err(format!("a {what} {flaw}")),
+        None => Ok(text),
     }
-    if text.chars().any(char::is_control) {
-        return Err(format!("the {what} has control characters"));
-    }
-    if text.len() > LONGEST_NAME {
-        return Err(format!("the {what} has more than {LONGEST_NAME} bytes"));
-    }
-    Ok(text)
 }
 
 fn truth(what: &str, text: &str) -> Result<bool, Flaw> {

@@ -100,8 +100,8 @@ pub(crate) fn role_row(mapping: &Mapping, record: &Record, settings: &Settings) 
     match &*get(Field::Permission, "type of the row")? {
         "G" => {
             let name = get(Field::Name, "name")?;
-            if name.trim() != name || name.chars().any(char::is_control) || name.len() > 255 {
-                return Err("the name of the role has space at its ends, control characters, or more than 255 bytes".into());
+            if let Some(flaw) = doorward_core::name::flaw(&name) {
+                return Err(format!("a role name {flaw}"));
             }
             Ok(Item::Group(Group { role, name }))
         }

@@ -93,6 +93,11 @@ impl Rower {
         self
     }
 
+    /// Magento's roles beside the data.
+    pub fn book(&self) -> Option<&RoleBook> {
+        self.settings.roles.as_ref()
+    }
+
     /// Without the first rows, which were taken before.
     #[must_use]
     pub fn skip(mut self, rows: u64) -> Self {

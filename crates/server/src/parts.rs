@@ -4,7 +4,7 @@ use doorward_config::{
     Settings,
     settings::{ClientAddress, StoreUrl},
 };
-use doorward_core::ports::{Store, StoreError};
+use doorward_core::ports::{ImportStore, Store, StoreError};
 use doorward_crypto::password::Cost;
 use doorward_gateway::admit::{self, Network};
 use doorward_store::Sqlite;
@@ -18,18 +18,21 @@ pub(crate) fn environment(name: &str) -> Option<String> {
 /// A store, and the file that it is in.
 pub(crate) struct OpenStore {
     pub(crate) store: Arc<dyn Store>,
+    /// The same, for what moves in.
+    pub(crate) imports: Arc<dyn ImportStore>,
     pub(crate) path: Option<PathBuf>,
 }
 
 /// Opens the store that the configuration names, for a server or for the `run` of a command that changes it.
 pub(crate) fn open_store(url: &StoreUrl, run: Option<u128>) -> Result<OpenStore, StoreError> {
-    Ok(match url {
+    let (sqlite, path) = match url {
         StoreUrl::Sqlite(path) => {
             let options = doorward_store::Options { run, ..doorward_store::Options::default() };
-            OpenStore { store: Arc::new(Sqlite::open(path, options)?), path: Some(path.clone()) }
+            (Arc::new(Sqlite::open(path, options)?), Some(path.clone()))
         }
-        StoreUrl::Memory => OpenStore { store: Arc::new(Sqlite::memory()?), path: None },
-    })
+        StoreUrl::Memory => (Arc::new(Sqlite::memory()?), None),
+    };
+    Ok(OpenStore { imports: Arc::clone(&sqlite) as _, store: sqlite, path })
 }
 
 /// What one password hash costs.

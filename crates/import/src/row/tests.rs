@@ -54,7 +54,7 @@ fn five_columns_need_no_mapping() {
     let flaws: Vec<_> = rows[2..].iter().map(|row| (row.place.to_string(), flaw(row))).collect();
     let expected = [
         ("4", "the id is no whole number above 0"),
-        ("5", "the login is empty or has space at its ends"),
+        ("5", "a login is not empty and has no space at its ends"),
         ("6", "the e-mail address has no @"),
         ("7", "the login is missing"),
         ("8", "the password hash is in no known format"),

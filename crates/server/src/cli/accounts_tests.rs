@@ -98,6 +98,8 @@ impl Place {
         let mut context = Context {
             policy: Arc::clone(&self.policy),
             store: Arc::clone(&self.store) as Arc<dyn Store>,
+            imports: Arc::clone(&self.store) as _,
+            has_crypt_keys: false,
             clock: Arc::new(Fixed),
             entropy: Arc::new(Fixed),
             store_path: None,

@@ -1,7 +1,7 @@
 //! What may be written on the command line.
 
-use super::{role::RoleCommand, session::SessionCommand, user::UserCommand};
-use clap::{Args, Parser, Subcommand};
+use super::{import::MissingRoles, role::RoleCommand, session::SessionCommand, user::UserCommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::{
     net::{IpAddr, SocketAddr},
@@ -88,6 +88,14 @@ doorward user list --json\n  doorward user disable customers/jane@example.com")]
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Bring accounts, roles and tokens of another program
+    ///
+    /// Password hashes are taken as the other program stored them. A bad row is said with its line and left out. An import
+    /// that was killed goes on where it was when it is started again; the same data is not taken in twice.
+    #[command(after_help = "Examples:\n  doorward import customers users.csv --dry-run\n  \
+doorward import customers customer_entity.csv --mapping magento/customer_entity\n  \
+doorward import admins people.ldif --mapping ldap\n  doorward import customers people.csv --mapping people.toml")]
+    Import(ImportArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -103,6 +111,64 @@ doorward user list --json\n  doorward user disable customers/jane@example.com")]
         #[arg(long, value_name = "DIR", conflicts_with = "command")]
         output: Option<PathBuf>,
     },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    /// The directory that the accounts are of
+    #[arg(value_name = "DIRECTORY")]
+    pub(crate) directory: String,
+    /// The file
+    #[arg(value_name = "DATA")]
+    pub(crate) data: PathBuf,
+    /// How the file is to be read [default: by the end of its name]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<DataFormat>,
+    /// Which column is what: a mapping file, or one of those that are ready, such as `keycloak` [default: the columns id,
+    /// login, email, password_hash and roles]
+    #[arg(long, value_name = "FILE|NAME")]
+    pub(crate) mapping: Option<String>,
+    /// Magento's authorization_role, where the mapping needs it [default: the one beside the data]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roles: Option<PathBuf>,
+    /// What happens to a row whose role there is not
+    #[arg(long, value_name = "WHAT", default_value = "refuse")]
+    pub(crate) missing_roles: MissingRoles,
+    /// A name that templates of the mapping use; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(crate) set: Vec<(String, String)>,
+    /// Say what would happen, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Begin at the first row again, whatever an earlier run did
+    #[arg(long)]
+    pub(crate) restart: bool,
+}
+
+/// How a file is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DataFormat {
+    /// Values separated by commas
+    Csv,
+    /// One JSON object a line
+    Jsonl,
+    /// One JSON document with a list
+    Json,
+    /// Entries of an LDAP directory
+    Ldif,
+}
+
+impl From<DataFormat> for doorward_import::Format {
+    fn from(format: DataFormat) -> Self {
+        match format {
+            DataFormat::Csv => Self::Csv,
+            DataFormat::Jsonl => Self::Jsonl,
+            DataFormat::Json => Self::Json,
+            DataFormat::Ldif => Self::Ldif,
+        }
+    }
 }
 
 #[derive(Args, Debug)]
@@ -142,6 +208,13 @@ pub(crate) fn account_name(text: &str) -> Result<AccountName, String> {
             Ok(AccountName { directory: directory.to_owned(), login: login.to_owned() })
         }
         _ => Err("an account is written DIRECTORY/LOGIN, such as admins/admin".to_owned()),
+    }
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("it is written NAME=VALUE".to_owned()),
     }
 }
 

@@ -13,13 +13,14 @@ use crate::{
 use doorward_config::Config;
 use doorward_core::{
     Policy,
-    ports::{Clock, Entropy, Store},
+    ports::{Clock, Entropy, ImportStore, Store},
 };
 use doorward_crypto::{
     password::Cost,
     random,
     system::{SystemClock, SystemEntropy},
 };
+use doorward_gateway::record::AuditEvent;
 use std::{path::PathBuf, sync::Arc};
 
 /// The configuration, its store, and the terminal.
@@ -28,6 +29,10 @@ pub(crate) struct Context<'t> {
     pub(crate) policy: Arc<Policy>,
     /// Where accounts, roles and sessions are.
     pub(crate) store: Arc<dyn Store>,
+    /// The same, for what moves in.
+    pub(crate) imports: Arc<dyn ImportStore>,
+    /// Whether the configuration names crypt keys of Magento's.
+    pub(crate) has_crypt_keys: bool,
     /// The store's file, unless it is in memory.
     pub(crate) store_path: Option<PathBuf>,
     /// What time it is.
@@ -51,7 +56,7 @@ impl<'t> Context<'t> {
     pub(crate) async fn open(config: &ConfigFile, terminal: &'t mut Terminal) -> Result<Self, Failure> {
         let Config { settings, policy } = sound(config, terminal)?;
         let run = u128::from_be_bytes(random(&SystemEntropy));
-        let OpenStore { store, path } = open_store(&settings.store, Some(run))?;
+        let OpenStore { store, imports, path } = open_store(&settings.store, Some(run))?;
         if path.is_none() {
             return Err(Failure::new("the store is in memory (`store.url`): a command has nothing to work on"));
         }
@@ -62,6 +67,8 @@ impl<'t> Context<'t> {
             before: store.last_change().await?,
             run,
             store,
+            imports,
+            has_crypt_keys: !settings.passwords.magento_crypt_keys.0.is_empty(),
             store_path: path,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -81,6 +88,25 @@ impl<'t> Context<'t> {
             Ok(_) => Ok(()),
             Err(why) => Err(Failure::new(format_args!("the change is stored, but a server has not confirmed it: {why}"))),
         }
+    }
+
+    /// Writes down that an import ended: new accounts are too many to be written down one by one.
+    pub(crate) async fn audit_import(&mut self, directory: &str, detail: &str) -> Result<(), Failure> {
+        self.changed().await?;
+        let run = format!("{:032x}", self.run);
+        let event = AuditEvent {
+            event: "import",
+            outcome: "success",
+            request_id: &run,
+            directory,
+            identity: "-",
+            login: "",
+            client: None,
+            method: "-",
+            detail,
+        };
+        let line = audit_line(self.format, self.clock.now(), &event);
+        self.terminal.warn(line.trim_end())
     }
 
     async fn audit(&mut self) -> Result<(), Failure> {

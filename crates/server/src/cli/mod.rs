@@ -7,6 +7,7 @@ mod accounts_tests;
 pub(crate) mod args;
 mod check;
 mod context;
+mod import;
 mod role;
 mod session;
 mod terminal;
@@ -57,6 +58,10 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Answer, Failure> {
         Command::Role { command, config } => on_the_store(&config, terminal, async |context| role::run(command, context).await),
         Command::Session { command, config } => {
             on_the_store(&config, terminal, async |context| session::run(command, context).await)
+        }
+        Command::Import(arguments) => {
+            let config = args::ConfigFile { path: arguments.config.path.clone() };
+            on_the_store(&config, terminal, async |context| import::run(arguments, context).await)
         }
         Command::Serve { config } => serve::run(&config.path, terminal),
         Command::Check { config } => check::run(&config.path, terminal),

@@ -61,6 +61,8 @@ pub(crate) struct Terminal {
     err: Box<dyn Write>,
     input: Box<dyn Read>,
     coloured: bool,
+    /// Whether somebody watches.
+    watched: bool,
 }
 
 impl Terminal {
@@ -68,13 +70,20 @@ impl Terminal {
     pub(crate) fn system(json: bool) -> Self {
         // https://no-color.org: any value that is not empty.
         let coloured = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { json, out: Box::new(io::stdout()), err: Box::new(io::stderr()), input: Box::new(io::stdin()), coloured }
+        Self {
+            json,
+            out: Box::new(io::stdout()),
+            err: Box::new(io::stderr()),
+            input: Box::new(io::stdin()),
+            coloured,
+            watched: io::stderr().is_terminal(),
+        }
     }
 
     /// Others, for tests.
     #[cfg(test)]
     pub(crate) fn new(json: bool, out: Box<dyn Write>, err: Box<dyn Write>, input: Box<dyn Read>) -> Self {
-        Self { json, out, err, input, coloured: false }
+        Self { json, out, err, input, coloured: false, watched: false }
     }
 
     /// Whether one JSON document is wanted.
@@ -102,6 +111,20 @@ impl Terminal {
     /// Says something beside the result, on standard error.
     pub(crate) fn warn(&mut self, message: impl Display) -> Result<(), Failure> {
         Ok(writeln!(self.err, "{message}")?)
+    }
+
+    /// Shows how far something came, in place of what it showed before, to whoever watches.
+    pub(crate) fn progress(&mut self, line: &str) -> Result<(), Failure> {
+        if self.watched && !self.json {
+            write!(self.err, "\r\x1b[K{line}")?;
+            self.err.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Takes that line away.
+    pub(crate) fn clear_progress(&mut self) -> Result<(), Failure> {
+        self.progress("")
     }
 
     /// Says the problems of a configuration on standard error.

@@ -16,6 +16,7 @@ mod durability;
 mod explain;
 mod gateway;
 mod ibexa;
+mod import;
 mod logs;
 mod magento;
 mod operation;
