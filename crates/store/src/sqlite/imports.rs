@@ -58,7 +58,8 @@ fn add(connection: &Connection, import: &ImportAccount, now: Time) -> Outcome<Im
     {
         let website = new.membership.map_or(0, |membership| membership.website);
         let website = Some(website).filter(|website| new.per_website && *website != 0);
-        let sql = "SELECT 1 FROM account INDEXED BY account_by_email WHERE directory = ?1 AND lower(email) = lower(?2) AND (?3 IS NULL OR website IN (0, ?3))";
+        let sql =
+            "SELECT 1 FROM account WHERE directory = ?1 AND lower(email) = lower(?2) AND (?3 IS NULL OR website IN (0, ?3))";
         if connection.prepare_cached(sql)?.exists(params![new.directory, email, website])? {
             return Err(StoreError::Exists("an account of this e-mail address".into()).into());
         }
