@@ -299,3 +299,38 @@ fn a_disabled_account_has_no_links() {
     site.ok(&["user", "enable", "customers/anna@example.com"], "");
     says(&server.get(&path, ""), 400, "It was used already");
 }
+
+#[test]
+fn templates_are_replaced_while_the_server_runs_and_a_bad_one_changes_nothing() {
+    let upstream = Upstream::answering(|_| "HTTP/1.1 204 No Content\r\n\r\n".to_owned());
+    let more = format!("{MAIL}templates = \"words\"\n[accounts]\nreset_interval = \"1s\"\nreset_requests = 100\n");
+    let town = Town { more: &more, ..Town::default() };
+    let template = |site: &Site, subject: &str| site.write("words/reset.txt", &format!("Subject: {subject}\n\n{{{{ link }}}}\n"));
+    // The folder must be there before the first command reads the configuration.
+    let site = Town { more: "", ..town }.site(&upstream);
+    let config = fs::read_to_string(site.path().join("doorward.toml")).unwrap();
+    template(&site, "First");
+    site.write("doorward.toml", &format!("{config}{more}"));
+    site.ok(&["user", "add", "customers/anna@example.com", "--email", "anna@example.com", "--password-stdin"], PASSWORD);
+    let server = site.serve();
+    let arrives = |subject: &str| {
+        eventually(subject, || {
+            ask(&server, "192.0.2.1", "anna@example.com");
+            std::thread::sleep(Duration::from_millis(300));
+            mails(&site, "reset").pop().filter(|mail| mail.contains(&format!("Subject: {subject}\r\n")))
+        })
+    };
+    arrives("First");
+    site.write("words/reset.txt", "Subject: Bad\n\n{{ lnik }}\n");
+    let found = site.run(&["check", "--config", "doorward.toml"], "");
+    assert!(found.code == 1 && found.err.contains("words/reset.txt:3:1"), "{found:?}");
+    server.signal("HUP");
+    server.logged("nothing changed");
+    template(&site, "Second");
+    server.signal("HUP");
+    server.logged("\"outcome\":\"success\",\"policy\"");
+    arrives("Second");
+    assert!(!mails(&site, "reset").iter().any(|mail| mail.contains("Subject: Bad")));
+    let sent = server.metric("doorward_mails_total{mail=\"reset\",outcome=\"sent\"}").unwrap();
+    assert!(sent >= 2.0, "{sent}");
+}
