@@ -53,15 +53,15 @@ fn each_account_change_is_one_audit_event_of_the_server_or_else_of_the_command()
     let site = Site::basic(&Upstream::start());
     let alone = site.run(&["user", "add", "admins/anna", "--id", "14", "--password-stdin"], "correct horse");
     assert_eq!(alone.err.matches("audit action=account").count(), 1, "{alone:?}");
-    assert!(alone.err.contains("identity=admin/14") && alone.err.contains("store: added"), "{alone:?}");
+    assert!(alone.err.contains("identity=admin/14") && alone.err.contains("command: added"), "{alone:?}");
     let server = site.serve();
     server.sign_in("anna", "correct horse");
     for (arguments, words) in [
-        (&["user", "disable", "admins/anna"][..], "store: disabled"),
-        (&["user", "enable", "admins/anna"], "store: enabled"),
-        (&["role", "add", "clerk"], "store: role clerk added"),
-        (&["role", "delete", "clerk"], "store: role clerk deleted"),
-        (&["user", "delete", "admins/anna"], "store: deleted"),
+        (&["user", "disable", "admins/anna"][..], "command: disabled"),
+        (&["user", "enable", "admins/anna"], "command: enabled"),
+        (&["role", "add", "clerk"], "command: role clerk added"),
+        (&["role", "delete", "clerk"], "command: role clerk deleted"),
+        (&["user", "delete", "admins/anna"], "command: deleted"),
     ] {
         let done = site.ok(arguments, "");
         assert_eq!(done.err, "", "the server writes it down");

@@ -381,6 +381,7 @@ fn a_body_that_could_be_read_in_two_ways_goes_nowhere() {
         ("body_json", 400, "", json, "{\"a\":"),
         ("body_keys", 400, "", json, "{\"customer\":{},\"cust_omer\":{}}"),
         ("body_json", 400, "", json, "{\"a\":1,\"a\":2}"),
+        ("body_xml", 400, "", "Content-Type: application/xml\r\n", "<a>"),
         ("parameter_name", 400, "&a%00=1", json, "{}"),
     ] {
         let (cookie, token, length) = (&jane.cookie, &jane.token, body.len());
@@ -389,8 +390,8 @@ fn a_body_that_could_be_read_in_two_ways_goes_nowhere() {
         );
         observer.refused("magento", reason, "permit", status, &head, body);
     }
-    let head = "GET /rest/V1/forced HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 2\r\n";
-    observer.refused("magento", "body_not_allowed", "permit", 400, head, "{}");
+    let head = format!("GET /rest/V1/forced HTTP/1.1\r\nHost: shop.test\r\n{}Content-Length: 2\r\n", jane.cookie);
+    observer.refused("magento", "body_not_allowed", "permit", 400, &head, "{}");
     observer.check_metrics();
     assert!(upstream.received().is_empty(), "{:?}", upstream.received());
 }
