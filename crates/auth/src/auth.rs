@@ -20,9 +20,12 @@ use doorward_crypto::{
     random, session_id, sha256_hex,
 };
 use http::HeaderValue;
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, Ordering::SeqCst},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
 };
 
 /// How authentication is set up.
@@ -80,6 +83,8 @@ pub struct Auth {
     entropy: Arc<dyn Entropy>,
     issuer: ArcSwap<Arc<str>>,
     directories: ArcSwap<Vec<Arc<Directory>>>,
+    /// In milliseconds.
+    grace: AtomicU64,
     pool: PasswordPool,
     sessions: Sessions,
     roles: Roles,
@@ -127,6 +132,7 @@ impl Auth {
             throttle: Arc::new(Throttle::new(settings.throttle)),
             issuer: ArcSwap::from_pointee(settings.issuer),
             directories: ArcSwap::from_pointee(settings.directories),
+            grace: AtomicU64::new(0),
             form_key,
             device_key,
             signers,
@@ -252,6 +258,17 @@ impl Auth {
     pub fn set_directories(&self, directories: Vec<Arc<Directory>>) {
         self.directories.store(Arc::new(directories));
         self.sessions.timeouts_changed();
+    }
+
+    /// How long requests with the id of a session that a sign-in replaced are carried over; zero, the beginning, carries
+    /// none.
+    pub fn set_grace(&self, grace: Duration) {
+        self.grace.store(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX), SeqCst);
+    }
+
+    /// What [`Auth::set_grace`] was told.
+    pub fn grace(&self) -> Duration {
+        Duration::from_millis(self.grace.load(SeqCst))
     }
 
     /// Assertions that are signed from now on name this issuer; older ones are not used again.

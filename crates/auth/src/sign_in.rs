@@ -14,7 +14,7 @@ use doorward_core::{
     Account, Time,
     policy::Directory,
     ports::{AccountChange, AccountRecord, StoreError},
-    session::{Session, SessionKey},
+    session::{Replaced, Session, SessionKey},
 };
 use doorward_crypto::{password::Busy, session_id};
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
@@ -206,7 +206,8 @@ impl Auth {
         })
     }
 
-    /// Starts a session for whoever was verified, under a new id; `replaces` ends in the same transaction.
+    /// Starts a session for whoever was verified, under a new id; `replaces` ends in the same transaction. Where it was of the
+    /// same account, requests that were on their way are carried over ([`Sessions::find_carried`](crate::Sessions::find_carried)).
     ///
     /// # Errors
     /// When the account changed since, or the store cannot be asked. The old session stays then.
@@ -228,14 +229,19 @@ impl Auth {
             device: label.into(),
         };
         let epoch = self.sessions().epoch(&key);
-        self.store().create_session(&session, replaces).await.map_err(|error| match error {
+        let grace = self.grace();
+        let carried_until = (!grace.is_zero()).then(|| now + grace);
+        let replaced = replaces.map(|key| Replaced { key, carried_until });
+        self.store().create_session(&session, replaced).await.map_err(|error| match error {
             StoreError::Missing(_) => SignInError::Invalid { why: Why::Changed, account: Some(Arc::clone(&record.account)) },
             other => SignInError::Unavailable(other),
         })?;
-        if let Some(old) = replaces {
-            self.sessions().end(&old);
-        }
         let live = self.sessions().admit(&directory, session, &record, epoch);
+        match replaces {
+            Some(old) if carried_until.is_some() => self.sessions().hand_over(&old, &live),
+            Some(old) => self.sessions().end(&old),
+            None => {}
+        }
         let device_token = device::token(self.device_key(), &record.account, &device);
         Ok(SignedIn { id, live, directory, device_token })
     }

@@ -10,7 +10,7 @@ use doorward_core::{
         AccountChange, AccountCount, AccountRecord, Change, Clock, Link, LinkKey, LinkPurpose, Links, NewAccount, SessionFilter,
         Store, StoreError, StoredKey,
     },
-    session::{Session, SessionKey},
+    session::{Replaced, Session, SessionKey},
 };
 use doorward_crypto::{
     password::{Cost, PoolLimits, hash_password},
@@ -150,8 +150,11 @@ impl Store for Watched {
     async fn delete_role(&self, name: &str, now: Time) -> Result<(), StoreError> {
         self.there()?.delete_role(name, now).await
     }
-    async fn create_session(&self, session: &Session, replaces: Option<SessionKey>) -> Result<(), StoreError> {
+    async fn create_session(&self, session: &Session, replaces: Option<Replaced>) -> Result<(), StoreError> {
         self.there()?.create_session(session, replaces).await
+    }
+    async fn successor(&self, key: &SessionKey, now: Time) -> Result<Option<SessionKey>, StoreError> {
+        self.there()?.successor(key, now).await
     }
     async fn session(&self, key: &SessionKey) -> Result<Option<(Session, AccountRecord)>, StoreError> {
         self.reads.fetch_add(1, SeqCst);

@@ -14,6 +14,23 @@ impl fmt::Debug for SessionKey {
     }
 }
 
+/// The session of the same browser that a new one takes the place of. It ends when the new one begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// Hash of its id.
+    pub key: SessionKey,
+    /// Until when requests that still carry its id are found as the new session, where both are of one account: a sign-in
+    /// changes the id while others are on their way (magento-webapi 8.1).
+    pub carried_until: Option<Time>,
+}
+
+/// It ends at once and for everybody.
+impl From<SessionKey> for Replaced {
+    fn from(key: SessionKey) -> Self {
+        Self { key, carried_until: None }
+    }
+}
+
 /// A signed-in session. A half-finished sign-in is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {

@@ -11,7 +11,7 @@ use doorward_core::{
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     time::Duration,
@@ -38,8 +38,15 @@ pub struct LiveSession {
     ended: CancellationToken,
     /// Whether something long-lived waits for the end.
     watched: AtomicBool,
+    /// Sessions whose place it took, for what they still have open: they end with it.
+    predecessors: Mutex<Vec<Arc<LiveSession>>>,
+    /// When its cookie was last sent, in milliseconds.
+    cookie_sent: AtomicU64,
     pub(crate) assertions: Assertions,
 }
+
+/// How many predecessors may have something open; the oldest end.
+const PREDECESSORS: usize = 8;
 
 impl LiveSession {
     pub(super) fn new(session: Session, account: Arc<Account>) -> Self {
@@ -54,6 +61,8 @@ impl LiveSession {
             appointment: AtomicU64::new(u64::MAX),
             ended: CancellationToken::new(),
             watched: AtomicBool::new(false),
+            predecessors: Mutex::default(),
+            cookie_sent: AtomicU64::new(session.created.0),
             assertions: Assertions::default(),
             session,
         }
@@ -90,6 +99,13 @@ impl LiveSession {
     /// Whether it has ended.
     pub fn has_ended(&self) -> bool {
         self.ended.is_cancelled()
+    }
+
+    /// Whether its cookie is to be sent again, because that was last done longer than `every` ago. Of all that ask at that
+    /// moment, one is told so.
+    pub fn cookie_is_due(&self, now: Time, every: Duration) -> bool {
+        let sent = self.cookie_sent.load(SeqCst);
+        now.since(Time(sent)) >= every && self.cookie_sent.compare_exchange(sent, now.0, SeqCst, SeqCst).is_ok()
     }
 
     /// When it ends if it is not used again.
@@ -140,6 +156,25 @@ impl LiveSession {
     pub(super) fn end(&self) {
         self.ended.cancel();
         self.assertions.clear();
+        self.take_predecessors().iter().for_each(|before| before.end());
+    }
+
+    /// Takes the place of `before`, of the same account: what that one has open goes on and ends with this one.
+    pub(super) fn succeed(&self, before: Arc<LiveSession>) {
+        self.watched.store(true, SeqCst);
+        let mut all = before.take_predecessors();
+        all.push(before);
+        let surplus = all.len().saturating_sub(PREDECESSORS);
+        all.drain(..surplus).for_each(|oldest| oldest.end());
+        self.predecessors.lock().unwrap_or_else(PoisonError::into_inner).extend(all);
+        // It may have ended before it knew them.
+        if self.has_ended() {
+            self.end();
+        }
+    }
+
+    fn take_predecessors(&self) -> Vec<Arc<LiveSession>> {
+        std::mem::take(&mut *self.predecessors.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Notes a use. Whether the store should hear of it: seldom, so that reading writes nothing.

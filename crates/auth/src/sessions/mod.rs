@@ -101,6 +101,24 @@ impl Sessions {
         Box::pin(self.find_in_store(directory, &key)).await
     }
 
+    /// The session that took the place of the one of this id, while requests that were on their way with the old id are
+    /// carried over (magento-webapi 8.1). To be asked where [`Sessions::find`] found nothing. It is no use of the session.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn find_carried(&self, directory: &Directory, session_id: &str) -> Result<Option<Arc<LiveSession>>, StoreError> {
+        if !session_id::is_well_formed(session_id) {
+            return Ok(None);
+        }
+        let Some(successor) = self.store.successor(&session_id::key(session_id), self.clock.now()).await? else {
+            return Ok(None);
+        };
+        match self.sure(directory, &successor, self.clock.now()) {
+            Some(live) => Ok(Some(live)),
+            None => self.load(directory, &successor, Asker::Request).await,
+        }
+    }
+
     /// Asks the store, one at a time for the same key.
     async fn find_in_store(&self, directory: &Directory, key: &SessionKey) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let flight = self.flights.get(usize::from(key.0[0]) % FLIGHTS);
@@ -166,6 +184,19 @@ impl Sessions {
         }
         if let Some(live) = self.index.remove(key) {
             live.end();
+        }
+    }
+
+    /// Ends a session here and now because `new` takes its place. What it has open goes on where both are of one account.
+    pub(crate) fn hand_over(&self, key: &SessionKey, new: &LiveSession) {
+        if let Some(ends) = self.ends.get(usize::from(key.0[0]) % FLIGHTS) {
+            ends.fetch_add(1, SeqCst);
+        }
+        let Some(old) = self.index.remove(key) else { return };
+        if old.owner() == new.owner() && old.session().directory == new.session().directory {
+            new.succeed(old);
+        } else {
+            old.end();
         }
     }
 
@@ -251,17 +282,21 @@ impl Sessions {
     }
 
     fn live_by_key(&self, directory: &Directory, key: &SessionKey) -> Option<Arc<LiveSession>> {
-        let live = self.index.get(key)?;
         let now = self.clock.now();
+        let live = self.sure(directory, key, now)?;
+        self.note_use(&live, directory, now);
+        Some(live)
+    }
+
+    /// The session, if the index is sure of it. It is no use of it.
+    fn sure(&self, directory: &Directory, key: &SessionKey, now: Time) -> Option<Arc<LiveSession>> {
+        let live = self.index.get(key)?;
         let good = live.is_sure()
             && !self.deaf.load(SeqCst)
             && *live.session().directory == *directory.name
             && live.kind() == directory.kind
             && live.deadline(directory) > now;
-        good.then(|| {
-            self.note_use(&live, directory, now);
-            live
-        })
+        good.then_some(live)
     }
 
     fn note_use(&self, live: &Arc<LiveSession>, directory: &Directory, now: Time) {
@@ -344,5 +379,7 @@ fn directory_of<'d>(live: &LiveSession, directories: &'d [Arc<Directory>]) -> Op
     directories.iter().find(|directory| *directory.name == *live.session().directory)
 }
 
+#[cfg(test)]
+mod grace_tests;
 #[cfg(test)]
 mod tests;

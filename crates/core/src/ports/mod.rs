@@ -9,7 +9,7 @@ pub use links::{Link, LinkKey, LinkPurpose, Links};
 use crate::{
     Account, Kind, Membership, Time,
     acl::Holds,
-    session::{Session, SessionKey},
+    session::{Replaced, Session, SessionKey},
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -277,9 +277,12 @@ pub trait Store: Links {
 
     /// Begins a session and, in the same transaction, ends `replaces`. It fails with [`StoreError::Missing`] when the
     /// account is gone, disabled, or of another version than the session says: a sign-in never outlives its account.
-    async fn create_session(&self, session: &Session, replaces: Option<SessionKey>) -> Result<(), StoreError>;
+    async fn create_session(&self, session: &Session, replaces: Option<Replaced>) -> Result<(), StoreError>;
     /// A session and its account, when both exist.
     async fn session(&self, key: &SessionKey) -> Result<Option<(Session, AccountRecord)>, StoreError>;
+    /// The session that took the place of the one of this key, while requests with the old id are carried over. It is of the
+    /// same account and directory, and an id that was never a session's is never carried.
+    async fn successor(&self, key: &SessionKey, now: Time) -> Result<Option<SessionKey>, StoreError>;
     /// Ends a session; whether there was one.
     async fn delete_session(&self, key: &SessionKey, now: Time) -> Result<bool, StoreError>;
     /// Ends all sessions of an account; how many there were.

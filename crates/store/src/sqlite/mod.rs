@@ -24,7 +24,7 @@ use doorward_core::{
         AccountChange, AccountCount, AccountRecord, Change, ImportBatch, ImportStore, Imported, Link, LinkKey, LinkPurpose,
         Links, NewAccount, SessionFilter, Store, StoreError, StoredKey,
     },
-    session::{Session, SessionKey},
+    session::{Replaced, Session, SessionKey},
 };
 use failure::{Failure, Outcome};
 use readers::Readers;
@@ -217,9 +217,14 @@ impl Store for Sqlite {
         self.write(move |c| roles::delete(c, &name)).await
     }
 
-    async fn create_session(&self, session: &Session, replaces: Option<SessionKey>) -> Result<(), StoreError> {
+    async fn create_session(&self, session: &Session, replaces: Option<Replaced>) -> Result<(), StoreError> {
         let session = session.clone();
         self.write(move |c| sessions::create(c, &session, replaces)).await
+    }
+
+    async fn successor(&self, key: &SessionKey, now: Time) -> Result<Option<SessionKey>, StoreError> {
+        let key = *key;
+        self.read(move |c| sessions::successor(c, &key, now)).await
     }
 
     async fn session(&self, key: &SessionKey) -> Result<Option<(Session, AccountRecord)>, StoreError> {

@@ -18,6 +18,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0003_runs.sql"),
     include_str!("../../migrations/0004_shop.sql"),
     include_str!("../../migrations/0005_email.sql"),
+    include_str!("../../migrations/0006_grace.sql"),
 ];
 
 /// Brings the database to the version of the last of `migrations`.

@@ -8,12 +8,12 @@ use super::{
 use doorward_core::{
     Kind, Time,
     ports::{AccountRecord, Deed, SessionFilter, StoreError},
-    session::{Session, SessionKey},
+    session::{Replaced, Session, SessionKey},
 };
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 /// Begins a session and ends the one that it replaces, if its account still is what the session says.
-pub(super) fn create(connection: &Connection, session: &Session, replaces: Option<SessionKey>) -> Outcome<()> {
+pub(super) fn create(connection: &Connection, session: &Session, replaces: Option<Replaced>) -> Outcome<()> {
     let account: Option<(Kind, bool, u64)> = connection
         .prepare_cached("SELECT kind, enabled AND confirmed, version FROM account WHERE directory = ?1 AND id = ?2")?
         .query_row(params![session.directory, integer(session.account)], |row| {
@@ -26,9 +26,10 @@ pub(super) fn create(connection: &Connection, session: &Session, replaces: Optio
     if version != session.account_version {
         return Err(gone(session));
     }
-    if let Some(key) = replaces {
-        end(connection, &key)?;
-    }
+    let carried = match replaces {
+        Some(replaced) => replace(connection, session, kind, replaced)?,
+        None => Vec::new(),
+    };
     let inserted = connection
         .prepare_cached(
             "INSERT INTO session (key, kind, account, account_version, directory, created, last_seen, authenticated, factors, site, device) \
@@ -48,12 +49,54 @@ pub(super) fn create(connection: &Connection, session: &Session, replaces: Optio
             session.device,
         ]);
     match inserted {
-        Ok(_) => Ok(()),
+        Ok(_) => carry(connection, session, &carried),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
             Err(StoreError::Exists("a session of this key".into()).into())
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Ends the session that is replaced. Which ids are carried over to the new one, and until when: its own, where it was of the
+/// same account, and those that were carried over to it.
+fn replace(connection: &Connection, session: &Session, kind: Kind, replaced: Replaced) -> Outcome<Vec<(SessionKey, i64)>> {
+    let Replaced { key, carried_until } = replaced;
+    let mut carried: Vec<(SessionKey, i64)> = Vec::new();
+    let of_the_account = connection
+        .prepare_cached(
+            "SELECT 1 FROM session WHERE key = ?1 AND kind = ?2 AND account = ?3 AND directory = ?4 AND account_version = ?5",
+        )?
+        .exists(params![key.0, kind.as_str(), integer(session.account), session.directory, integer(session.account_version)])?;
+    if of_the_account && let Some(until) = carried_until {
+        let sql = "SELECT key, until FROM session_grace WHERE successor = ?1";
+        let mut before = connection.prepare_cached(sql)?;
+        let before = before.query_map([key.0], |row| Ok((SessionKey(row.get(0)?), row.get(1)?)))?;
+        carried = before.collect::<Result<_, _>>()?;
+        carried.push((key, integer(until.0)));
+    }
+    end(connection, &key)?;
+    Ok(carried)
+}
+
+fn carry(connection: &Connection, session: &Session, carried: &[(SessionKey, i64)]) -> Outcome<()> {
+    if carried.is_empty() {
+        return Ok(());
+    }
+    connection.prepare_cached("DELETE FROM session_grace WHERE until <= ?1")?.execute([integer(session.created.0)])?;
+    let mut insert =
+        connection.prepare_cached("INSERT OR REPLACE INTO session_grace (key, successor, until) VALUES (?1, ?2, ?3)")?;
+    for (key, until) in carried {
+        insert.execute(params![key.0, session.key.0, until])?;
+    }
+    Ok(())
+}
+
+/// The session that took the place of this one, while that is carried over.
+pub(super) fn successor(connection: &Connection, key: &SessionKey, now: Time) -> Outcome<Option<SessionKey>> {
+    Ok(connection
+        .prepare_cached("SELECT successor FROM session_grace WHERE key = ?1 AND until > ?2")?
+        .query_row(params![key.0, integer(now.0)], |row| row.get(0).map(SessionKey))
+        .optional()?)
 }
 
 /// A session and its account.

@@ -8,7 +8,7 @@ use doorward_core::{
         AccountChange, AccountCount, AccountRecord, Change, Changed, Deed, NewAccount, SessionFilter, Store, StoreError,
         StoredKey,
     },
-    session::SessionKey,
+    session::{Replaced, SessionKey},
 };
 use doorward_store::{Options, Sqlite};
 use std::{collections::BTreeSet, sync::Arc};
@@ -58,6 +58,9 @@ judge!(
     changing_nobody_is_missing,
     keeps_what_a_session_says,
     a_session_replaces_another_or_changes_nothing,
+    a_replaced_session_leads_to_its_successor_for_a_while,
+    nobody_is_carried_over_to_another_account_or_from_nowhere,
+    a_successor_that_ended_takes_those_it_replaced_with_it,
     no_session_without_its_account,
     a_session_key_is_used_once,
     ends_sessions_one_by_one_and_together,
@@ -344,14 +347,72 @@ async fn a_session_replaces_another_or_changes_nothing(store: &dyn Store) {
     store.create_session(&session(&account, key(0, 0, 1), 1), None).await.unwrap();
     let before = store.last_change().await.unwrap();
     let wrong = doorward_core::session::Session { account_version: 99, ..session(&account, key(0, 0, 2), 2) };
-    assert!(matches!(store.create_session(&wrong, Some(key(0, 0, 1))).await, Err(StoreError::Missing(_))));
+    assert!(matches!(store.create_session(&wrong, Some(key(0, 0, 1).into())).await, Err(StoreError::Missing(_))));
     assert!(store.session(&key(0, 0, 1)).await.unwrap().is_some(), "a sign-in that fails ends nothing");
 
-    store.create_session(&session(&account, key(0, 0, 2), 2), Some(key(0, 0, 1))).await.unwrap();
+    store.create_session(&session(&account, key(0, 0, 2), 2), Some(key(0, 0, 1).into())).await.unwrap();
     assert_eq!(store.session(&key(0, 0, 1)).await.unwrap(), None);
     assert!(store.session(&key(0, 0, 2)).await.unwrap().is_some());
     assert_eq!(news(store, before).await, [Changed::Session(key(0, 0, 1))]);
-    store.create_session(&session(&account, key(0, 0, 3), 3), Some(key(9, 9, 9))).await.unwrap();
+    store.create_session(&session(&account, key(0, 0, 3), 3), Some(key(9, 9, 9).into())).await.unwrap();
+}
+
+/// The session `old` is replaced, and carried over until `until`.
+fn carried(old: u8, until: u64) -> Option<Replaced> {
+    Some(Replaced { key: key(0, 0, old), carried_until: Some(Time(until)) })
+}
+
+async fn a_replaced_session_leads_to_its_successor_for_a_while(store: &dyn Store) {
+    let account = add(store, "a").await;
+    store.create_session(&session(&account, key(0, 0, 1), 1), None).await.unwrap();
+    let before = store.last_change().await.unwrap();
+    store.create_session(&session(&account, key(0, 0, 2), 10), carried(1, 40)).await.unwrap();
+    assert_eq!(store.session(&key(0, 0, 1)).await.unwrap(), None, "the old one is gone all the same");
+    assert_eq!(news(store, before).await, [Changed::Session(key(0, 0, 1))], "and every node hears of it");
+    let successor = async |old: u8, at: u64| store.successor(&key(0, 0, old), Time(at)).await.unwrap();
+    assert_eq!([successor(1, 10).await, successor(1, 39).await], [Some(key(0, 0, 2)); 2]);
+    assert_eq!([successor(1, 40).await, successor(2, 20).await], [None; 2]);
+    // Another sign-in: both old ones lead to the newest, and the first no longer than it did.
+    store.create_session(&session(&account, key(0, 0, 3), 20), carried(2, 50)).await.unwrap();
+    assert_eq!([successor(1, 39).await, successor(2, 49).await], [Some(key(0, 0, 3)); 2]);
+    assert_eq!([successor(1, 40).await, successor(2, 50).await], [None; 2]);
+}
+
+async fn nobody_is_carried_over_to_another_account_or_from_nowhere(store: &dyn Store) {
+    let (one, two) = (add(store, "a").await, add(store, "b").await);
+    store.create_session(&session(&one, key(0, 0, 1), 1), None).await.unwrap();
+    store.create_session(&session(&two, key(0, 0, 2), 10), carried(1, 40)).await.unwrap();
+    store.create_session(&session(&two, key(0, 0, 3), 10), carried(9, 40)).await.unwrap();
+    store.create_session(&session(&two, key(0, 0, 4), 10), Some(key(0, 0, 3).into())).await.unwrap();
+    for number in [1, 9, 3, 4] {
+        assert_eq!(store.successor(&key(0, 0, number), Time(11)).await.unwrap(), None, "{number}");
+    }
+}
+
+async fn a_successor_that_ended_takes_those_it_replaced_with_it(store: &dyn Store) {
+    let account = add(store, "a").await;
+    let id = account.account.id;
+    for (step, how) in ["sign-out", "everywhere", "disable", "password"].into_iter().enumerate() {
+        let (old, new) = (key(0, step as u8, 1), key(0, step as u8, 2));
+        let record = store.account(Kind::Admin, id).await.unwrap().unwrap();
+        store.create_session(&session(&record, old, 1), None).await.unwrap();
+        let replaced = Replaced { key: old, carried_until: Some(Time(40)) };
+        store.create_session(&session(&record, new, 10), Some(replaced)).await.unwrap();
+        assert_eq!(store.successor(&old, Time(11)).await.unwrap(), Some(new));
+        match how {
+            "sign-out" => assert!(store.delete_session(&new, NOW).await.unwrap()),
+            "everywhere" => assert_eq!(store.delete_sessions_of(Kind::Admin, id, NOW).await.unwrap(), 1),
+            "disable" => {
+                store.change_account(Kind::Admin, id, AccountChange::Disable, NOW).await.unwrap();
+                store.change_account(Kind::Admin, id, AccountChange::Enable, NOW).await.unwrap();
+            }
+            _ => {
+                let hash = AccountChange::Password("$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHQ$aGFzaA".into());
+                store.change_account(Kind::Admin, id, hash, NOW).await.unwrap();
+            }
+        }
+        assert_eq!(store.successor(&old, Time(11)).await.unwrap(), None, "{how}");
+    }
 }
 
 async fn no_session_without_its_account(store: &dyn Store) {
