@@ -206,12 +206,29 @@ impl Auth {
         })
     }
 
-    /// Starts a session for whoever was verified, under a new id; `replaces` ends in the same transaction. Where it was of the
-    /// same account, requests that were on their way are carried over ([`Sessions::find_carried`](crate::Sessions::find_carried)).
+    /// Starts a session for whoever was verified, under a new id; `replaces` ends in the same transaction.
     ///
     /// # Errors
     /// When the account changed since, or the store cannot be asked. The old session stays then.
     pub async fn start(&self, verified: Verified, replaces: Option<SessionKey>) -> Result<SignedIn, SignInError> {
+        self.start_after(verified, replaces, Duration::ZERO).await
+    }
+
+    /// As [`Auth::start`]; where `replaces` was of the same account, requests that were on their way are carried over
+    /// ([`Sessions::find_carried`](crate::Sessions::find_carried)), as a shop's clients expect (magento-webapi 8.1).
+    ///
+    /// # Errors
+    /// As [`Auth::start`].
+    pub async fn start_and_carry_over(&self, verified: Verified, replaces: Option<SessionKey>) -> Result<SignedIn, SignInError> {
+        self.start_after(verified, replaces, self.grace()).await
+    }
+
+    async fn start_after(
+        &self,
+        verified: Verified,
+        replaces: Option<SessionKey>,
+        grace: Duration,
+    ) -> Result<SignedIn, SignInError> {
         let Verified { record, directory, device, label, site, at, .. } = verified;
         let now = self.clock().now();
         let id = session_id::generate(self.entropy());
@@ -229,7 +246,6 @@ impl Auth {
             device: label.into(),
         };
         let epoch = self.sessions().epoch(&key);
-        let grace = self.grace();
         let carried_until = (!grace.is_zero()).then(|| now + grace);
         let replaced = replaces.map(|key| Replaced { key, carried_until });
         self.store().create_session(&session, replaced).await.map_err(|error| match error {

@@ -164,6 +164,12 @@ pub(crate) const TABLES: &[Table] = &[
             ),
             key("idle_timeout", SPAN, "\"30m\"", "A session that is not used for so long ends."),
             key("lifetime", SPAN, "\"12h\"", "A session ends so long after its sign-in, used or not."),
+            key(
+                "grace",
+                SPAN,
+                "\"30s\"",
+                "How long requests with the old id are carried over after the same account signed in again at a door of a shop (`/customer/...`, `magento_admin_path`); at most five minutes.",
+            ),
         ],
     },
     Table {
@@ -182,6 +188,18 @@ pub(crate) const TABLES: &[Table] = &[
                 TEXT,
                 "\"/rest\" where a `webapi.xml` is loaded, else none",
                 "Where the routes of `webapi.xml` and the Magento dialect stand; `\"\"` is the root.",
+            ),
+            key(
+                "magento_admin_path",
+                TEXT,
+                "\"/admin\"",
+                "Where admins of a shop sign in. Of what is below it, only `/auth/logout` is Doorward's.",
+            ),
+            key(
+                "magento_admin_session",
+                FLAG,
+                "`true`",
+                "Whether an admin's session counts under `magento_prefix`, as Magento's documentation says; `false` is what Magento does.",
             ),
             key(
                 "serve",

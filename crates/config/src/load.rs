@@ -160,6 +160,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         store,
         passwords: operation::passwords(r, root),
         sign_in: operation::sign_in(r, root),
+        grace: lives.grace,
         assertion: operation::assertion(r, root),
         mail,
     };
@@ -224,7 +225,7 @@ fn routes(r: &mut Reader<'_>, files: &[PathBuf], api: &api::Api, stores: Stores)
         }
         magento::Table::default()
     });
-    (RouteTable { native, magento, magento_prefix: prefix, stores }, loaded.resources)
+    (RouteTable { native, magento, magento_prefix: prefix, stores, door: api.door.clone() }, loaded.resources)
 }
 
 /// An error at a rule; the message's own `file:line: ` is left to the place.

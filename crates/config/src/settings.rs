@@ -18,6 +18,8 @@ pub struct Settings {
     pub passwords: Passwords,
     /// `[sign_in]`.
     pub sign_in: SignIn,
+    /// `[sessions] grace`: how long requests with a replaced id are carried over.
+    pub grace: Duration,
     /// `[assertion]`.
     pub assertion: Assertion,
     /// `[accounts]`.

@@ -7,6 +7,7 @@ pub mod assertion;
 pub mod csrf;
 mod digest;
 pub mod form;
+pub mod form_key;
 mod mask;
 pub mod password;
 pub mod session_id;

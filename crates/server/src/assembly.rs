@@ -209,7 +209,9 @@ async fn open_auth(
             ..ThrottleLimits::default()
         },
     };
-    Ok(Auth::open(Arc::clone(store), Arc::clone(&world.clock), Arc::clone(&world.entropy), auth).await?)
+    let auth = Auth::open(Arc::clone(store), Arc::clone(&world.clock), Arc::clone(&world.entropy), auth).await?;
+    auth.set_grace(settings.grace);
+    Ok(auth)
 }
 
 /// How accounts are kept.

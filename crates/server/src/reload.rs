@@ -97,6 +97,7 @@ impl Reloader {
         let Config { settings, policy } = config;
         self.auth.set_issuer(assembly::issuer(&settings));
         self.auth.set_account_rules(assembly::account_rules(&settings));
+        self.auth.set_grace(settings.grace);
         self.mailer.set(settings.mail.clone(), assembly::public_url(&settings));
         self.gateway.replace(assembly::snapshot(&settings, policy));
         self.world.telemetry.set_requests(serve::requests(&settings.log));

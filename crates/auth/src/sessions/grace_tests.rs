@@ -10,6 +10,12 @@ async fn signed_in(bench: &Bench, login: &str) -> SignedIn {
     bench.auth.sign_in(std::slice::from_ref(&bench.admins), attempt(login, PASSWORD), None).await.unwrap()
 }
 
+/// Signs in at a shop's door, with the session that the browser has.
+async fn again(bench: &Bench, login: &str, old: SessionKey) -> SignedIn {
+    let verified = bench.auth.verify(std::slice::from_ref(&bench.admins), attempt(login, PASSWORD)).await.unwrap();
+    bench.auth.start_and_carry_over(verified, Some(old)).await.unwrap()
+}
+
 const GRACE: Duration = Duration::from_secs(30);
 
 /// A bench with a grace, an account, a session of it, and the one that a second sign-in of the same browser began.
@@ -20,8 +26,7 @@ async fn replaced(login: &str) -> (Bench, SignedIn, SignedIn) {
     bench.add(Kind::Admin, "other").await;
     let old = signed_in(&bench, "admin").await;
     bench.clock.advance(MINUTE);
-    let admins = std::slice::from_ref(&bench.admins);
-    let new = bench.auth.sign_in(admins, attempt(login, PASSWORD), Some(old.live.key())).await.unwrap();
+    let new = again(&bench, login, old.live.key()).await;
     (bench, old, new)
 }
 
@@ -55,8 +60,7 @@ async fn an_id_that_was_never_a_sessions_is_not_carried_over() {
     bench.auth.set_grace(GRACE);
     bench.add(Kind::Admin, "admin").await;
     let planted = "a".repeat(32);
-    let admins = std::slice::from_ref(&bench.admins);
-    bench.auth.sign_in(admins, attempt("admin", PASSWORD), Some(session_id::key(&planted))).await.unwrap();
+    again(&bench, "admin", session_id::key(&planted)).await;
     for id in [&*planted, "", "deleted"] {
         assert!(bench.auth.sessions().find_carried(&bench.admins, id).await.unwrap().is_none());
     }
@@ -87,12 +91,11 @@ async fn disabling_and_another_password_end_what_was_carried_over() {
 #[tokio::test]
 async fn no_more_than_a_few_predecessors_stay_open() {
     let (bench, first, mut last) = replaced("admin").await;
-    let admins = std::slice::from_ref(&bench.admins);
     for _ in 0..7 {
         assert!(!first.live.has_ended());
-        last = bench.auth.sign_in(admins, attempt("admin", PASSWORD), Some(last.live.key())).await.unwrap();
+        last = again(&bench, "admin", last.live.key()).await;
     }
-    last = bench.auth.sign_in(admins, attempt("admin", PASSWORD), Some(last.live.key())).await.unwrap();
+    last = again(&bench, "admin", last.live.key()).await;
     assert!(first.live.has_ended() && !last.live.has_ended());
 }
 
@@ -101,8 +104,7 @@ async fn without_a_grace_nobody_is_carried_over() {
     let bench = Bench::new().await;
     bench.add(Kind::Admin, "admin").await;
     let old = signed_in(&bench, "admin").await;
-    let admins = std::slice::from_ref(&bench.admins);
-    bench.auth.sign_in(admins, attempt("admin", PASSWORD), Some(old.live.key())).await.unwrap();
+    again(&bench, "admin", old.live.key()).await;
     assert!(old.live.has_ended());
     assert!(bench.auth.sessions().find_carried(&bench.admins, &old.id).await.unwrap().is_none());
 }

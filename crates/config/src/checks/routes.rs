@@ -191,6 +191,17 @@ fn own_endpoints(draft: &Draft) -> Vec<Own> {
     for directory in &draft.directories {
         own(serve.pages, format!("/login/{}", directory.name));
     }
+    if draft.routes.magento_prefix.is_some() {
+        let admin = &draft.api.door.admin_path;
+        for path in ["/customer/account/login", "/customer/account/loginPost", "/customer/account/logout"] {
+            own(serve.pages, path.into());
+        }
+        own(serve.pages, "/customer/account/login/referer/*".into());
+        own(serve.pages, "/customer/ajax/login".into());
+        own(serve.pages, "/customer/ajax/logout".into());
+        own(serve.pages, admin.to_string());
+        own(serve.pages, format!("{admin}/auth/logout"));
+    }
     for prefix in &draft.api.ibexa_prefixes {
         own(serve.sessions, format!("{prefix}/user/sessions"));
         own(serve.sessions, format!("{prefix}/user/sessions/*"));

@@ -1,8 +1,12 @@
 //! `[api]`: what Doorward answers itself, and where.
 
 use super::web;
-use crate::reader::{Reader, Span};
-use doorward_core::{policy::Serve, stores::Sharing};
+use crate::reader::{Reader, Section, Span};
+use doorward_core::{
+    policy::{Serve, is_under},
+    route::ShopDoor,
+    stores::Sharing,
+};
 use std::{cmp::Reverse, sync::Arc};
 use toml::de::DeTable;
 
@@ -15,6 +19,7 @@ pub(crate) struct Api {
     pub(crate) magento_place: Span,
     pub(crate) serve: Serve,
     pub(crate) sharing: Sharing,
+    pub(crate) door: ShopDoor,
 }
 
 /// Where the Magento dialect stands when `webapi.xml` files are loaded and nothing is said.
@@ -73,5 +78,27 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Api {
     }
     let words = [("website", Sharing::Website), ("global", Sharing::Global)];
     let sharing = r.word(&section, "customer_sharing", &words, Sharing::default());
-    Api { ibexa_prefixes, magento_prefix, magento_place: section.place("magento_prefix"), serve, sharing }
+    let door = door(r, &section);
+    Api { ibexa_prefixes, magento_prefix, magento_place: section.place("magento_prefix"), serve, sharing, door }
+}
+
+/// How people sign in to a shop (magento-webapi 2.3, 8.2).
+fn door(r: &mut Reader<'_>, section: &Section<'_>) -> ShopDoor {
+    let usual = ShopDoor::default();
+    let admin_path = r.text(section, "magento_admin_path").and_then(|text| r.parsed(&text, admin_path));
+    let admin_sessions = r.flag(section, "magento_admin_session", usual.admin_sessions);
+    ShopDoor { admin_path: admin_path.map_or(usual.admin_path, Into::into), admin_sessions }
+}
+
+/// A path of its own, beside the pages that are there already.
+fn admin_path(text: &str) -> Result<String, String> {
+    let path = web::path_prefix(text)?;
+    let taken = ["/login", "/logout", "/customer"];
+    if path.is_empty() {
+        Err("leaves no path for the storefront\nwrite a path such as \"/admin\"".into())
+    } else if taken.iter().any(|own| is_under(&path, own)) {
+        Err("is where other pages of Doorward stand".into())
+    } else {
+        Ok(path)
+    }
 }

@@ -35,7 +35,11 @@ pub(crate) fn store(r: &mut Reader<'_>, root: &DeTable<'_>) -> StoreUrl {
 pub(crate) struct Lives {
     pub(crate) idle_timeout: Duration,
     pub(crate) lifetime: Duration,
+    pub(crate) grace: Duration,
 }
+
+/// The longest that an id may be good for after it was replaced.
+const LONGEST_GRACE: Duration = Duration::from_secs(5 * 60);
 
 pub(crate) fn sessions(r: &mut Reader<'_>, root: &DeTable<'_>) -> Lives {
     let section = r.section(Some(root), "sessions");
@@ -46,7 +50,12 @@ pub(crate) fn sessions(r: &mut Reader<'_>, root: &DeTable<'_>) -> Lives {
     let lives = Lives {
         idle_timeout: r.duration(&section, "idle_timeout", Duration::from_secs(30 * 60)),
         lifetime: r.duration(&section, "lifetime", Duration::from_secs(12 * 3600)),
+        grace: r.duration(&section, "grace", Duration::from_secs(30)),
     };
+    if lives.grace > LONGEST_GRACE {
+        let hint = "requests that are on their way arrive within seconds";
+        r.error_with(section.place("grace"), "an id that was replaced may be carried over for at most \"5m\"", hint);
+    }
     if lives.idle_timeout > lives.lifetime && section.has("idle_timeout") {
         r.warn(
             section.place("idle_timeout"),

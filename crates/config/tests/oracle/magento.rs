@@ -116,6 +116,13 @@ impl<'t> Acl<'t> {
                 rows.push((id, selection.contains(id) || id == ADMIN));
             }
         }
+        Self::of_rows(tree, &rows)
+    }
+
+    /// Loads rows as they stand (4.4, newer reading: those of the caller's role alone).
+    pub(crate) fn of_rows(tree: &'t Tree, rows: &[(&str, bool)]) -> Self {
+        let known = |id: &str| tree.iter().any(|(own, _)| own == id);
+        let rows: Vec<(&str, bool)> = rows.iter().copied().filter(|(id, _)| known(id)).collect();
         let mut acl = Acl { tree, allowed: HashMap::new() };
         for (id, allow) in &rows {
             if *id == ALL && *allow {
@@ -127,7 +134,8 @@ impl<'t> Acl<'t> {
             acl.set(id, *allow);
         }
         // Missing rules: every resource without a row is denied to a role that has a deny row.
-        if rows.iter().any(|(_, allow)| !allow) {
+        let only_all = rows.iter().all(|(id, _)| *id == ALL);
+        if rows.iter().any(|(_, allow)| !allow) && !only_all {
             for (id, _) in tree {
                 if !rows.iter().any(|(row, _)| row == id) {
                     acl.set(id, false);

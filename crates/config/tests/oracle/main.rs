@@ -10,11 +10,11 @@ use doorward_config::{
 };
 use doorward_core::{
     Account, Carries, Evidence, Facts, Found, Identity, Kind, Offer, Policy, Provenance, Reason, Source, Stores, Target,
-    acl::RoleBook,
+    acl::{self, Holds, RoleBook, RoleRow},
     decide,
     firewall::{Authentication, Entry, Firewall, Guards, Invalid},
     policy::{Serve, Unmatched},
-    route::{RouteRule, RouteTable, magento::Table},
+    route::{RouteRule, RouteTable, ShopDoor, magento::Table},
 };
 use http::Method;
 use magento::{ADMIN, ALL, Acl, Caller, Router, Tree};
@@ -172,6 +172,7 @@ fn policy(shop: &Loaded) -> Policy {
         access: vec![],
         routes: RouteTable {
             stores: Stores::default(),
+            door: ShopDoor::default(),
             native: shop.native_table().unwrap(),
             magento: shop.magento_table().unwrap(),
             magento_prefix: Some("/rest".into()),
@@ -257,6 +258,63 @@ fn every_resource_is_granted_to_every_kind_of_role_as_magento_grants() {
             assert_eq!(granted, acl.is_allowed(id), "{id} of {selection:?}");
         }
     }
+}
+
+/// Compares what rows grant of every id, one of them unknown; answers how much was granted.
+fn compare_rows(tree: &Tree, resources: &acl::Tree, rows: &[(&str, bool)]) -> usize {
+    let acl = Acl::of_rows(tree, rows);
+    let held = rows.iter().map(|(id, allow)| RoleRow { resource: Arc::from(*id), allow: *allow }).collect();
+    let book = RoleBook::new([(Arc::from("R"), Holds::Rows(held))]);
+    let ids = tree.iter().map(|(id, _)| id.as_str()).chain(["Magento_Gone::gone", "self"]);
+    ids.filter(|id| {
+        let granted = book.role_grants(resources, "R", id);
+        assert_eq!(granted, acl.is_allowed(id), "{id} of {rows:?}");
+        granted
+    })
+    .count()
+}
+
+#[test]
+fn every_short_list_of_rows_grants_what_magento_grants() {
+    let nodes = [
+        (ALL, None),
+        (ADMIN, None),
+        ("A_B::a", Some(ADMIN)),
+        ("A_B::b", Some("A_B::a")),
+        ("A_B::c", Some("A_B::b")),
+        ("A_B::d", Some(ADMIN)),
+    ];
+    let tree: Tree = nodes.iter().map(|(id, parent)| ((*id).to_owned(), parent.map(str::to_owned))).collect();
+    let resources = acl::Tree::new(nodes.iter().map(|(id, parent)| acl::Resource {
+        id: Arc::from(*id),
+        title: "".into(),
+        parent: parent.map(Arc::from),
+        source: Source::new("acl.xml", 1),
+    }));
+    let row = |number: usize| (nodes.get(number / 2).map_or("Magento_Gone::gone", |(id, _)| *id), number.is_multiple_of(2));
+    let (kinds, mut granted) = (2 * (nodes.len() + 1), 0);
+    for length in 0..=3_u32 {
+        for number in 0..kinds.pow(length) {
+            let rows: Vec<_> = (0..length).map(|at| row(number / kinds.pow(at) % kinds)).collect();
+            granted += compare_rows(&tree, &resources, &rows);
+        }
+    }
+    assert!(granted > 1_000, "{granted}");
+}
+
+#[test]
+fn rows_of_a_whole_shop_grant_what_magento_grants() {
+    let tree = tree(&SHOP);
+    let mut numbers = Numbers(0xACE);
+    let mut granted = 0;
+    for round in 0..80_usize {
+        // From a few rows to more than there are resources, denied seldom or often.
+        let length = 1 + numbers.below(if round.is_multiple_of(2) { 12 } else { 2 * tree.len() });
+        let rows: Vec<(&str, bool)> =
+            (0..length).map(|_| (tree[numbers.below(tree.len())].0.as_str(), numbers.below(1 + round % 7) == 0)).collect();
+        granted += compare_rows(&tree, &SHOP.resources, &rows);
+    }
+    assert!(granted > 1_000, "{granted}");
 }
 
 /// Magento's form never saves such a role. Where it would grant ids that nobody knows, Doorward grants nothing.

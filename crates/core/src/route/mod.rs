@@ -126,6 +126,23 @@ pub struct RouteTable {
     pub magento_prefix: Option<Arc<str>>,
     /// The store views that a path under that prefix may name.
     pub stores: Stores,
+    /// How people sign in to the shop.
+    pub door: ShopDoor,
+}
+
+/// How people sign in where the Magento dialect stands (magento-webapi 2.3, 8.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShopDoor {
+    /// Where admins sign in, such as `/admin`.
+    pub admin_path: Arc<str>,
+    /// Whether an admin's session counts under the Magento prefix.
+    pub admin_sessions: bool,
+}
+
+impl Default for ShopDoor {
+    fn default() -> Self {
+        Self { admin_path: "/admin".into(), admin_sessions: true }
+    }
 }
 
 impl RouteTable {

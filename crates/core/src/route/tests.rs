@@ -29,6 +29,7 @@ fn table(natives: &[(&str, &str)]) -> RouteTable {
         magento: magento::Table::build(magento).unwrap(),
         magento_prefix: Some("/rest".into()),
         stores: Stores::default(),
+        door: ShopDoor::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `Set-Cookie` (RFC 6265 4.1) as the contract has it (ibexa-rest 1.5, 1.6), and the two cookies of our own that are
 //! no sessions.
 
+use doorward_auth::LiveSession;
 use doorward_core::{
     Time,
     policy::{CookieSpec, Directory, SameSite},
@@ -60,6 +61,40 @@ pub fn form(nonce: &str, path: &str, secure: bool) -> Option<HeaderValue> {
     finish(format!("{}={nonce}; path={path}", form_name(secure)), secure, "HttpOnly", SameSite::Lax)
 }
 
+/// The cookie by which scripts of a shop learn the key that their forms must send (magento-webapi 8.1). It is never read
+/// back, so whoever plants one gains nothing.
+pub const FORM_KEY: &str = "form_key";
+
+/// Tells the scripts of a shop their form key, for as long and where the session's cookie holds.
+pub fn form_key(spec: &CookieSpec, key: &str, now: Time) -> Option<HeaderValue> {
+    let mut text = format!("{FORM_KEY}={key}");
+    place(&mut text, spec);
+    if let Some(lifetime) = spec.lifetime {
+        write_lifetime(&mut text, now, lifetime);
+    }
+    finish(text, spec.secure, "", spec.same_site)
+}
+
+/// Deletes it.
+pub fn form_key_deletion(spec: &CookieSpec, now: Time) -> Option<HeaderValue> {
+    let expires = date(now.seconds().saturating_sub(LONG_AGO));
+    let mut text = format!("{FORM_KEY}=deleted; expires={expires}; Max-Age=0");
+    place(&mut text, spec);
+    finish(text, spec.secure, "", spec.same_site)
+}
+
+/// How often at most the cookie of a session is sent again, where it has a lifetime of its own.
+const RESEND: Duration = Duration::from_secs(60);
+
+/// Sends the cookie of a session in use again, so that its lifetime begins anew (magento-webapi 8.1): now and then, and
+/// never where the answer sets or deletes it already.
+pub fn renew(headers: &mut HeaderMap, spec: &CookieSpec, id: &str, live: &LiveSession, now: Time) {
+    let Some(lifetime) = spec.lifetime else { return };
+    if !is_set(headers, &spec.name) && !live.has_ended() && live.cookie_is_due(now, RESEND.min(lifetime / 4)) {
+        add(headers, session(spec, id, now));
+    }
+}
+
 /// Adds the header, after those that are there.
 pub fn add(headers: &mut HeaderMap, cookie: Option<HeaderValue>) {
     if let Some(cookie) = cookie {
@@ -70,12 +105,16 @@ pub fn add(headers: &mut HeaderMap, cookie: Option<HeaderValue>) {
 /// Deletes the cookies of these directories, except where the answer already sets a cookie of that name.
 pub fn delete_dead(headers: &mut HeaderMap, dead: &[Arc<Directory>], now: Time) {
     for directory in dead {
-        let name = directory.cookie.name.as_bytes();
-        let is_set = |value: &HeaderValue| value.as_bytes().strip_prefix(name).is_some_and(|rest| rest.starts_with(b"="));
-        if !headers.get_all(SET_COOKIE).iter().any(is_set) {
+        if !is_set(headers, &directory.cookie.name) {
             add(headers, deletion(&directory.cookie, now));
         }
     }
+}
+
+/// Whether an answer sets or deletes a cookie of this name.
+fn is_set(headers: &HeaderMap, name: &str) -> bool {
+    let sets = |value: &HeaderValue| value.as_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="));
+    headers.get_all(SET_COOKIE).iter().any(sets)
 }
 
 /// The value of a cookie that the request carries once, or always with the same value.
@@ -109,8 +148,10 @@ fn finish(mut text: String, secure: bool, http_only: &str, same_site: SameSite) 
     if secure {
         text.push_str("; Secure");
     }
-    text.push_str("; ");
-    text.push_str(http_only);
+    if !http_only.is_empty() {
+        text.push_str("; ");
+        text.push_str(http_only);
+    }
     text.push_str(match same_site {
         SameSite::Lax => "; SameSite=Lax",
         SameSite::Strict => "; SameSite=Strict",

@@ -52,6 +52,14 @@ pub struct Presented {
     pub live: Arc<LiveSession>,
 }
 
+impl Presented {
+    /// Whether the request carries the id of an earlier session, which this one took the place of: it is who it was, but
+    /// it can neither end nor learn of the new session.
+    pub fn is_carried(&self) -> bool {
+        doorward_crypto::session_id::key(&self.id) != self.live.key()
+    }
+}
+
 /// What the endpoints read of a request. (Not [`Admitted`] itself: a body cannot be shared between threads.)
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
@@ -219,9 +227,9 @@ impl Call<'_> {
         }
     }
 
-    /// The live session, where it counts.
+    /// The live session, where it counts and the request knows its present id.
     pub(crate) fn counting_session(&self) -> Option<&Presented> {
-        self.session.filter(|_| self.identity.account().is_some())
+        self.session.filter(|session| self.identity.account().is_some() && !session.is_carried())
     }
 
     /// The firewall's directories, in its order.

@@ -6,6 +6,7 @@ mod confirm;
 mod entry;
 mod form_token;
 mod password;
+mod shop;
 mod sign_in;
 mod sign_out;
 mod target;
@@ -13,6 +14,7 @@ mod target;
 mod tests;
 
 pub use entry::{entry_redirect, forbidden};
+pub use shop::{Door, Shop};
 
 use crate::{
     Body, answer,
@@ -60,6 +62,8 @@ pub enum Page {
     SubmitConfirm(Arc<str>, LinkToken),
     /// The stylesheet.
     Style,
+    /// A door of the shop.
+    Shop(shop::Shop),
 }
 
 /// The token of a link. It is never shown.
@@ -78,25 +82,31 @@ pub(crate) fn recognise(policy: &Policy, path: &str) -> Option<Page> {
         "/login" => Some(Page::SignIn(None)),
         "/logout" => Some(Page::SignOut),
         html::STYLE_PATH => Some(Page::Style),
-        _ => {
-            let mut segments = path.strip_prefix('/')?.split('/');
-            let (page, name, token, end) = (segments.next()?, segments.next()?, segments.next(), segments.next());
-            let name = Arc::clone(&policy.directory(name).filter(|_| end.is_none())?.name);
-            match (page, token) {
-                ("login", None) => Some(Page::SignIn(Some(name))),
-                ("password", None) => Some(Page::Reset(name)),
-                ("password", Some("change")) => Some(Page::ChangePassword(name)),
-                ("password", Some(token)) => Some(Page::NewPassword(name, LinkToken(token.to_owned()))),
-                ("confirm", Some(token)) => Some(Page::Confirm(name, LinkToken(token.to_owned()))),
-                _ => None,
-            }
-        }
+        _ => own(policy, path).or_else(|| shop::recognise(policy, path).map(Page::Shop)),
+    }
+}
+
+/// The page of a directory at this path.
+fn own(policy: &Policy, path: &str) -> Option<Page> {
+    let mut segments = path.strip_prefix('/')?.split('/');
+    let (page, name, token, end) = (segments.next()?, segments.next()?, segments.next(), segments.next());
+    let name = Arc::clone(&policy.directory(name).filter(|_| end.is_none())?.name);
+    match (page, token) {
+        ("login", None) => Some(Page::SignIn(Some(name))),
+        ("password", None) => Some(Page::Reset(name)),
+        ("password", Some("change")) => Some(Page::ChangePassword(name)),
+        ("password", Some(token)) => Some(Page::NewPassword(name, LinkToken(token.to_owned()))),
+        ("confirm", Some(token)) => Some(Page::Confirm(name, LinkToken(token.to_owned()))),
+        _ => None,
     }
 }
 
 impl Page {
     /// The endpoint for a method.
     pub(crate) fn endpoint(self, method: &Method) -> Endpoint {
+        if let Page::Shop(shop) = self {
+            return shop.endpoint(method);
+        }
         let post = *method == Method::POST;
         let methods = if self == Page::Style { "GET" } else { "GET,POST" };
         match self {
@@ -130,6 +140,7 @@ impl Page {
             Page::ChangePassword(_) => own("page.change_password", true, false),
             Page::SubmitChangePassword(_) => own("page.change_password.submit", true, true),
             Page::Style => own("page.style", false, false),
+            Page::Shop(shop) => shop.own(),
         }
     }
 
@@ -152,6 +163,7 @@ impl Page {
             Page::Confirm(directory, token) => confirm::ask(&call, &directory, &token).await,
             Page::SubmitConfirm(directory, token) => confirm::submit(call, &directory, &token).await,
             Page::Style => style(&call),
+            Page::Shop(shop) => shop.run(call).await,
         }
     }
 }

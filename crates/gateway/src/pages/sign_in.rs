@@ -9,8 +9,8 @@ use crate::{
     Body, answer,
     api::{Call, Form, cookie, failure, header, set_retry_after},
 };
-use doorward_auth::{Attempt, SignInError, SignedIn};
-use doorward_core::{Provenance, Reason, policy::Directory};
+use doorward_auth::{Attempt, SignInError, SignedIn, Verified};
+use doorward_core::{Provenance, Reason, policy::Directory, session::SessionKey};
 use doorward_wire::pages as html;
 use http::{
     HeaderValue, Response, StatusCode,
@@ -34,9 +34,9 @@ pub(super) async fn show(call: &Call<'_>, directory: Option<&str>) -> Response<B
         Ok(sessions) if sessions.is_empty() => {
             form_page(call, StatusCode::OK, &View { directory, target, login: "", error: None })
         }
-        Ok(sessions) => {
-            describe(&sessions, |sessions| page(call, StatusCode::OK, html::render(&html::SignedIn { sessions, target })))
-        }
+        Ok(sessions) => describe(&sessions, |sessions| {
+            page(call, StatusCode::OK, html::render(&html::SignedIn { sessions, target, sign_out: "/logout" }))
+        }),
         Err(error) => unavailable(call, &error),
     }
 }
@@ -82,6 +82,17 @@ fn chosen(call: &Call<'_>, directory: Option<&str>) -> Option<Vec<Arc<Directory>
 
 /// Signs in under a new id; a session of the same directory that the browser already has ends with that.
 async fn sign_in(call: &Call<'_>, directories: &[Arc<Directory>], login: &str, password: &str) -> Result<SignedIn, SignInError> {
+    let (verified, old) = verify(call, directories, login, password).await?;
+    call.auth.start(verified, old).await
+}
+
+/// Whoever knows the password, and the session of that directory that the browser already has.
+pub(super) async fn verify(
+    call: &Call<'_>,
+    directories: &[Arc<Directory>],
+    login: &str,
+    password: &str,
+) -> Result<(Verified, Option<SessionKey>), SignInError> {
     let attempt = Attempt {
         login,
         password,
@@ -93,7 +104,7 @@ async fn sign_in(call: &Call<'_>, directories: &[Arc<Directory>], login: &str, p
     };
     let verified = call.auth.verify(directories, attempt).await?;
     let old = call.live_in(&verified.directory).await.map_err(SignInError::Unavailable)?;
-    call.auth.start(verified, old.map(|old| old.live.key())).await
+    Ok((verified, old.map(|old| old.live.key())))
 }
 
 /// 303 to where the person wanted to go. The session's cookie comes first: clients take the first one.
@@ -125,6 +136,7 @@ fn form_page(call: &Call<'_>, status: StatusCode, view: &View<'_>) -> Response<B
     let login = crate::api::bounded(view.login, 255);
     let html = html::SignIn {
         action: &action,
+        fields: html::FieldNames::OURS,
         token: &own.token,
         target: view.target,
         login,
@@ -140,7 +152,7 @@ fn form_page(call: &Call<'_>, status: StatusCode, view: &View<'_>) -> Response<B
 }
 
 /// The page for a forgotten password, where mail can be sent and it is clear of which directory.
-fn forgot(call: &Call<'_>, directory: Option<&str>) -> Option<String> {
+pub(super) fn forgot(call: &Call<'_>, directory: Option<&str>) -> Option<String> {
     let directories = call.directories();
     let only = || <[Arc<Directory>; 1]>::try_from(directories).ok().map(|[directory]| directory.name.to_string());
     let name = directory.map(str::to_owned).or_else(only).filter(|_| call.auth.can_mail())?;

@@ -5,7 +5,7 @@ use crate::{
     Body, answer,
     api::{Call, Form, Presented, cookie},
 };
-use doorward_core::{Provenance, Reason, Refusal};
+use doorward_core::{Provenance, Reason, Refusal, ports::StoreError};
 use doorward_crypto::csrf;
 use doorward_wire::pages as html;
 use http::{Response, StatusCode};
@@ -40,19 +40,30 @@ pub(super) async fn submit(mut call: Call<'_>) -> Response<Body> {
         }
         return response;
     }
-    for session in &sessions {
-        let account = session.live.account();
-        if let Err(error) = call.auth.sign_out(&session.live.key()).await {
-            return unavailable(&call, &error);
-        }
-        call.audit("sign_out", "success", Some(&account), &account.login);
+    if let Err(error) = end_all(&call, &sessions).await {
+        return unavailable(&call, &error);
     }
     let mut response = page(&call, StatusCode::OK, html::render(&html::SignedOut));
+    delete_cookies(&call, &sessions, &mut response);
+    response
+}
+
+/// Ends these sessions.
+pub(super) async fn end_all(call: &Call<'_>, sessions: &[Presented]) -> Result<(), StoreError> {
+    for session in sessions {
+        let account = session.live.account();
+        call.auth.sign_out(&session.live.key()).await?;
+        call.audit("sign_out", "success", Some(&account), &account.login);
+    }
+    Ok(())
+}
+
+/// Deletes their cookies.
+pub(super) fn delete_cookies(call: &Call<'_>, sessions: &[Presented], response: &mut Response<Body>) {
     let now = call.auth.clock().now();
-    for session in &sessions {
+    for session in sessions {
         cookie::add(response.headers_mut(), cookie::deletion(&session.directory.cookie, now));
     }
-    response
 }
 
 fn ask(call: &Call<'_>, status: StatusCode, sessions: &[Presented]) -> Response<Body> {
@@ -60,7 +71,9 @@ fn ask(call: &Call<'_>, status: StatusCode, sessions: &[Presented]) -> Response<
         return page(call, status, html::render(&html::SignedOut));
     };
     let token = csrf::token(&first.id, call.auth.entropy());
-    let html = describe(sessions, |sessions| html::render(&html::SignOut { sessions, token: &token }));
+    let html = describe(sessions, |sessions| {
+        html::render(&html::SignOut { sessions, action: "/logout", token_name: "_csrf_token", token: &token })
+    });
     let mut response = page(call, status, html);
     if status == StatusCode::UNAUTHORIZED {
         answer::challenge(&mut response);

@@ -4,12 +4,13 @@ use crate::{
     admit::SessionCookie,
     api::{Asked, Presented},
 };
-use doorward_auth::Sessions;
+use doorward_auth::{LiveSession, Sessions};
 use doorward_core::{
     Evidence, Found, Kind, Offer, Target,
     facts::is_safe,
     firewall::{Authentication, Firewall},
     policy::{Dialect, Directory, Policy},
+    ports::StoreError,
 };
 use doorward_crypto::csrf;
 use std::sync::Arc;
@@ -56,7 +57,7 @@ async fn by_session(
 ) -> Identified {
     let mut identified = Identified::absent();
     for cookie in in_order(policy, asked, firewall) {
-        let live = match sessions.find(&cookie.directory, &cookie.value).await {
+        let live = match find(sessions, cookie).await {
             Ok(Some(live)) => live,
             Ok(None) => {
                 identified.dead.push(Arc::clone(&cookie.directory));
@@ -76,6 +77,14 @@ async fn by_session(
     identified
 }
 
+/// The session that a cookie names or, for a short while after a sign-in of the same browser, the one that took its place.
+async fn find(sessions: &Sessions, cookie: &SessionCookie) -> Result<Option<Arc<LiveSession>>, StoreError> {
+    match sessions.find(&cookie.directory, &cookie.value).await? {
+        Some(live) => Ok(Some(live)),
+        None => sessions.find_carried(&cookie.directory, &cookie.value).await,
+    }
+}
+
 /// The presented cookies of the firewall's directories, in the order in which they count.
 fn in_order<'a>(policy: &'a Policy, asked: Asked<'a>, firewall: &'a Firewall) -> impl Iterator<Item = &'a SessionCookie> {
     let of_kind = move |kind: Option<Kind>| {
@@ -86,7 +95,7 @@ fn in_order<'a>(policy: &'a Policy, asked: Asked<'a>, firewall: &'a Firewall) ->
             .flat_map(|directory| asked.cookies.iter().filter(move |c| c.directory.name == directory.name))
     };
     let (first, second) = match asked.dialect {
-        Dialect::Magento => (Some(Kind::Customer), Some(Some(Kind::Admin))),
+        Dialect::Magento => (Some(Kind::Customer), policy.routes.door.admin_sessions.then_some(Some(Kind::Admin))),
         Dialect::Ibexa | Dialect::Problem => (None, None),
     };
     of_kind(first).chain(second.into_iter().flat_map(of_kind))

@@ -125,13 +125,29 @@ impl Gateway {
                 return response;
             }
             (Ok(permit), None, Some(firewall)) if permit.rule().is_some_and(|rule| rule.own.is_some()) => {
-                return Box::pin(self.answer_route(policy, admitted, firewall, &found, &permit, &identified)).await;
+                let answer = Box::pin(self.answer_route(policy, admitted, firewall, &found, &permit, &identified));
+                let mut response = answer.await;
+                self.renew_cookie(&mut response, &found, &permit, &identified);
+                return response;
             }
-            (Ok(permit), _, _) => self.send_onward(policy, admitted, &permit, &identified, trace).await,
+            (Ok(permit), _, _) => {
+                let mut response = self.send_onward(policy, admitted, &permit, &identified, trace).await;
+                self.renew_cookie(&mut response, &found, &permit, &identified);
+                response
+            }
             (Err(refusal), _, _) => self.refuse(policy, &admitted, &found, &refusal, &identified, trace),
         };
         cookie::delete_dead(response.headers_mut(), &identified.dead, self.parts.auth.clock().now());
         response
+    }
+
+    /// A session in use keeps its cookie, where that has a lifetime of its own. What is open to everyone sets none.
+    fn renew_cookie(&self, response: &mut Response<Body>, found: &Found<'_>, permit: &Permit, identified: &Identified) {
+        let counts = permit.identity().account().is_some() && !found.is_open();
+        if let Some(session) = identified.session.as_ref().filter(|session| counts && !session.is_carried()) {
+            let spec = &session.directory.cookie;
+            cookie::renew(response.headers_mut(), spec, &session.id, &session.live, self.parts.auth.clock().now());
+        }
     }
 
     /// The only road to an upstream; the permit is the key.

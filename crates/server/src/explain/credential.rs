@@ -6,11 +6,12 @@ use crate::cli::{
 };
 use doorward_auth::Sessions;
 use doorward_core::{
-    Found, Offer, Policy,
+    Found, Kind, Offer, Policy,
     acl::RoleBook,
     firewall::Authentication,
     policy::Directory,
     ports::{AccountRecord, Clock, NewAccount, Store, StoreError},
+    route::ShopDoor,
     session::Session,
 };
 use doorward_crypto::{
@@ -116,8 +117,8 @@ async fn signed_in(record: &AccountRecord, id: &str, store: &dyn Store) -> Resul
     Ok(Arc::new(copy))
 }
 
-/// What was found, in words.
-pub(super) fn words(found: &Found<'_>, identified: &Identified, presumed: Option<&Directory>) -> String {
+/// What was found, in words; `door` is how people sign in, where the Magento dialect stands.
+pub(super) fn words(found: &Found<'_>, identified: &Identified, presumed: Option<&Directory>, door: Option<&ShopDoor>) -> String {
     let Some(firewall) = found.firewall else { return "none is read: no firewall matches".to_owned() };
     if firewall.authentication != Authentication::Session {
         return format!("none is read: `{}` uses no credential", firewall.name);
@@ -136,6 +137,9 @@ pub(super) fn words(found: &Found<'_>, identified: &Identified, presumed: Option
         Some(directory) if !firewall.directories.contains(&directory.name) => {
             let asked = firewall.directories.join(", ");
             format!("a session of `{}`, which `{}` does not ask (it asks {asked})", directory.name, firewall.name)
+        }
+        Some(directory) if directory.kind == Kind::Admin && door.is_some_and(|door| !door.admin_sessions) => {
+            format!("a session of `{}`, which does not count here: `magento_admin_session` is false", directory.name)
         }
         _ => "none that this firewall reads".to_owned(),
     }

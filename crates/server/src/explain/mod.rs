@@ -224,7 +224,8 @@ async fn judge(
     explanation.dialect = Some(admitted.dialect);
     explanation.firewalls = firewalls(policy, &facts, found.firewall);
     let identified = identify(&memory.sessions, policy, Asked::from(admitted), &found).await;
-    explanation.credential = credential::words(&found, &identified, presumed);
+    let door = (admitted.dialect == Dialect::Magento).then_some(&policy.routes.door);
+    explanation.credential = credential::words(&found, &identified, presumed, door);
     let offer = identified.offer;
     explanation.input = Some(Question::of(&facts, &explanation.path, own, &offer));
     let verdict = decide(policy, &memory.roles, &facts, &found, &offer);

@@ -2,7 +2,7 @@
 
 use crate::{
     people::{PASSWORD, Town},
-    support::upstream::Upstream,
+    support::{Site, upstream::Upstream},
 };
 use std::{
     env, fs,
@@ -57,4 +57,41 @@ fn a_person_sets_a_forgotten_password_by_mail_and_changes_it() {
     let (said, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}{why}\n{}", server.log());
     assert!(said.lines().count() >= 12, "{said}");
+}
+
+/// 'If a customer is logged in to the Magento storefront and the JavaScript widget invokes the `self` API, details for the
+/// logged-in customer are fetched' and 'restricted to only allow for AJAX calls and not direct browser requests'.
+#[test]
+fn a_storefront_widget_fetches_the_logged_in_customer_and_a_direct_browser_request_does_not() {
+    const PAGE: &str = "<!doctype html><title>Shop</title><h1>Shop</h1>";
+    let upstream = Upstream::answering(|request| {
+        let (kind, body) = match request.header("doorward-login") {
+            _ if request.line().starts_with("GET /storefront ") => ("text/html", PAGE.to_owned()),
+            Some(login) => ("application/json", serde_json::json!({ "email": login.replace("%40", "@") }).to_string()),
+            None => ("application/json", "{}".to_owned()),
+        };
+        format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    });
+    let rules = "<routes><route method=\"GET\" url=\"/V1/customers/me\"><service class=\"S\" method=\"get\"/><resources>\
+                 <resource ref=\"self\"/></resources></route></routes>";
+    let site = Site::new(&format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\n[operations]\nlisten = \"127.0.0.1:0\"\n\
+         [passwords]\nmemory_kib = 1024\niterations = 1\n\
+         [[directory]]\nname = \"customers\"\nkind = \"customer\"\ncookie = \"PHPSESSID\"\ncookie_lifetime = \"1h\"\n\
+         [[firewall]]\nname = \"shop\"\npath = '^/rest/'\nguard = [\"ajax\"]\ninvalid = \"guest\"\n[[firewall]]\nname = \"main\"\n\
+         [routes]\nfiles = [\"webapi.xml\", \"routes.toml\"]\n[[upstream]]\nname = \"shop\"\nurl = \"{}\"\n",
+        upstream.url()
+    ));
+    site.write("webapi.xml", rules);
+    site.write("routes.toml", "[[route]]\nmethods = [\"GET\"]\npath = \"/storefront\"\nrequire = [\"anonymous\"]\n");
+    site.user("customers/jane@example.com", PASSWORD, &[]);
+    let server = site.serve();
+    let output = Command::new(python())
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/browser_shop.py"))
+        .args([&format!("http://{}", server.public), "jane@example.com", PASSWORD, "/storefront"])
+        .output()
+        .unwrap();
+    let (said, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}{why}\n{}", server.log());
+    assert!(said.lines().count() >= 14, "{said}");
 }

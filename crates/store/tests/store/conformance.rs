@@ -358,7 +358,7 @@ async fn a_session_replaces_another_or_changes_nothing(store: &dyn Store) {
 }
 
 /// The session `old` is replaced, and carried over until `until`.
-fn carried(old: u8, until: u64) -> Option<Replaced> {
+fn carried(old: u32, until: u64) -> Option<Replaced> {
     Some(Replaced { key: key(0, 0, old), carried_until: Some(Time(until)) })
 }
 
@@ -369,7 +369,7 @@ async fn a_replaced_session_leads_to_its_successor_for_a_while(store: &dyn Store
     store.create_session(&session(&account, key(0, 0, 2), 10), carried(1, 40)).await.unwrap();
     assert_eq!(store.session(&key(0, 0, 1)).await.unwrap(), None, "the old one is gone all the same");
     assert_eq!(news(store, before).await, [Changed::Session(key(0, 0, 1))], "and every node hears of it");
-    let successor = async |old: u8, at: u64| store.successor(&key(0, 0, old), Time(at)).await.unwrap();
+    let successor = async |old: u32, at: u64| store.successor(&key(0, 0, old), Time(at)).await.unwrap();
     assert_eq!([successor(1, 10).await, successor(1, 39).await], [Some(key(0, 0, 2)); 2]);
     assert_eq!([successor(1, 40).await, successor(2, 20).await], [None; 2]);
     // Another sign-in: both old ones lead to the newest, and the first no longer than it did.
@@ -392,8 +392,8 @@ async fn nobody_is_carried_over_to_another_account_or_from_nowhere(store: &dyn S
 async fn a_successor_that_ended_takes_those_it_replaced_with_it(store: &dyn Store) {
     let account = add(store, "a").await;
     let id = account.account.id;
-    for (step, how) in ["sign-out", "everywhere", "disable", "password"].into_iter().enumerate() {
-        let (old, new) = (key(0, step as u8, 1), key(0, step as u8, 2));
+    for (step, how) in (0..).zip(["sign-out", "everywhere", "disable", "password"]) {
+        let (old, new) = (key(0, step, 1), key(0, step, 2));
         let record = store.account(Kind::Admin, id).await.unwrap().unwrap();
         store.create_session(&session(&record, old, 1), None).await.unwrap();
         let replaced = Replaced { key: old, carried_until: Some(Time(40)) };

@@ -26,12 +26,32 @@ pub struct OpenSession<'a> {
     pub login: &'a str,
 }
 
+/// What the fields of a sign-in form are called.
+#[derive(Clone, Copy, Debug)]
+pub struct FieldNames {
+    /// The sign-in name.
+    pub login: &'static str,
+    /// The password.
+    pub password: &'static str,
+    /// The form's token.
+    pub token: &'static str,
+}
+
+impl FieldNames {
+    /// Of our own pages: those of Symfony's forms.
+    pub const OURS: Self = Self { login: "_username", password: "_password", token: "_csrf_token" };
+    /// Of a shop's pages (magento-webapi 8.1, 8.2).
+    pub const SHOP: Self = Self { login: "login[username]", password: "login[password]", token: "form_key" };
+}
+
 /// The sign-in page.
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 pub struct SignIn<'a> {
     /// Where the form goes: `/login` or `/login/DIRECTORY`.
     pub action: &'a str,
+    /// What its fields are called.
+    pub fields: FieldNames,
     /// The form's own CSRF token.
     pub token: &'a str,
     /// Where the person wants to go afterwards.
@@ -110,6 +130,8 @@ pub struct SignedIn<'a> {
     pub sessions: &'a [OpenSession<'a>],
     /// Where the person wants to go.
     pub target: &'a str,
+    /// Where one signs out.
+    pub sign_out: &'a str,
 }
 
 /// Asks before it signs out.
@@ -118,7 +140,11 @@ pub struct SignedIn<'a> {
 pub struct SignOut<'a> {
     /// The sessions that will end.
     pub sessions: &'a [OpenSession<'a>],
-    /// A CSRF token of the first of them.
+    /// Where the form goes.
+    pub action: &'a str,
+    /// What the field of its token is called.
+    pub token_name: &'a str,
+    /// A token of the first of them.
     pub token: &'a str,
 }
 

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 fn sign_in(login: &str, error: Option<&str>) -> String {
     render(&SignIn {
         action: "/login/admins",
+        fields: FieldNames::OURS,
         token: "a.b.c",
         target: "/orders?x=1&y=\"2\"",
         login,
@@ -44,8 +45,8 @@ fn nothing_on_a_page_needs_more_than_the_policy_allows() {
     let sessions = [OpenSession { directory: "admins", login: "ada" }];
     let pages = [
         sign_in("x", Some("y")),
-        render(&SignedIn { sessions: &sessions, target: "/" }).unwrap(),
-        render(&SignOut { sessions: &sessions, token: "t" }).unwrap(),
+        render(&SignedIn { sessions: &sessions, target: "/", sign_out: "/logout" }).unwrap(),
+        render(&SignOut { sessions: &sessions, action: "/logout", token_name: "_csrf_token", token: "t" }).unwrap(),
         render(&SignedOut).unwrap(),
         render(&ResetRequest { action: "/a", token: "t", login: "<i>", error: Some("y"), back: "/login" }).unwrap(),
         render(&NewPassword { action: "/a", token: "t", login: "<i>", rules: "r", current: true, error: Some("y") }).unwrap(),

@@ -25,6 +25,97 @@ pub(super) enum Caller {
     Customer,
     FullAdmin,
     Partial(BTreeSet<String>),
+    /// A role of rows as they were found elsewhere.
+    Rows(Acl),
+}
+
+/// Id and parent of every resource that is not disabled, nor below one that is.
+pub(super) type Tree = Vec<(String, Option<String>)>;
+
+/// What rows permit, written down row by row (magento-webapi 4.4, newer reading).
+pub(super) struct Acl {
+    tree: Tree,
+    written: BTreeMap<String, bool>,
+    everything: bool,
+}
+
+impl Acl {
+    pub(super) fn of(tree: &Tree, rows: &[(String, bool)]) -> Self {
+        let mut acl = Acl { tree: tree.clone(), written: BTreeMap::new(), everything: false };
+        let known = |id: &str| tree.iter().any(|(own, _)| own == id);
+        let rows: Vec<_> = rows.iter().filter(|(id, _)| known(id)).collect();
+        for (id, allow) in &rows {
+            if id == "Magento_Backend::all" && *allow {
+                acl.everything = true;
+                acl.written.extend(tree.iter().map(|(every, _)| (every.clone(), true)));
+            }
+            acl.write(id, *allow);
+        }
+        let only_all = rows.iter().all(|(id, _)| id == "Magento_Backend::all");
+        if !only_all && rows.iter().any(|(_, allow)| !allow) {
+            for (id, _) in tree.iter().filter(|(id, _)| !rows.iter().any(|(row, _)| row == id)) {
+                acl.write(id, false);
+            }
+        }
+        acl
+    }
+
+    /// A resource and, at this moment, all below it.
+    fn write(&mut self, id: &str, allow: bool) {
+        self.written.insert(id.to_owned(), allow);
+        let below: Vec<String> =
+            self.tree.iter().filter(|(_, parent)| parent.as_deref() == Some(id)).map(|(child, _)| child.clone()).collect();
+        below.iter().for_each(|child| self.write(child, allow));
+    }
+
+    fn permits(&self, id: &str) -> bool {
+        // Whatever is below a resource was written with it, so there is no need to look above.
+        self.written.get(id).copied().unwrap_or(self.everything)
+    }
+}
+
+/// All `acl.xml` below a folder as one tree.
+pub(super) fn tree(folder: &Path) -> Tree {
+    let (mut tree, mut disabled) = (Tree::new(), BTreeSet::new());
+    for file in files(folder, "acl.xml") {
+        let mut above: Vec<String> = Vec::new();
+        for piece in without_comments(&file).split('<').skip(1) {
+            let inside = piece.split_once('>').unwrap().0;
+            if inside.starts_with("/resource") && !inside.starts_with("/resources") {
+                above.pop();
+            }
+            if !inside.starts_with("resource ") && !inside.starts_with("resource\n") {
+                continue;
+            }
+            let tag = tags(&format!("<{inside}>")).remove(0);
+            let id = tag.attribute("id").unwrap();
+            if tag.attribute("disabled").as_deref() == Some("true") {
+                disabled.insert(id.clone());
+            }
+            if !tree.iter().any(|(own, _)| *own == id) {
+                tree.push((id.clone(), above.last().cloned()));
+            }
+            if !inside.ends_with('/') {
+                above.push(id);
+            }
+        }
+    }
+    // Until nothing that is disabled has anything below it.
+    while let Some((child, _)) =
+        tree.iter().find(|(id, up)| !disabled.contains(id) && up.as_ref().is_some_and(|up| disabled.contains(up)))
+    {
+        disabled.insert(child.clone());
+    }
+    tree.retain(|(id, _)| !disabled.contains(id));
+    tree
+}
+
+fn without_comments(file: &str) -> String {
+    let mut text = file.to_owned();
+    while let Some((before, after)) = text.split_once("<!--") {
+        text = format!("{before}{}", after.split_once("-->").unwrap().1);
+    }
+    text
 }
 
 /// All `webapi.xml` below a folder, merged. The order of modules matters for nothing that is asked here: resources add
@@ -93,6 +184,7 @@ pub(super) fn status(rule: Option<&Rule>, caller: &Caller) -> u16 {
         (Caller::Guest, _) => false,
         (Caller::Customer, id) => id == "self",
         (Caller::FullAdmin, _) => true,
+        (Caller::Rows(acl), id) => acl.permits(id),
         (Caller::Partial(held), id) => id != "self" && (held.contains(id) || id == "Magento_Backend::admin"),
     };
     if !rule.resources.iter().all(|id| granted(id)) {
@@ -120,10 +212,7 @@ impl Tag {
 
 /// Opening tags in order, each with the text behind it.
 fn tags(file: &str) -> Vec<Tag> {
-    let mut text = file.to_owned();
-    while let Some((before, after)) = text.split_once("<!--") {
-        text = format!("{before}{}", after.split_once("-->").unwrap().1);
-    }
+    let text = without_comments(file);
     let mut tags = Vec::new();
     for piece in text.split('<').skip(1) {
         let (inside, behind) = piece.split_once('>').unwrap();

@@ -9,6 +9,12 @@ use crate::support::{
     client::{Connection, Reply},
     upstream::Upstream,
 };
+use doorward_core::{
+    Time,
+    acl::{Holds, RoleRow},
+    ports::Store,
+};
+use doorward_store::{Options, Sqlite};
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError, Weak},
@@ -24,6 +30,8 @@ struct Shop {
     clerk: SignedIn,
     /// Two admins, each with a half of all resources.
     halves: [(SignedIn, BTreeSet<String>); 2],
+    /// An admin whose role came as rows, and the rows.
+    rows: (SignedIn, Vec<(String, bool)>),
     _site: Site,
 }
 
@@ -68,8 +76,10 @@ impl Shop {
         role("odd", &odd);
         role("everything", &BTreeSet::from(["Magento_Backend::all".to_owned()]));
         role("groups", &BTreeSet::from(["Magento_Customer::group".to_owned()]));
+        let rows = rows();
+        put_rows(&site, "rows", &rows);
         site.user("customers/jane@example.com", PASSWORD, &[]);
-        for (login, own) in [("admin", "everything"), ("clerk", "groups"), ("eve", "even"), ("otto", "odd")] {
+        for (login, own) in [("admin", "everything"), ("clerk", "groups"), ("eve", "even"), ("otto", "odd"), ("ron", "rows")] {
             site.user(&format!("admins/{login}"), PASSWORD, &[own]);
         }
         let server = site.serve();
@@ -79,6 +89,7 @@ impl Shop {
             admin: session("admin"),
             clerk: session("clerk"),
             halves: [(session("eve"), even), (session("otto"), odd)],
+            rows: (session("ron"), rows),
             server,
             upstream,
             _site: site,
@@ -89,6 +100,32 @@ impl Shop {
         let cookie = session.map_or("", |session| &session.cookie);
         self.server.get(path, &format!("{cookie}{headers}"))
     }
+}
+
+/// Rows as no form saves them: in the order of the tree, a few resources without any, then some that change what stands
+/// there, with all below.
+fn rows() -> Vec<(String, bool)> {
+    let tree = oracle::tree(&magento_data());
+    let ids = tree.into_iter().map(|(id, _)| id).filter(|id| id != "Magento_Backend::all").enumerate();
+    let mut rows: Vec<_> = ids.filter(|(at, _)| at % 29 != 28).map(|(at, id)| (id, at % 5 != 4)).collect();
+    let later = [
+        ("Magento_Customer::customer", true),
+        ("Magento_Customer::group", false),
+        ("Magento_Sales::sales", false),
+        ("Magento_Gone::gone", true),
+        ("Magento_Catalog::catalog", true),
+        ("Magento_Catalog::products", false),
+    ];
+    rows.extend(later.map(|(id, allow)| (id.to_owned(), allow)));
+    rows
+}
+
+/// Only an import makes such a role, so it is written into the store.
+fn put_rows(site: &Site, name: &str, rows: &[(String, bool)]) {
+    let store = Sqlite::open(&site.path().join("doorward.db"), Options::default()).unwrap();
+    let rows = rows.iter().map(|(id, allow)| RoleRow { resource: id.as_str().into(), allow: *allow }).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(store.put_role(name, Holds::Rows(rows), Time(1_700_000_000_000))).unwrap();
 }
 
 fn unauthorized(resources: &str) -> String {
@@ -235,9 +272,12 @@ fn every_route_decides_for_every_caller_as_its_files_say() {
         (shop.admin.cookie.clone(), Caller::FullAdmin),
         of(&shop.halves[0]),
         of(&shop.halves[1]),
+        (shop.clerk.cookie.clone(), Caller::Partial(BTreeSet::from(["Magento_Customer::group".to_owned()]))),
+        (shop.rows.0.cookie.clone(), Caller::Rows(oracle::Acl::of(&oracle::tree(&magento_data()), &shop.rows.1))),
     ];
     let mut connection = Connection::open(shop.server.public);
     let mut seen = [0_u32; 4];
+    let mut by_rows = [0_u32; 2];
     for (method, url) in rules.keys() {
         let path: String = url.split('/').map(|s| if s.starts_with(':') { "7" } else { s }).collect::<Vec<_>>().join("/");
         let rule = oracle::find(&rules, method, &path).map(|(_, rule)| rule);
@@ -248,8 +288,12 @@ fn every_route_decides_for_every_caller_as_its_files_say() {
             if let (401, Some(rule)) = (expected, rule) {
                 assert_eq!(reply.body, unauthorized(&rule.resources.join(", ")).replace('/', "\\/"), "{method} {path}");
             }
+            if matches!(caller, Caller::Rows(_)) {
+                by_rows[usize::from(expected == 401)] += 1;
+            }
             seen[[200, 400, 401, 404].iter().position(|status| *status == expected).unwrap()] += 1;
         }
     }
+    assert!(by_rows.iter().all(|count| *count > 50), "rows allow and deny: {by_rows:?}");
     assert!(seen[0] > 500 && seen[1] > 20 && seen[2] > 500, "each outcome is frequent: {seen:?}");
 }

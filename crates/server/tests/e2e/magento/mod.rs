@@ -4,6 +4,7 @@
 mod open_routes;
 mod pipeline;
 mod routing;
+mod sessions;
 mod stores;
 
 use crate::{
