@@ -7,7 +7,7 @@ use doorward_core::{
     acl::Holds,
     policy::{CookieSpec, Directory, SameSite},
     ports::{
-        AccountChange, AccountCount, AccountRecord, Change, Clock, Link, LinkKey, LinkPurpose, Links, NewAccount, SessionFilter,
+        Customers, AccountChange, AccountCount, AccountRecord, Change, Clock, Link, LinkKey, LinkPurpose, Links, NewAccount, SessionFilter,
         Store, StoreError, StoredKey,
     },
     session::{Replaced, Session, SessionKey},
@@ -112,6 +112,9 @@ impl Watched {
 
 #[async_trait]
 impl Store for Watched {
+    fn customers(&self) -> &dyn Customers {
+        self.inner.customers()
+    }
     async fn add_account(&self, new: NewAccount, now: Time) -> Result<AccountRecord, StoreError> {
         self.there()?.add_account(new, now).await
     }

@@ -1,8 +1,13 @@
 //! What the outside fulfils: time, randomness and memory.
 
+mod customers;
 mod imports;
 mod links;
 
+pub use customers::{
+    Address, AddressDraft, Condition, Customer, CustomerChange, CustomerField, Customers, Document, Filter, Group, GroupDraft,
+    GroupField, Page, Search, merge,
+};
 pub use imports::{ImportAccount, ImportBatch, ImportItem, ImportStore, ImportToken, Imported};
 pub use links::{Link, LinkKey, LinkPurpose, Links};
 
@@ -244,6 +249,9 @@ pub struct SessionFilter {
 /// Memory. What it acknowledges survives `kill -9` and power loss; only [`Store::touch_sessions`] may be lost.
 #[async_trait]
 pub trait Store: Links {
+    /// The part that keeps customers and their groups.
+    fn customers(&self) -> &dyn Customers;
+
     /// Makes an account.
     async fn add_account(&self, new: NewAccount, now: Time) -> Result<AccountRecord, StoreError>;
     /// The account that signs in with `login`, whatever its case: with `website` the one that is known there, without it

@@ -2,7 +2,9 @@
 
 mod accounts;
 mod changes;
+mod customers;
 mod failure;
+mod groups;
 mod imports;
 mod keys;
 mod links;
@@ -10,6 +12,7 @@ mod queue;
 mod readers;
 mod roles;
 mod schema;
+mod search;
 mod sessions;
 mod values;
 mod writer;
@@ -21,7 +24,7 @@ use doorward_core::{
     Kind, Time,
     acl::Holds,
     ports::{
-        AccountChange, AccountCount, AccountRecord, Change, ImportBatch, ImportStore, Imported, Link, LinkKey, LinkPurpose,
+        AccountChange, AccountCount, AccountRecord, Change, Customers, ImportBatch, ImportStore, Imported, Link, LinkKey, LinkPurpose,
         Links, NewAccount, SessionFilter, Store, StoreError, StoredKey,
     },
     session::{Replaced, Session, SessionKey},
@@ -164,6 +167,10 @@ impl Sqlite {
 
 #[async_trait]
 impl Store for Sqlite {
+    fn customers(&self) -> &dyn Customers {
+        self
+    }
+
     async fn add_account(&self, new: NewAccount, now: Time) -> Result<AccountRecord, StoreError> {
         self.write(move |c| accounts::add(c, &new, now)).await
     }
