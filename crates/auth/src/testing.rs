@@ -7,8 +7,8 @@ use doorward_core::{
     acl::Holds,
     policy::{CookieSpec, Directory, SameSite},
     ports::{
-        Customers, AccountChange, AccountCount, AccountRecord, Change, Clock, Link, LinkKey, LinkPurpose, Links, NewAccount, SessionFilter,
-        Store, StoreError, StoredKey,
+        AccountChange, AccountCount, AccountRecord, Change, Clock, Customers, Link, LinkKey, LinkPurpose, Links, NewAccount,
+        SessionFilter, Store, StoreError, StoredKey,
     },
     session::{Replaced, Session, SessionKey},
 };

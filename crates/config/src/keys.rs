@@ -205,7 +205,7 @@ pub(crate) const TABLES: &[Table] = &[
                 "serve",
                 TEXTS,
                 "`[\"sessions\"]`",
-                "Which parts of the API Doorward answers; the rest goes upstream. This version has `sessions`.",
+                "Which parts of the API Doorward answers; the rest goes upstream. `sessions`: the sign-in API and pages; `accounts`: customers, their addresses and groups under `magento_prefix`.",
             ),
             key("leave", TEXTS, "`[]`", "What of that is handed back to the upstream: `root`, `users`, `pages`."),
             key(

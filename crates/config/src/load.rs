@@ -8,9 +8,10 @@ use crate::{
     settings::Settings,
 };
 use doorward_core::{
-    Policy, Source, Stores,
+    Kind, Policy, Source, Stores,
     policy::{Directory, Unmatched, Upstream},
     route::{RouteTable, magento, served, template},
+    stores::Sharing,
 };
 use std::{
     collections::BTreeSet,
@@ -165,6 +166,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         mail,
     };
     let stores = store_view::read(r, root, api.sharing);
+    let directories = per_website(directories, &stores);
     let ((routes, resources), rules_sound) = soundly(r, |r| routes(r, &entries.files, &api, stores));
     let sound = Sound {
         firewalls: firewalls_sound,
@@ -193,6 +195,18 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         upstreams: draft.upstreams.into_iter().map(|(upstream, _)| upstream).collect(),
     };
     Some(Config { settings, policy })
+}
+
+/// Where customers are not shared, their logins are unique on each website only (magento-webapi 4.6).
+fn per_website(directories: Vec<Arc<Directory>>, stores: &Stores) -> Vec<Arc<Directory>> {
+    let default = stores.default_view().website_id;
+    let several = stores.iter().any(|view| view.website_id != default);
+    let apart = several && stores.sharing() == Sharing::Website;
+    let marked = |directory: Arc<Directory>| match directory.kind {
+        Kind::Customer if apart => Arc::new(Directory { website: Some(default), ..(*directory).clone() }),
+        _ => directory,
+    };
+    directories.into_iter().map(marked).collect()
 }
 
 /// A value, and whether reading it found no error.

@@ -50,7 +50,7 @@ const MANAGE: &str = "Magento_Customer::manage";
 const GROUP: &str = "Magento_Customer::group";
 
 /// All of them.
-pub static ROUTES: [Served; 39] = [
+pub static ROUTES: [Served; 37] = [
     token("token.customer", "/V1/integration/customer/token", "anonymous"),
     token("token.admin", "/V1/integration/admin/token", "anonymous"),
     token("token.revoke", "/V1/integration/customer/revoke-customer-token", "self"),
@@ -93,8 +93,6 @@ pub static ROUTES: [Served; 39] = [
     account("group.create", "POST", "/V1/customerGroups", GROUP),
     account("group.save", "PUT", "/V1/customerGroups/:id", GROUP),
     account("group.delete", "DELETE", "/V1/customerGroups/:id", GROUP),
-    account("attribute.customer", "GET", "/V1/attributeMetadata/customer", CUSTOMER),
-    account("attribute.address", "GET", "/V1/attributeMetadata/customerAddress", CUSTOMER),
 ];
 
 impl Served {

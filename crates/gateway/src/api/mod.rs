@@ -256,6 +256,15 @@ impl Call<'_> {
 
     /// Writes an audit event. The login is cut: it is whatever somebody typed.
     pub(crate) fn audit(&self, event: &str, outcome: &str, account: Option<&Account>, login: &str) {
+        self.audit_with(event, outcome, account, login, "");
+    }
+
+    /// Writes an audit event with more for the operator.
+    pub(crate) fn audit_detail(&self, event: &str, outcome: &str, account: Option<&Account>, detail: &str) {
+        self.audit_with(event, outcome, account, account.map_or("", |account| &account.login), detail);
+    }
+
+    fn audit_with(&self, event: &str, outcome: &str, account: Option<&Account>, login: &str, detail: &str) {
         let identity = account.map(|account| format!("{}/{}", account.kind.as_str(), account.id));
         self.recorder.audit(&AuditEvent {
             event,
@@ -266,7 +275,7 @@ impl Call<'_> {
             login: bounded(login, 128),
             client: Some(self.request.client),
             method: "session pwd",
-            detail: "",
+            detail,
         });
     }
 

@@ -24,8 +24,8 @@ use doorward_core::{
     Kind, Time,
     acl::Holds,
     ports::{
-        AccountChange, AccountCount, AccountRecord, Change, Customers, ImportBatch, ImportStore, Imported, Link, LinkKey, LinkPurpose,
-        Links, NewAccount, SessionFilter, Store, StoreError, StoredKey,
+        AccountChange, AccountCount, AccountRecord, Change, Customers, ImportBatch, ImportStore, Imported, Link, LinkKey,
+        LinkPurpose, Links, NewAccount, SessionFilter, Store, StoreError, StoredKey,
     },
     session::{Replaced, Session, SessionKey},
 };

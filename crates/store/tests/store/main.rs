@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests fail as tests do")]
 
 mod conformance;
+mod customers;
 mod files;
 mod groups;
 mod imports;

@@ -1,11 +1,13 @@
 //! Routes under the Magento prefix that Doorward answers itself (magento-webapi 6, 9). The route rule has judged the
 //! request already; what comes here has passed.
 
+mod accounts;
+
 use super::Call;
 use crate::Body;
 use doorward_core::{
     Permit, Reason,
-    route::{Served, magento::variables},
+    route::{Served, magento::variables, served::Part},
     stores::StoreScope,
 };
 use http::Response;
@@ -33,6 +35,9 @@ pub(crate) async fn answer(call: Call<'_>, permit: &Permit, store: Option<StoreS
 }
 
 async fn run(route: RouteCall<'_>) -> Response<Body> {
+    if route.served.part == Part::Accounts {
+        return accounts::run(route).await;
+    }
     // Whatever is listed and has no answer here is refused, never sent on.
     let RouteCall { call, served, store, variables } = route;
     tracing::error!(route = served.name, ?store, variables = variables.len(), "a route of ours has no answer");
