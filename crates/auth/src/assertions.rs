@@ -1,21 +1,24 @@
 //! Assertions that are still good, so that one signature serves many requests of a session (product, 'What the upstream
 //! receives': for half its life).
 
-use doorward_core::Time;
+use doorward_core::{Time, upstream_identity::SharedKey};
 use doorward_crypto::assertion::LIFETIME;
 use http::HeaderValue;
 use std::sync::{Arc, Mutex};
 
 /// How many upstreams and methods are remembered; one more drops the oldest.
-const MOST: usize = 16;
+const MOST: usize = 24;
 
-/// A small slot of assertions by upstream and method.
+/// A small slot of assertions by upstream and method, and of tokens of the upstreams' own.
 #[derive(Default)]
 pub(crate) struct Assertions(Mutex<Vec<Kept>>);
 
 struct Kept {
     upstream: Arc<str>,
+    /// How the caller authenticated; for a token of the upstream's own, what kind it is.
     method: &'static str,
+    /// The key of such a token: another one makes another token.
+    key: Option<SharedKey>,
     made: Time,
     value: HeaderValue,
 }
@@ -27,23 +30,25 @@ impl Assertions {
         &self,
         upstream: &Arc<str>,
         method: &'static str,
+        key: Option<&SharedKey>,
         now: Time,
         sign: impl FnOnce() -> Option<HeaderValue>,
     ) -> Option<HeaderValue> {
         // The slot holds whole values at every moment, so a poisoned one is sound.
+        let is_it = |k: &Kept| k.upstream == *upstream && k.method == method && k.key.as_ref() == key;
         let mut kept = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(good) = kept.iter().find(|k| k.upstream == *upstream && k.method == method)
+        if let Some(good) = kept.iter().find(|k| is_it(k))
             && now >= good.made
             && now.since(good.made) < LIFETIME / 2
         {
             return Some(good.value.clone());
         }
         let value = sign()?;
-        kept.retain(|k| !(k.upstream == *upstream && k.method == method));
+        kept.retain(|k| !is_it(k));
         if kept.len() >= MOST {
             kept.remove(0);
         }
-        kept.push(Kept { upstream: Arc::clone(upstream), method, made: now, value: value.clone() });
+        kept.push(Kept { upstream: Arc::clone(upstream), method, key: key.cloned(), made: now, value: value.clone() });
         Some(value)
     }
 
@@ -63,7 +68,7 @@ mod tests {
         let shop: Arc<str> = "shop".into();
         let get = |at: u64, upstream: &Arc<str>, method| {
             let mut signed = false;
-            slot.get_or_sign(upstream, method, Time(at), || {
+            slot.get_or_sign(upstream, method, None, Time(at), || {
                 signed = true;
                 HeaderValue::from_str(&at.to_string()).ok()
             });

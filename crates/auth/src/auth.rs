@@ -197,9 +197,9 @@ impl Auth {
         match (live, identity) {
             // The slot must be about this very identity, else the assertion is made for this request alone.
             (Some(live), Identity::Known(account)) if *live.account() == **account => {
-                slot.get_or_sign(upstream, method, now, sign)
+                slot.get_or_sign(upstream, method, None, now, sign)
             }
-            (None, Identity::Guest) => slot.get_or_sign(upstream, method, now, sign),
+            (None, Identity::Guest) => slot.get_or_sign(upstream, method, None, now, sign),
             _ => sign(),
         }
     }

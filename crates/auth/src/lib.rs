@@ -14,6 +14,7 @@ mod roles;
 mod sessions;
 mod sign_in;
 mod throttle;
+mod upstream_token;
 
 pub use accounts::{
     AccountRules, Answered, Caller, ChangeError, LinkState, PasswordChanged, RedeemError, RegisterError, Registration,

@@ -362,6 +362,30 @@ pub(crate) const TABLES: &[Table] = &[
                 "`strip` removes every credential that Doorward can read; `pass` leaves them to a service that reads its own.",
             ),
             key(
+                "identity",
+                TEXT,
+                "\"doorward\"",
+                "The token in `Authorization` that tells it who is calling: none (`doorward`: it reads our headers or the assertion), `magento-jwt` or `ibexa-jwt`. What the client sent there is removed then.",
+            ),
+            key(
+                "identity_key",
+                TEXT,
+                "required by those tokens",
+                "`\"file:PATH\"` or `\"${ENV_NAME}\"`: the last line of `crypt/key` of Magento's `env.php`, or Ibexa's `APP_SECRET`; at least 32 characters.",
+            ),
+            key(
+                "identity_directories",
+                TEXTS,
+                "all; required by `ibexa-jwt` where there is more than one",
+                "Directories whose accounts it knows under the same id (Magento) or login (Ibexa: one directory). Others are guests to it.",
+            ),
+            key(
+                "cookies",
+                TEXTS,
+                "none",
+                "Names of the cookies that it sets itself. No directory may have a cookie of such a name.",
+            ),
+            key(
                 "encoded_slash",
                 TEXT,
                 "\"refuse\"",

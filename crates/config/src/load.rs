@@ -4,7 +4,9 @@ use crate::{
     Diagnostic, Diagnostics, Files, Place, SourceFile, checks,
     reader::{Reader, Span},
     rules,
-    sections::{access, accounts, api, directory, firewall, mail, operation, server, storage, store_view, upstream},
+    sections::{
+        access, accounts, api, directory, firewall, mail, operation, server, storage, store_view, upstream, upstream_identity,
+    },
     settings::Settings,
 };
 use doorward_core::{
@@ -149,7 +151,8 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let (firewalls, firewalls_sound) = soundly(r, |r| firewall::read(r, root, &directories));
     let (access, access_sound) = soundly(r, |r| access::read(r, root));
     let (entries, entries_sound) = soundly(r, |r| upstream::routes(r, root));
-    let (upstreams, upstreams_sound) = soundly(r, |r| upstream::read(r, root));
+    let (upstreams, upstreams_sound) = soundly(r, |r| upstream::read(r, root, &directories));
+    upstream_identity::check_cookies(r, root, &directories);
     let mut origins: Vec<Arc<str>> = server.server.public_url.iter().cloned().collect();
     origins.extend(operation::origins(r, root));
     let mail = mail::read(r, root, loopback);

@@ -32,6 +32,7 @@ pub mod session;
 pub mod source;
 pub mod stores;
 pub mod time;
+pub mod upstream_identity;
 
 pub use decide::{Evidence, Offer, Permit, decide};
 pub use facts::{Carries, Facts, Provenance};
@@ -43,3 +44,4 @@ pub use refusal::{Reason, Refusal};
 pub use source::Source;
 pub use stores::Stores;
 pub use time::Time;
+pub use upstream_identity::UpstreamIdentity;

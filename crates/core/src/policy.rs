@@ -2,7 +2,7 @@
 //! a new one.
 
 use crate::{
-    Facts, Kind, PasswordRules, Source,
+    Facts, Kind, PasswordRules, Source, UpstreamIdentity,
     access::AccessRule,
     acl::Tree,
     firewall::Firewall,
@@ -98,6 +98,10 @@ pub struct Upstream {
     pub path: Arc<str>,
     /// Whether credentials that Doorward can read are passed on.
     pub pass_credentials: bool,
+    /// The token that tells it who is calling.
+    pub identity: UpstreamIdentity,
+    /// Names of the cookies that it sets itself; none of ours is among them.
+    pub cookies: Vec<Arc<str>>,
     /// Where it tells a customer's active cart, for parameters that stand for it.
     pub cart: Option<CartSource>,
     /// Whether `%2F` may stand inside a segment.

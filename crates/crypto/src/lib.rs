@@ -8,9 +8,11 @@ pub mod csrf;
 mod digest;
 pub mod form;
 pub mod form_key;
+pub mod ibexa_token;
 mod mask;
 pub mod password;
 pub mod session_id;
 pub mod system;
+pub mod user_token;
 
 pub use digest::{hmac_sha256, random, same, sha256, sha256_hex, sha256_of};

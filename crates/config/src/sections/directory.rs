@@ -14,7 +14,8 @@ use toml::de::DeTable;
 const SITE_HASH: &str = "c21f969b5f03d33d43e04f8f136e7682";
 
 /// Cookies of our own: the device that signed in before, the sign-in form, and its key for scripts of a shop.
-const RESERVED: &[&str] = &["doorward_device", "__Host-doorward_device", "doorward_form", "__Secure-doorward_form", "form_key"];
+pub(super) const RESERVED: &[&str] =
+    &["doorward_device", "__Host-doorward_device", "doorward_form", "__Secure-doorward_form", "form_key"];
 
 pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, lives: Lives, secure: bool) -> Vec<Arc<Directory>> {
     let mut all: Vec<Arc<Directory>> = Vec::new();
@@ -118,7 +119,7 @@ fn cookie(r: &mut Reader<'_>, section: &Section<'_>, directory: &str, secure: bo
 }
 
 /// A token of RFC 6265 4.1.1.
-fn cookie_name(text: &str) -> Result<String, String> {
+pub(super) fn cookie_name(text: &str) -> Result<String, String> {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if !text.is_empty() && text.bytes().all(token) {
         Ok(text.to_owned())

@@ -11,4 +11,5 @@ pub(crate) mod server;
 pub(crate) mod storage;
 pub(crate) mod store_view;
 pub(crate) mod upstream;
+pub(crate) mod upstream_identity;
 pub(crate) mod web;

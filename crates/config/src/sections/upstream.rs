@@ -1,16 +1,16 @@
 //! `[[upstream]]` and `[routes]`.
 
-use super::web;
+use super::{upstream_identity, web};
 use crate::reader::{Reader, Section, Span, Text};
-use doorward_core::policy::{CartSource, Unmatched, Upstream};
+use doorward_core::policy::{CartSource, Directory, Unmatched, Upstream};
 use std::{cmp::Reverse, path::PathBuf, sync::Arc, time::Duration};
 use toml::de::DeTable;
 
 /// Upstreams and their places, longest path first.
-pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Vec<(Arc<Upstream>, Span)> {
+pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, directories: &[Arc<Directory>]) -> Vec<(Arc<Upstream>, Span)> {
     let mut all: Vec<(Arc<Upstream>, Span)> = Vec::new();
     for section in r.sections(root, "upstream") {
-        let Some(upstream) = one(r, &section) else { continue };
+        let Some(upstream) = one(r, &section, directories) else { continue };
         if all.iter().any(|(other, _)| other.name == upstream.name) {
             r.error(section.place("name"), format!("there is an upstream `{}` already", upstream.name));
         }
@@ -24,7 +24,7 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Vec<(Arc<Upstream>
     all
 }
 
-fn one(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Upstream> {
+fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]) -> Option<Upstream> {
     let name = r.required(section, "name").and_then(|text| r.parsed(&text, upstream_name));
     let base = r.required(section, "url").and_then(|text| r.parsed(&text, web::upstream));
     let path = match r.text(section, "path") {
@@ -33,6 +33,8 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Upstream> {
     };
     let path = path.map(|path| if path.is_empty() { "/".into() } else { path });
     let pass_credentials = r.word(section, "credentials", &[("strip", false), ("pass", true)], false);
+    let identity = upstream_identity::identity(r, section, directories);
+    let cookies = upstream_identity::cookies(r, section);
     let cart = cart(r, section);
     let keep_encoded_slash = r.word(section, "encoded_slash", &[("refuse", false), ("keep", true)], false);
     let connect_timeout = r.duration(section, "connect_timeout", Duration::from_secs(5));
@@ -44,6 +46,8 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Upstream> {
         base: base?.into(),
         path: path?.into(),
         pass_credentials,
+        identity,
+        cookies,
         cart,
         keep_encoded_slash,
         connect_timeout,

@@ -33,6 +33,8 @@ fn policy() -> Policy {
             base: "http://127.0.0.1:9".into(),
             path: path.into(),
             pass_credentials: false,
+            identity: doorward_core::UpstreamIdentity::Doorward,
+            cookies: Vec::new(),
             cart: None,
             keep_encoded_slash: keep,
             connect_timeout: Duration::from_secs(1),

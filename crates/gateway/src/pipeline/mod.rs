@@ -175,9 +175,10 @@ impl Gateway {
         else {
             return self.refuse_late(Reason::Unenforceable("the assertion cannot be made"), permit, &reader, trace);
         };
+        let token = self.parts.auth.upstream_token(live.map(|live| &**live), permit.identity(), upstream);
         let session = live.map(|live| live.ended());
         let started = Instant::now();
-        let answer = self.parts.proxy.forward(permit, admitted, policy, upstream, Outgoing { assertion }, session).await;
+        let answer = self.parts.proxy.forward(permit, admitted, policy, upstream, Outgoing { assertion, token }, session).await;
         let outcome = match &answer {
             Ok(_) => Some(UpstreamOutcome::Answered),
             Err(UpstreamError::Unreachable(_)) => Some(UpstreamOutcome::Unreachable),

@@ -142,6 +142,8 @@ fn upstream(base: &str) -> Upstream {
         base: base.into(),
         path: "/".into(),
         pass_credentials: false,
+        identity: doorward_core::UpstreamIdentity::Doorward,
+        cookies: Vec::new(),
         cart: None,
         keep_encoded_slash: false,
         connect_timeout: PATIENCE,

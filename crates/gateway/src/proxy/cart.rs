@@ -28,7 +28,7 @@ pub(super) fn asking(
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     let asked = (mem::replace(&mut admitted.method, Method::GET), mem::replace(&mut admitted.path, path.to_owned()));
     let (query, theirs) = (admitted.query.take(), mem::replace(&mut admitted.headers, headers));
-    let head = outgoing::text(admitted, permit, policy, upstream, &outgoing.assertion);
+    let head = outgoing::text(admitted, permit, policy, upstream, outgoing);
     (admitted.method, admitted.path) = asked;
     (admitted.query, admitted.headers) = (query, theirs);
     head

@@ -48,6 +48,8 @@ const QUICK: Duration = Duration::from_millis(500);
 pub struct Outgoing {
     /// The signed assertion.
     pub assertion: HeaderValue,
+    /// The `Authorization` that the upstream takes for the caller's, where it has one from us.
+    pub token: Option<HeaderValue>,
 }
 
 /// Why there is no answer of the upstream.
@@ -144,7 +146,7 @@ impl Proxy {
         let known = permit.identity().account().is_some();
         let returning = Returning { policy, upstream, known, session };
         if short::is_for(&admitted) {
-            let head = outgoing::text(&admitted, permit, policy, upstream, &outgoing.assertion).ok_or_else(no_target)?;
+            let head = outgoing::text(&admitted, permit, policy, upstream, &outgoing).ok_or_else(no_target)?;
             let of_head = admitted.method == Method::HEAD;
             drop(admitted);
             self.fetch(&head, of_head, returning).await
@@ -357,6 +359,9 @@ fn outgoing_request(
     let mut admitted = admitted;
     let mut headers = std::mem::take(&mut admitted.headers);
     outgoing::strip_credentials(&mut headers, policy, upstream);
+    if let Some(token) = outgoing.token {
+        headers.insert(header::AUTHORIZATION, token);
+    }
     outgoing::introduce(&mut headers, &Introduced::of(&admitted), permit, &outgoing.assertion);
     let connection = match (&admitted.on_upgrade, headers.contains_key(header::TE)) {
         (Some(_), _) => Some("upgrade"),

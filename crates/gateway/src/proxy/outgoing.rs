@@ -1,5 +1,6 @@
 //! The head that an upstream receives.
 
+use super::Outgoing;
 use crate::{
     Admitted,
     admit::{has_scheme, joined},
@@ -38,11 +39,14 @@ pub(super) fn text(
     permit: &Permit,
     policy: &Policy,
     upstream: &Upstream,
-    assertion: &HeaderValue,
+    outgoing: &Outgoing,
 ) -> Option<Vec<u8>> {
     let mut text = Text(Vec::with_capacity(2048));
     text.start(admitted)?;
-    introduce(&mut text, &Introduced::of(admitted), permit, assertion);
+    introduce(&mut text, &Introduced::of(admitted), permit, &outgoing.assertion);
+    if let Some(token) = &outgoing.token {
+        text.set_value(&header::AUTHORIZATION, token);
+    }
     let headers = &admitted.headers;
     for (name, value) in headers {
         match *name {
@@ -50,7 +54,7 @@ pub(super) fn text(
             // Its body is empty, whatever way of saying so it chose.
             header::CONTENT_LENGTH => text.set(name, &["0"]),
             header::COOKIE => {}
-            header::AUTHORIZATION if !upstream.pass_credentials && readable(value) => {}
+            header::AUTHORIZATION if hides(upstream, value) => {}
             _ => text.set_value(name, value),
         }
     }
@@ -80,9 +84,15 @@ pub(super) fn strip_credentials(headers: &mut HeaderMap, policy: &Policy, upstre
             }
         }
     }
-    if !upstream.pass_credentials && headers.get(header::AUTHORIZATION).is_some_and(readable) {
+    if headers.get(header::AUTHORIZATION).is_some_and(|value| hides(upstream, value)) {
         headers.remove(header::AUTHORIZATION);
     }
+}
+
+/// Whether the client's `Authorization` goes no further: it is a credential that we could have read, or the place is for a
+/// token of ours. A signature of OAuth 1.0a is neither, and passes.
+fn hides(upstream: &Upstream, value: &HeaderValue) -> bool {
+    upstream.identity.signs() || !upstream.pass_credentials && readable(value)
 }
 
 /// Whether an `Authorization` is one that we could have read.

@@ -267,7 +267,7 @@ impl Handler for Road {
         };
         assert_eq!(matches!(permit.identity(), Identity::Known(_)), self.plan.known);
         let upstream = Arc::clone(self.policy.upstream(&admitted.path).unwrap());
-        let outgoing = Outgoing { assertion: HeaderValue::from_static("a.b.c") };
+        let outgoing = Outgoing { assertion: HeaderValue::from_static("a.b.c"), token: None };
         let session = self.plan.known.then_some(&self.session);
         match self.proxy.forward(&permit, Box::new(admitted), &self.policy, &upstream, outgoing, session).await {
             Ok(response) => response,
@@ -319,6 +319,8 @@ fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
         base: format!("http://{upstream}").into(),
         path: "/".into(),
         pass_credentials: plan.pass,
+        identity: doorward_core::UpstreamIdentity::Doorward,
+        cookies: Vec::new(),
         cart: None,
         keep_encoded_slash: false,
         connect_timeout: Duration::from_secs(2),

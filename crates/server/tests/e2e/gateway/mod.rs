@@ -7,6 +7,7 @@ mod explain_agrees;
 mod firewalls;
 mod magento_oracle;
 mod magento_rules;
+mod monolith;
 mod parameters;
 mod policy_swap;
 mod raw;

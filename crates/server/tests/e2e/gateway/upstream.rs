@@ -47,7 +47,7 @@ fn passed(server: &Server, upstream: &Upstream, path: &str, headers: &str) -> Re
     received.last().unwrap().clone()
 }
 
-fn python() -> PathBuf {
+pub(super) fn python() -> PathBuf {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-venv/bin/python");
     let python = std::env::var_os("DOORWARD_TEST_PYTHON").map_or(beside, PathBuf::from);
     assert!(python.exists(), "{} with PyJWT is needed: run scripts/test, which installs it", python.display());
