@@ -164,6 +164,12 @@ impl Metrics {
             policy: Family::default(),
         };
         metrics.register();
+        // There from the start, so that whoever watches for failures need not wait for the first one.
+        for mail in ["confirm", "welcome", "reset", "password_changed", "email_changed"] {
+            for outcome in ["sent", "failed"] {
+                metrics.mails.get_or_create(&MailLabels { mail, outcome });
+            }
+        }
         metrics
     }
 
