@@ -167,7 +167,7 @@ impl Metrics {
         // There from the start, so that whoever watches for failures need not wait for the first one.
         for mail in ["confirm", "welcome", "reset", "password_changed", "email_changed"] {
             for outcome in ["sent", "failed"] {
-                metrics.mails.get_or_create(&MailLabels { mail, outcome });
+                drop(metrics.mails.get_or_create(&MailLabels { mail, outcome }));
             }
         }
         metrics
