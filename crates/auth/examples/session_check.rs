@@ -39,6 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         pool: PoolLimits::default(),
         crypt_keys: Default::default(),
         throttle: ThrottleLimits::default(),
+        tokens: Default::default(),
     };
     let auth = Auth::open(Arc::clone(&store), Arc::new(SystemClock), Arc::new(SystemEntropy), settings).await?;
     let ids = fill(&auth, &store, &directory).await?;

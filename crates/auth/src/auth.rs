@@ -1,10 +1,11 @@
 //! [`Auth`]: everything that must be remembered to know who somebody is, in one place.
 
 use crate::{
-    Roles, Sessions, Throttle, ThrottleLimits,
+    LiveToken, Roles, Sessions, Throttle, ThrottleLimits, TokenSettings, Tokens,
     accounts::{AccountRules, Requests},
     assertions::Assertions,
     sessions::LiveSession,
+    tokens::TOKEN_KEYS,
 };
 use arc_swap::ArcSwap;
 use doorward_core::{
@@ -43,6 +44,8 @@ pub struct AuthSettings {
     pub crypt_keys: CryptKeys,
     /// Limits on failed sign-ins.
     pub throttle: ThrottleLimits,
+    /// Bearer tokens.
+    pub tokens: TokenSettings,
 }
 
 /// Authentication cannot begin.
@@ -67,6 +70,8 @@ pub enum AuthError {
 pub struct AuthStats {
     /// Sessions in memory.
     pub sessions: usize,
+    /// Bearer tokens in memory.
+    pub tokens: usize,
     /// The hash queue.
     pub pool: PoolStats,
     /// Entries of the throttle's tables.
@@ -87,6 +92,7 @@ pub struct Auth {
     grace: AtomicU64,
     pool: PasswordPool,
     sessions: Sessions,
+    tokens: Tokens,
     roles: Roles,
     throttle: Arc<Throttle>,
     form_key: Arc<[u8]>,
@@ -125,8 +131,10 @@ impl Auth {
         let pool = PasswordPool::with_crypt_keys(settings.cost, settings.pool, Arc::clone(&entropy), settings.crypt_keys)?;
         // Else the first refusals after a change of the cost would tell by their time which accounts there are.
         pool.learn(&store.password_costs().await?).await?;
+        let tokens = Tokens::open(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&entropy), settings.tokens).await?;
         Ok(Arc::new(Self {
             pool,
+            tokens,
             sessions: Sessions::new(Arc::clone(&store), Arc::clone(&clock)),
             roles,
             throttle: Arc::new(Throttle::new(settings.throttle)),
@@ -178,30 +186,49 @@ impl Auth {
         method: &'static str,
     ) -> Option<HeaderValue> {
         let now = self.clock.now();
-        let slot = live.map_or(&self.guests, |live| &live.assertions);
-        let sign = || {
-            let account = identity.account();
-            let token = self.signers.first()?.sign(&Claims {
-                iss: &self.issuer.load(),
-                aud: upstream,
-                sub: &identity.to_string(),
-                login: account.map(|account| &*account.login),
-                roles: account.map(|account| account.role_names().collect()).unwrap_or_default(),
-                method,
-                iat: now,
-            });
-            let mut value = HeaderValue::from_maybe_shared(token).ok()?;
-            value.set_sensitive(true);
-            Some(value)
-        };
+        let sign = || self.sign_assertion(identity, upstream, method, now);
         match (live, identity) {
             // The slot must be about this very identity, else the assertion is made for this request alone.
             (Some(live), Identity::Known(account)) if *live.account() == **account => {
-                slot.get_or_sign(upstream, method, None, now, sign)
+                live.assertions.get_or_sign(upstream, method, None, now, sign)
             }
-            (None, Identity::Guest) => slot.get_or_sign(upstream, method, None, now, sign),
+            (None, Identity::Guest) => self.guests.get_or_sign(upstream, method, None, now, sign),
             _ => sign(),
         }
+    }
+
+    /// The same for whoever carries a bearer token.
+    pub fn assertion_of_token(
+        &self,
+        live: &LiveToken,
+        identity: &Identity,
+        upstream: &Arc<str>,
+        method: &'static str,
+    ) -> Option<HeaderValue> {
+        let now = self.clock.now();
+        let sign = || self.sign_assertion(identity, upstream, method, now);
+        match identity {
+            Identity::Known(account) if *live.account() == **account => {
+                live.assertions.get_or_sign(upstream, method, None, now, sign)
+            }
+            _ => sign(),
+        }
+    }
+
+    fn sign_assertion(&self, identity: &Identity, upstream: &str, method: &'static str, now: Time) -> Option<HeaderValue> {
+        let account = identity.account();
+        let token = self.signers.first()?.sign(&Claims {
+            iss: &self.issuer.load(),
+            aud: upstream,
+            sub: &identity.to_string(),
+            login: account.map(|account| &*account.login),
+            roles: account.map(|account| account.role_names().collect()).unwrap_or_default(),
+            method,
+            iat: now,
+        });
+        let mut value = HeaderValue::from_maybe_shared(token).ok()?;
+        value.set_sensitive(true);
+        Some(value)
     }
 
     /// The public keys of assertions, as a JWK set.
@@ -277,6 +304,7 @@ impl Auth {
             self.issuer.store(Arc::new(issuer));
             self.guests.clear();
             self.sessions.forget_assertions();
+            self.tokens.forget_assertions();
         }
     }
 
@@ -287,7 +315,12 @@ impl Auth {
 
     /// What it is doing.
     pub fn stats(&self) -> AuthStats {
-        AuthStats { sessions: self.sessions.len(), pool: self.pool.stats(), throttled: self.throttle.len() }
+        AuthStats {
+            sessions: self.sessions.len(),
+            tokens: self.tokens.len(),
+            pool: self.pool.stats(),
+            throttled: self.throttle.len(),
+        }
     }
 
     /// The store behind it. Whoever changes something calls [`Auth::apply_changes`] before saying so.
@@ -315,6 +348,17 @@ impl Auth {
         &self.sessions
     }
 
+    /// Bearer tokens.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// While `deaf`, changes may be missed, so nothing that is remembered is trusted without the store.
+    pub(crate) fn set_deaf(&self, deaf: bool) {
+        self.sessions.set_deaf(deaf);
+        self.tokens.set_deaf(deaf);
+    }
+
     /// The counters of failed sign-ins.
     pub fn throttle(&self) -> &Arc<Throttle> {
         &self.throttle
@@ -332,13 +376,20 @@ impl Auth {
     async fn apply(&self, what: &Changed) -> Result<(), StoreError> {
         match what {
             Changed::Session(key) => self.sessions.end(key),
-            Changed::Account(kind, id, _) => self.sessions.account_changed(*kind, *id, &self.directories()).await,
+            Changed::Account(kind, id, _) => {
+                self.sessions.account_changed(*kind, *id, &self.directories()).await;
+                self.tokens.account_changed(*kind, *id).await;
+            }
             Changed::Unlocked(directory, login) => self.throttle.unlock(directory, login),
             Changed::Role(..) => {
                 self.roles.reload(&*self.store).await?;
                 // Accounts lose a role that is deleted.
                 self.sessions.everything_changed(&self.directories()).await;
+                self.tokens.everything_changed().await;
             }
+            Changed::Keys(purpose) if **purpose == *TOKEN_KEYS => self.tokens.keys_changed().await?,
+            // The others are read once, when a server starts.
+            Changed::Keys(_) => {}
             Changed::Everything => self.forget_everything().await?,
         }
         Ok(())
@@ -346,6 +397,7 @@ impl Auth {
 
     async fn forget_everything(&self) -> Result<(), StoreError> {
         self.sessions.everything_changed(&self.directories()).await;
+        self.tokens.keys_changed().await?;
         self.roles.reload(&*self.store).await
     }
 }
@@ -354,15 +406,20 @@ impl Auth {
 async fn secret_key(store: &dyn Store, entropy: &dyn Entropy, purpose: &str, now: Time) -> Result<Arc<[u8]>, StoreError> {
     let secret: [u8; 32] = random(entropy);
     let id: String = sha256_hex(session_id::generate(entropy).as_bytes()).chars().take(16).collect();
-    let key = StoredKey { purpose: purpose.into(), id: id.into(), secret: Arc::from(secret.as_slice()), created: now };
+    let key = made(purpose, id.into(), &secret, now);
     Ok(store.key_or_insert(key).await?.secret)
+}
+
+fn made(purpose: &str, id: Arc<str>, secret: &[u8], now: Time) -> StoredKey {
+    let purpose = purpose.into();
+    StoredKey { purpose, id, secret: secret.into(), algorithm: None, created: now, active_from: None, retired: None }
 }
 
 /// All assertion keys, newest first; one is made if there is none.
 async fn assertion_keys(store: &dyn Store, entropy: &dyn Entropy, now: Time) -> Result<Vec<Signer>, AuthError> {
     let pkcs8 = Signer::generate(entropy)?;
     let id = Arc::clone(Signer::from_pkcs8(&pkcs8)?.kid());
-    store.key_or_insert(StoredKey { purpose: "assertion".into(), id, secret: Arc::from(pkcs8.as_slice()), created: now }).await?;
+    store.key_or_insert(made("assertion", id, &pkcs8, now)).await?;
     let keys = store.keys("assertion").await?;
     Ok(keys.iter().map(|key| Signer::from_pkcs8(&key.secret)).collect::<Result<_, _>>()?)
 }

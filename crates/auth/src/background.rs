@@ -30,6 +30,7 @@ impl Auth {
             }
             self.hear(&mut heard).await;
             self.sessions().sweep(&self.directories()).await;
+            self.tokens().sweep();
             if flushed.elapsed() >= FLUSH {
                 self.flush().await;
                 flushed = Instant::now();
@@ -50,19 +51,19 @@ impl Auth {
             Ok(outcome) => outcome,
             Err(_) => {
                 // A store that does not even answer is as silent as one that is away.
-                self.sessions().set_deaf(true);
+                self.set_deaf(true);
                 hearing.await
             }
         };
         match outcome {
             Ok(_) => {
                 *heard = began;
-                self.sessions().set_deaf(false);
+                self.set_deaf(false);
             }
             Err(error) => {
                 let deaf = heard.elapsed() >= DEAF;
                 tracing::warn!(%error, deaf, "changes of the store cannot be heard");
-                self.sessions().set_deaf(deaf);
+                self.set_deaf(deaf);
             }
         }
     }
@@ -89,6 +90,11 @@ impl Auth {
                 Err(error) => tracing::warn!(%error, directory = &*directory.name, "old sessions could not be purged"),
             }
         }
+        match self.store().purge_tokens(now).await {
+            Ok(0) => {}
+            Ok(count) => tracing::debug!(count, "expired tokens were purged"),
+            Err(error) => tracing::warn!(%error, "expired tokens could not be purged"),
+        }
         // Of directories that the configuration no longer has, or has with another kind.
         let known: Vec<_> = self.directories().iter().map(|directory| (Arc::clone(&directory.name), directory.kind)).collect();
         match self.store().purge_foreign_sessions(&known).await {
@@ -104,7 +110,7 @@ struct Deaf<'a>(&'a Auth);
 
 impl Drop for Deaf<'_> {
     fn drop(&mut self) {
-        self.0.sessions().set_deaf(true);
+        self.0.set_deaf(true);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who are you: sessions, sign-in, throttling, assertions.
+//! Who are you: sessions, tokens, sign-in, throttling, assertions.
 //!
 //! [`Auth`] is what the rest of Doorward asks. It holds the one in-memory [`Sessions`] index, by which a live session is
 //! checked without the store; the [`Roles`]; the [`Throttle`]; and the pool that hashes passwords. Whatever changes in
@@ -14,6 +14,7 @@ mod roles;
 mod sessions;
 mod sign_in;
 mod throttle;
+mod tokens;
 mod upstream_token;
 
 pub use accounts::{
@@ -25,8 +26,10 @@ pub use auth::{Auth, AuthError, AuthSettings, AuthStats};
 pub use device::label as device_label;
 pub use roles::Roles;
 pub use sessions::{LiveSession, Sessions};
-pub use sign_in::{Attempt, SignInError, SignedIn, Verified, Why};
+pub use sign_in::{Attempt, Limit, SignInError, SignedIn, Verified, Why};
 pub use throttle::{Gate, Outcome, Pass, Place, Subject, Throttle, ThrottleLimits, Who};
+
+pub use tokens::{IssuedToken, LiveToken, TOKEN_KEYS, TokenError, TokenFormat, TokenSettings, Tokens, new_token_key};
 
 #[cfg(test)]
 mod testing;

@@ -11,7 +11,7 @@ use crate::{
     throttle::{Gate, Outcome, Pass, Subject},
 };
 use doorward_core::{
-    Account, Time,
+    Account, Kind, Time,
     policy::Directory,
     ports::{AccountChange, AccountRecord, StoreError},
     session::{Replaced, Session, SessionKey},
@@ -41,6 +41,16 @@ pub struct Attempt<'a> {
     pub website: Option<u32>,
 }
 
+/// How many failures are too many for one way of signing in, and how long they lock. What is counted is the same for all
+/// ways, so whoever used up the tries of one way has used up those of the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// How many.
+    pub max_failures: u32,
+    /// How long.
+    pub lock: Duration,
+}
+
 /// Whoever proved to be this account. No session yet.
 #[derive(Clone, Debug)]
 pub struct Verified {
@@ -50,6 +60,8 @@ pub struct Verified {
     pub directory: Arc<Directory>,
     /// Whether the device had signed in to this account before.
     pub known_device: bool,
+    /// When it was asked: whatever changed since may not be known here.
+    pub began: Time,
     pub(crate) device: device::DeviceId,
     pub(crate) label: &'static str,
     pub(crate) site: Arc<str>,
@@ -78,7 +90,7 @@ pub enum Why {
     WrongPassword,
     /// The account may not sign in.
     Disabled,
-    /// The account's e-mail address was not confirmed yet.
+    /// The password is right, and the account's e-mail address was not confirmed yet.
     Unconfirmed,
     /// The account has no password.
     NoPassword,
@@ -173,12 +185,29 @@ impl Auth {
     /// # Errors
     /// When it is not proved, for whatever reason.
     pub async fn verify(&self, directories: &[Arc<Directory>], attempt: Attempt<'_>) -> Result<Verified, SignInError> {
+        self.verify_within(directories, attempt, None).await
+    }
+
+    /// The same by a way that has a limit of its own in place of the directory's.
+    ///
+    /// # Errors
+    /// When it is not proved, for whatever reason.
+    pub async fn verify_within(
+        &self,
+        directories: &[Arc<Directory>],
+        attempt: Attempt<'_>,
+        limit: Option<Limit>,
+    ) -> Result<Verified, SignInError> {
         let now = self.clock().now();
         self.throttle().begin(attempt.address, now).map_err(|retry_after| SignInError::TooMany { retry_after })?;
         let found = self.find_login(directories, attempt).await.map_err(SignInError::Unavailable)?;
         let account = found.as_ref().map(|(record, _)| Arc::clone(&record.account));
         // A login that nobody has is counted as if the first directory had it.
-        let Some(directory) = found.as_ref().map(|(_, directory)| directory).or(directories.first()) else {
+        let Some(directory) = found
+            .as_ref()
+            .map(|(_, directory)| directory)
+            .or_else(|| directories.iter().find(|directory| has_passwords(directory)))
+        else {
             return Err(SignInError::Invalid { why: Why::UnknownLogin, account: None });
         };
         let known = account
@@ -186,11 +215,16 @@ impl Auth {
             .zip(attempt.device_token)
             .and_then(|(account, token)| device::known(self.device_key(), account, token));
         let login = account.as_ref().map_or(attempt.login, |account| &account.login);
-        let subject = Subject::new(directory, login, attempt.address, known);
+        let mut subject = Subject::new(directory, login, attempt.address, known);
+        if let Some(Limit { max_failures, lock }) = limit {
+            subject = subject.within(max_failures, lock);
+        }
         let pass = self.pass_gate(&subject, account.as_ref(), now).await?;
         let verdict = self.judge(found, attempt).await;
         pass.settle(match &verdict {
             Ok(_) => Outcome::Succeeded,
+            // The password is right, and the caller may be told that it is.
+            Err(SignInError::Invalid { why: Why::Unconfirmed, .. }) => Outcome::Unjudged,
             Err(SignInError::Invalid { .. }) => Outcome::Failed,
             Err(_) => Outcome::Unjudged,
         });
@@ -199,6 +233,7 @@ impl Auth {
             record,
             directory,
             known_device: known.is_some(),
+            began: now,
             device: known.unwrap_or_else(|| device::new_device(self.entropy())),
             label: device::label(attempt.user_agent),
             site: attempt.site.into(),
@@ -280,7 +315,7 @@ impl Auth {
         if login.len() > LONGEST_LOGIN {
             return Ok(None);
         }
-        for directory in directories {
+        for directory in directories.iter().filter(|directory| has_passwords(directory)) {
             let website = directory.website.map(|default| website.unwrap_or(default));
             // An account of another kind was made before the directory's kind was changed: it is nobody's here.
             if let Some(record) = self.store().account_by_login(&directory.name, website, login).await?
@@ -345,6 +380,11 @@ impl Auth {
             tracing::warn!(%error, account = id, "a password could not be hashed anew");
         }
     }
+}
+
+/// Whether anybody signs in there by password: programs call with tokens.
+fn has_passwords(directory: &Directory) -> bool {
+    directory.kind != Kind::Integration
 }
 
 /// Without the password.

@@ -8,7 +8,7 @@ use doorward_core::{
     policy::{CookieSpec, Directory, SameSite},
     ports::{
         AccountChange, AccountCount, AccountRecord, Change, Clock, Customers, Link, LinkKey, LinkPurpose, Links, NewAccount,
-        SessionFilter, Store, StoreError, StoredKey,
+        SessionFilter, Store, StoreError, StoredKey, TokenKey, TokenRecord, TokenStore,
     },
     session::{Replaced, Session, SessionKey},
 };
@@ -240,6 +240,31 @@ impl Links for Watched {
     }
 }
 
+#[async_trait]
+impl TokenStore for Watched {
+    async fn add_token(&self, token: &TokenRecord, version: u64) -> Result<(), StoreError> {
+        self.there()?.add_token(token, version).await
+    }
+    async fn token(&self, key: &TokenKey) -> Result<Option<(TokenRecord, AccountRecord)>, StoreError> {
+        self.there()?.token(key).await
+    }
+    async fn token_count_of(&self, kind: Kind, id: u64) -> Result<u64, StoreError> {
+        self.there()?.token_count_of(kind, id).await
+    }
+    async fn purge_tokens(&self, now: Time) -> Result<u64, StoreError> {
+        self.there()?.purge_tokens(now).await
+    }
+    async fn all_keys(&self) -> Result<Vec<StoredKey>, StoreError> {
+        self.there()?.all_keys().await
+    }
+    async fn add_key(&self, key: StoredKey) -> Result<(), StoreError> {
+        self.there()?.add_key(key).await
+    }
+    async fn retire_key(&self, purpose: &str, id: &str, at: Time) -> Result<(), StoreError> {
+        self.there()?.retire_key(purpose, id, at).await
+    }
+}
+
 /// Everything that a test needs.
 pub(crate) struct Bench {
     pub(crate) auth: Arc<Auth>,
@@ -304,6 +329,7 @@ async fn reopen(store: &Arc<Watched>, clock: &Arc<Hand>, directories: &[&Arc<Dir
         pool,
         crypt_keys: Default::default(),
         throttle: ThrottleLimits::default(),
+        tokens: Default::default(),
     };
     Auth::open(Arc::clone(store) as _, Arc::clone(clock) as _, Arc::new(SystemEntropy), settings).await.unwrap()
 }

@@ -205,7 +205,7 @@ pub(crate) const TABLES: &[Table] = &[
                 "serve",
                 TEXTS,
                 "`[\"sessions\"]`",
-                "Which parts of the API Doorward answers; the rest goes upstream. `sessions`: the sign-in API and pages; `accounts`: customers, their addresses and groups under `magento_prefix`.",
+                "Which parts of the API Doorward answers; the rest goes upstream. `sessions`: the sign-in API and pages; `tokens`: the token endpoints under `magento_prefix`, and without it bearer tokens are not read; `accounts`: customers, their addresses and groups under `magento_prefix`.",
             ),
             key("leave", TEXTS, "`[]`", "What of that is handed back to the upstream: `root`, `users`, `pages`."),
             key(
@@ -243,7 +243,7 @@ pub(crate) const TABLES: &[Table] = &[
                 "kind",
                 TEXT,
                 "required",
-                "`customer` or `admin`. Accounts keep the kind that they were made with: where this is changed over accounts that are there, they cannot sign in, which `check`, `serve` and a reload warn of.",
+                "`customer`, `admin` or `integration` (programs: no password, no cookie, only tokens by `doorward token issue`). Accounts keep the kind that they were made with: where this is changed over accounts that are there, they cannot sign in, which `check`, `serve` and a reload warn of.",
             ),
             key(
                 "cookie",
@@ -469,6 +469,34 @@ pub(crate) const TABLES: &[Table] = &[
             key("confirm_lifetime", SPAN, "\"7d\"", "How long a link to confirm an address works."),
             key("reset_requests", COUNT, "`5`", "How many links one e-mail address, or one network, may ask for in an hour."),
             key("reset_interval", SPAN, "\"10m\"", "How long one e-mail address waits between two."),
+        ],
+    },
+    Table {
+        name: "tokens",
+        many: false,
+        doc: "Bearer tokens of the Magento dialect, where `serve` has `tokens`.",
+        keys: &[
+            key(
+                "format",
+                TEXT,
+                "\"jwt\"",
+                "What new tokens are like: `jwt` (signed) or `opaque` (remembered by the store). Both are always read.",
+            ),
+            key("customer_lifetime", SPAN, "\"1h\"", "How long a customer's new token lasts; at most 30 days."),
+            key("admin_lifetime", SPAN, "\"1h\"; \"4h\" for `opaque`", "How long an admin's new token lasts; at most 30 days."),
+            key(
+                "max_failures",
+                COUNT,
+                "`6`",
+                "So many failed sign-ins of one account from one address are too many for the token endpoints. What is counted is the same for all ways of signing in.",
+            ),
+            key("lock", SPAN, "\"30m\"", "How long they count, and how long too many of them lock the account for that address."),
+            key(
+                "integration_bearer",
+                FLAG,
+                "`false`",
+                "Whether tokens of accounts of kind `integration` count. They do not end by themselves.",
+            ),
         ],
     },
     Table {

@@ -5,7 +5,8 @@ use crate::{
     reader::{Reader, Span},
     rules,
     sections::{
-        access, accounts, api, directory, firewall, mail, operation, server, storage, store_view, upstream, upstream_identity,
+        access, accounts, api, directory, firewall, mail, operation, server, storage, store_view, tokens, upstream,
+        upstream_identity,
     },
     settings::Settings,
 };
@@ -166,6 +167,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         sign_in: operation::sign_in(r, root),
         grace: lives.grace,
         assertion: operation::assertion(r, root),
+        tokens: tokens::read(r, root),
         mail,
     };
     let stores = store_view::read(r, root, api.sharing);

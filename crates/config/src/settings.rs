@@ -24,6 +24,8 @@ pub struct Settings {
     pub assertion: Assertion,
     /// `[accounts]`.
     pub accounts: Accounts,
+    /// `[tokens]`.
+    pub tokens: Tokens,
     /// `[mail]`; `None` sends none.
     pub mail: Option<doorward_mail::Setup>,
 }
@@ -209,6 +211,32 @@ pub struct Assertion {
     pub issuer: Option<Arc<str>>,
     /// Where its public keys stand on the public listeners, if anywhere.
     pub jwks_path: Option<Arc<str>>,
+}
+
+/// Bearer tokens of the Magento dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    /// What new ones are like.
+    pub format: TokenFormat,
+    /// How long a customer's new token lasts.
+    pub customer_lifetime: Duration,
+    /// How long an admin's new token lasts.
+    pub admin_lifetime: Duration,
+    /// How many failed sign-ins of one account from one address are too many for the token endpoints.
+    pub max_failures: u32,
+    /// How long they count, and how long too many of them lock.
+    pub lock: Duration,
+    /// Whether the tokens of integrations count.
+    pub integration_bearer: bool,
+}
+
+/// What new tokens are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenFormat {
+    /// Signed.
+    Jwt,
+    /// Remembered by the store.
+    Opaque,
 }
 
 impl Settings {

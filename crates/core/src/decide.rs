@@ -42,6 +42,7 @@ pub struct Evidence {
 pub struct Permit {
     identity: Identity,
     method: Authentication,
+    proof: &'static str,
     rule: Option<Arc<RouteRule>>,
 }
 
@@ -51,9 +52,15 @@ impl Permit {
         &self.identity
     }
 
-    /// The method that judged: what upstreams read in `Doorward-Method`.
+    /// The method of the firewall that judged.
     pub fn method(&self) -> Authentication {
         self.method
+    }
+
+    /// By what the caller was known: what upstreams read in `Doorward-Method`. It is the method's word, or `token` where a
+    /// bearer token of ours proved the identity under a session firewall.
+    pub fn proof(&self) -> &'static str {
+        self.proof
     }
 
     /// The route rule that let it pass, unless `unmatched` did or it is for an endpoint of ours.
@@ -125,7 +132,11 @@ pub fn decide(policy: &Policy, roles: &RoleBook, facts: &Facts<'_>, found: &Foun
             Some(Arc::clone(rule))
         }
     };
-    Ok(Permit { identity, method: firewall.authentication, rule })
+    let by_token = known
+        && firewall.authentication == Authentication::Session
+        && matches!(offer, Offer::Verified(evidence) if !evidence.ambient);
+    let proof = if by_token { "token" } else { firewall.authentication.as_str() };
+    Ok(Permit { identity, method: firewall.authentication, proof, rule })
 }
 
 /// Whether a session counts for this request: under the `ajax` guard only on AJAX calls; a navigation and another site

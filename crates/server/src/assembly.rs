@@ -3,7 +3,7 @@
 use crate::{
     control::Control,
     operations::Operations,
-    parts::{OpenStore, cost, network},
+    parts::{OpenStore, cost, network, tokens},
     serve::Ends,
     telemetry::{Sample, Telemetry, audited},
 };
@@ -208,6 +208,7 @@ async fn open_auth(
             network_window: settings.sign_in.address_window,
             ..ThrottleLimits::default()
         },
+        tokens: tokens(settings),
     };
     let auth = Auth::open(Arc::clone(store), Arc::clone(&world.clock), Arc::clone(&world.entropy), auth).await?;
     auth.set_grace(settings.grace);

@@ -1,8 +1,9 @@
 //! Parts that commands and servers make of the settings.
 
+use doorward_auth::{TokenFormat, TokenSettings};
 use doorward_config::{
     Settings,
-    settings::{ClientAddress, StoreUrl},
+    settings::{self, ClientAddress, StoreUrl, Tokens},
 };
 use doorward_core::ports::{ImportStore, Store, StoreError};
 use doorward_crypto::password::Cost;
@@ -38,6 +39,16 @@ pub(crate) fn open_store(url: &StoreUrl, run: Option<u128>) -> Result<OpenStore,
 /// What one password hash costs.
 pub(crate) fn cost(settings: &Settings) -> Cost {
     Cost { memory_kib: settings.passwords.memory_kib, iterations: settings.passwords.iterations, ..Cost::default() }
+}
+
+/// How bearer tokens are issued and read.
+pub(crate) fn tokens(settings: &Settings) -> TokenSettings {
+    let Tokens { format, customer_lifetime, admin_lifetime, max_failures, lock, integration_bearer } = settings.tokens;
+    let format = match format {
+        settings::TokenFormat::Jwt => TokenFormat::Jwt,
+        settings::TokenFormat::Opaque => TokenFormat::Opaque,
+    };
+    TokenSettings { format, customer_lifetime, admin_lifetime, integration_bearer, max_failures, lock }
 }
 
 /// Whom forwarding headers are believed from, and how much a client may send.

@@ -30,7 +30,15 @@ async fn keys_are_made_once_and_shared_by_all_nodes() {
 async fn a_stored_key_that_is_none_stops_the_start() {
     let bench = Bench::new().await;
     let store = Arc::new(doorward_store::Sqlite::memory().unwrap());
-    let key = StoredKey { purpose: "assertion".into(), id: "x".into(), secret: Arc::from(b"none".as_slice()), created: START };
+    let key = StoredKey {
+        purpose: "assertion".into(),
+        id: "x".into(),
+        secret: Arc::from(b"none".as_slice()),
+        algorithm: None,
+        created: START,
+        active_from: None,
+        retired: None,
+    };
     store.key_or_insert(key).await.unwrap();
     let settings = AuthSettings {
         directories: Vec::new(),
@@ -39,6 +47,7 @@ async fn a_stored_key_that_is_none_stops_the_start() {
         pool: PoolLimits::default(),
         crypt_keys: Default::default(),
         throttle: ThrottleLimits::default(),
+        tokens: Default::default(),
     };
     let opened = Auth::open(store, bench.clock, Arc::new(doorward_crypto::system::SystemEntropy), settings).await;
     assert!(matches!(opened.map(|_| ()), Err(AuthError::Key(_))));

@@ -6,6 +6,9 @@
 //! | network | [`Gate::TooMany`] until the window ends | trying one password on many accounts |
 //! | account over all networks | unknown devices wait before the hash, ever longer; beyond a few waiting ones the rest is answered like a wrong password | guessing from many networks |
 //!
+//! Every way of signing in (page, REST, token) counts here, under the account's name as it is stored. A way may have limits
+//! of its own; whoever is locked by one is locked for all.
+//!
 //! Nobody can lock another out: a device that signed in before is counted by itself alone and never slowed. Attempts that
 //! are under way count too: no more are judged at once than may still fail, the others wait, so that a hundred at once get
 //! no more tries than a hundred in a row. A login that nobody has is counted like any other, so limits do not tell which
@@ -91,6 +94,14 @@ impl Subject {
             max_failures: directory.max_failures.max(1),
             lock: directory.lock,
         }
+    }
+
+    /// The same attempt by a way of signing in that has other limits than the directory. It is counted as all others.
+    #[must_use]
+    pub fn within(mut self, max_failures: u32, lock: Duration) -> Self {
+        self.max_failures = max_failures.max(1);
+        self.lock = lock;
+        self
     }
 }
 
@@ -252,6 +263,11 @@ impl Throttle {
             pair.count = 0;
         }
         pair.forget_after(subject.lock, now);
+        if pair.count >= subject.max_failures {
+            // Another way with a higher limit counted these.
+            tables.fail_network(subject.network, self.limits.network_window, now);
+            return Some(Gate::Locked);
+        }
         if pair.count.saturating_add(pair.open) >= subject.max_failures {
             return None;
         }

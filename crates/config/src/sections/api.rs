@@ -55,12 +55,9 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Api {
             for text in texts {
                 match &*text.value {
                     "sessions" => serve.sessions = true,
+                    "tokens" => serve.tokens = true,
                     "accounts" => serve.accounts = true,
-                    "tokens" => {
-                        let message = format!("{} is not available in this version", text.shown());
-                        r.error_with(text.span, message, "this version serves \"sessions\" and \"accounts\"");
-                    }
-                    _ => drop(r.one_of("serve", &text, &[("sessions", ()), ("accounts", ())])),
+                    _ => drop(r.one_of("serve", &text, &[("sessions", ()), ("tokens", ()), ("accounts", ())])),
                 }
             }
         }

@@ -35,8 +35,11 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, lives: Lives, secure:
 fn one(r: &mut Reader<'_>, section: &Section<'_>, lives: Lives, secure: bool) -> Option<Directory> {
     let name = r.required(section, "name");
     let name = name.and_then(|text| r.parsed(&text, directory_name));
-    let kinds = [("customer", Kind::Customer), ("admin", Kind::Admin)];
+    let kinds = [("customer", Kind::Customer), ("admin", Kind::Admin), ("integration", Kind::Integration)];
     let kind = r.required(section, "kind").and_then(|text| r.one_of("kind", &text, &kinds));
+    if kind == Some(Kind::Integration) {
+        programs_only(r, section);
+    }
     let cookie = cookie(r, section, name.as_deref().unwrap_or("x"), secure);
     let idle_timeout = r.duration(section, "idle_timeout", lives.idle_timeout);
     let lifetime = r.duration(section, "lifetime", lives.lifetime);
@@ -58,6 +61,29 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, lives: Lives, secure: bool) ->
         lock,
         passwords,
     })
+}
+
+/// Programs have neither sessions nor passwords.
+fn programs_only(r: &mut Reader<'_>, section: &Section<'_>) {
+    let people = [
+        "cookie",
+        "cookie_domain",
+        "cookie_path",
+        "cookie_lifetime",
+        "same_site",
+        "idle_timeout",
+        "lifetime",
+        "max_failures",
+        "lock",
+        "password_min_length",
+        "password_classes",
+        "password_common",
+    ];
+    for key in people.into_iter().filter(|key| section.has(key)) {
+        let message =
+            format!("`{key}` has no meaning for `kind = \"integration\"`: programs have neither sessions nor passwords");
+        r.error(section.place(key), message);
+    }
 }
 
 fn passwords(r: &mut Reader<'_>, section: &Section<'_>, kind: Kind) -> PasswordRules {

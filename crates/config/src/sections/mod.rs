@@ -10,6 +10,7 @@ pub(crate) mod operation;
 pub(crate) mod server;
 pub(crate) mod storage;
 pub(crate) mod store_view;
+pub(crate) mod tokens;
 pub(crate) mod upstream;
 pub(crate) mod upstream_identity;
 pub(crate) mod web;

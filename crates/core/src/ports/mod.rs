@@ -3,6 +3,7 @@
 mod customers;
 mod imports;
 mod links;
+mod tokens;
 
 pub use customers::{
     Address, AddressDraft, Condition, Customer, CustomerChange, CustomerField, Customers, Document, Filter, Group, GroupDraft,
@@ -10,6 +11,7 @@ pub use customers::{
 };
 pub use imports::{ImportAccount, ImportBatch, ImportItem, ImportStore, ImportToken, Imported};
 pub use links::{Link, LinkKey, LinkPurpose, Links};
+pub use tokens::{StoredKey, TokenKey, TokenRecord, TokenStore};
 
 use crate::{
     Account, Kind, Membership, Time,
@@ -46,7 +48,8 @@ pub struct AccountRecord {
     pub version: u64,
     /// Whatever was proved before this moment no longer counts.
     pub not_before: Time,
-    /// Tokens that were issued before this moment no longer count; neither do those from before `not_before`.
+    /// Tokens that were issued up to this moment no longer count. Whatever ends what was proved before `not_before` sets this
+    /// as well; the making of an account does not, for it may have come here with its tokens.
     pub tokens_not_before: Time,
     /// Whether its e-mail address was confirmed, or need not be. Without that it cannot sign in.
     pub confirmed: bool,
@@ -126,19 +129,6 @@ pub enum AccountChange {
     Unlock,
 }
 
-/// A key that Doorward made for itself.
-#[derive(Clone)]
-pub struct StoredKey {
-    /// What it is for: `assertion`, `form`.
-    pub purpose: Arc<str>,
-    /// Its `kid`.
-    pub id: Arc<str>,
-    /// PKCS#8 or raw bytes.
-    pub secret: Arc<[u8]>,
-    /// When it was made.
-    pub created: Time,
-}
-
 /// Something that changed in the store, in the order of commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -163,6 +153,8 @@ pub enum Changed {
     Role(Arc<str>, Deed),
     /// A session that ended.
     Session(SessionKey),
+    /// Keys of a purpose: one came, or one retired.
+    Keys(Arc<str>),
     /// More than is remembered: whoever caches anything forgets all of it.
     Everything,
 }
@@ -184,6 +176,8 @@ pub enum Deed {
     Email,
     /// Its sessions, or one of them, were ended by somebody else.
     Sessions,
+    /// Its tokens were ended.
+    Tokens,
     /// It is gone.
     Deleted,
     /// Something else.
@@ -192,7 +186,7 @@ pub enum Deed {
 
 impl Deed {
     /// All of them.
-    pub const ALL: [Deed; 9] = [
+    pub const ALL: [Deed; 10] = [
         Deed::Added,
         Deed::Enabled,
         Deed::Disabled,
@@ -200,6 +194,7 @@ impl Deed {
         Deed::Roles,
         Deed::Email,
         Deed::Sessions,
+        Deed::Tokens,
         Deed::Deleted,
         Deed::Changed,
     ];
@@ -214,6 +209,7 @@ impl Deed {
             Deed::Roles => "roles",
             Deed::Email => "email",
             Deed::Sessions => "sessions ended",
+            Deed::Tokens => "tokens ended",
             Deed::Deleted => "deleted",
             Deed::Changed => "changed",
         }
@@ -248,7 +244,7 @@ pub struct SessionFilter {
 
 /// Memory. What it acknowledges survives `kill -9` and power loss; only [`Store::touch_sessions`] may be lost.
 #[async_trait]
-pub trait Store: Links {
+pub trait Store: Links + TokenStore {
     /// The part that keeps customers and their groups.
     fn customers(&self) -> &dyn Customers;
 

@@ -30,7 +30,7 @@ use crate::{
 };
 use doorward_auth::{Auth, LiveSession, SignInError};
 use doorward_core::{
-    Account, Identity, Policy, Provenance, Reason, Refusal,
+    Account, Identity, Kind, Policy, Provenance, Reason, Refusal,
     firewall::{Authentication, Firewall},
     policy::{Dialect, Directory, Own},
     ports::StoreError,
@@ -232,9 +232,10 @@ impl Call<'_> {
         self.session.filter(|session| self.identity.account().is_some() && !session.is_carried())
     }
 
-    /// The firewall's directories, in its order.
+    /// The firewall's directories of people, in its order. Programs sign in nowhere.
     pub(crate) fn directories(&self) -> Vec<Arc<Directory>> {
-        self.firewall.directories.iter().filter_map(|name| self.policy.directory(name)).cloned().collect()
+        let named = self.firewall.directories.iter().filter_map(|name| self.policy.directory(name));
+        named.filter(|directory| directory.kind != Kind::Integration).cloned().collect()
     }
 
     /// The live session that the request presents in this directory.

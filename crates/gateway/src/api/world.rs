@@ -153,6 +153,7 @@ impl World {
             pool: PoolLimits { workers: 1, queue: 64, per_address: 64 },
             crypt_keys: Default::default(),
             throttle: ThrottleLimits::default(),
+            tokens: Default::default(),
         };
         let auth = Auth::open(store, Arc::new(Still), Arc::new(SystemEntropy), settings).await.unwrap();
         let mut policy = policy(directories);

@@ -21,7 +21,7 @@ use crate::{
     api::{Allowed, Call, Endpoint, Presented},
 };
 use doorward_core::{
-    Reason, Refusal,
+    Kind, Reason, Refusal,
     firewall::Authentication,
     policy::{Directory, Own, Policy},
     ports::StoreError,
@@ -90,7 +90,7 @@ pub(crate) fn recognise(policy: &Policy, path: &str) -> Option<Page> {
 fn own(policy: &Policy, path: &str) -> Option<Page> {
     let mut segments = path.strip_prefix('/')?.split('/');
     let (page, name, token, end) = (segments.next()?, segments.next()?, segments.next(), segments.next());
-    let name = Arc::clone(&policy.directory(name).filter(|_| end.is_none())?.name);
+    let name = Arc::clone(&policy.directory(name).filter(|it| end.is_none() && it.kind != Kind::Integration)?.name);
     match (page, token) {
         ("login", None) => Some(Page::SignIn(Some(name))),
         ("password", None) => Some(Page::Reset(name)),

@@ -4,7 +4,7 @@ use crate::{
     admit::SessionCookie,
     api::{Asked, Presented},
 };
-use doorward_auth::{LiveSession, Sessions};
+use doorward_auth::{Auth, LiveSession, LiveToken, Sessions, TokenError, Tokens};
 use doorward_core::{
     Evidence, Found, Kind, Offer, Target,
     facts::is_safe,
@@ -21,21 +21,40 @@ pub struct Identified {
     pub offer: Offer,
     /// The live session that counts, if any.
     pub session: Option<Presented>,
+    /// The bearer token that counts, if any. Then no cookie was looked at.
+    pub token: Option<Arc<LiveToken>>,
+    /// Why the bearer token that came along does not count, for the operator.
+    pub ignored: Option<&'static str>,
     /// Directories whose cookie names no live session; the cookie is deleted.
     pub dead: Vec<Arc<Directory>>,
 }
 
 impl Identified {
     fn absent() -> Self {
-        Self { offer: Offer::Absent, session: None, dead: Vec::new() }
+        Self { offer: Offer::Absent, session: None, token: None, ignored: None, dead: Vec::new() }
+    }
+}
+
+/// Who knows credentials.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// Sessions.
+    pub sessions: &'a Sessions,
+    /// Bearer tokens.
+    pub tokens: &'a Tokens,
+}
+
+impl<'a> From<&'a Auth> for Known<'a> {
+    fn from(auth: &'a Auth) -> Self {
+        Self { sessions: auth.sessions(), tokens: auth.tokens() }
     }
 }
 
 /// Reads the credential that the firewall's method is about.
-pub async fn identify(sessions: &Sessions, policy: &Policy, asked: Asked<'_>, found: &Found<'_>) -> Identified {
+pub async fn identify(known: Known<'_>, policy: &Policy, asked: Asked<'_>, found: &Found<'_>) -> Identified {
     let mut identified = match found.firewall {
         Some(firewall) if firewall.authentication == Authentication::Session => {
-            by_session(sessions, policy, asked, found, firewall).await
+            in_magento_order(known, policy, asked, found, firewall).await
         }
         _ => Identified::absent(),
     };
@@ -44,6 +63,48 @@ pub async fn identify(sessions: &Sessions, policy: &Policy, asked: Asked<'_>, fo
         identified.dead.clear();
     }
     identified
+}
+
+/// Under the Magento prefix a bearer token of ours comes first, and one that is not good counts as absent (magento-webapi
+/// 1.2). Elsewhere cookies alone are read.
+async fn in_magento_order(
+    known: Known<'_>,
+    policy: &Policy,
+    asked: Asked<'_>,
+    found: &Found<'_>,
+    firewall: &Firewall,
+) -> Identified {
+    let token = bearer(asked.headers).filter(|_| asked.dialect == Dialect::Magento && policy.serve.tokens);
+    let mut ignored = None;
+    if let Some(token) = token {
+        match known.tokens.find(token).await {
+            Ok(live) if is_asked(policy, firewall, &live) => {
+                let evidence = Evidence { account: live.account(), ambient: false, csrf_valid: false };
+                return Identified { offer: Offer::Verified(evidence), token: Some(live), ..Identified::absent() };
+            }
+            Ok(_) => ignored = Some("it is of a directory that the firewall does not ask"),
+            Err(TokenError::Refused(why)) => ignored = Some(why),
+            Err(TokenError::Unavailable(error)) => {
+                return Identified { offer: Offer::Unavailable(error.to_string().into()), ..Identified::absent() };
+            }
+        }
+    }
+    Identified { ignored, ..by_session(known.sessions, policy, asked, found, firewall).await }
+}
+
+/// The token of an `Authorization` header: `Bearer`, in whatever case, one space and no other (magento-webapi 6.4).
+fn bearer(headers: &http::HeaderMap) -> Option<&str> {
+    let mut lines = headers.get_all(http::header::AUTHORIZATION).iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else { return None };
+    let (scheme, token) = line.to_str().ok()?.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' ')).then_some(token)
+}
+
+/// Whether the token's account is of one of the firewall's directories, as these are now.
+fn is_asked(policy: &Policy, firewall: &Firewall, live: &LiveToken) -> bool {
+    let account = live.account();
+    firewall.directories.contains(&account.directory)
+        && policy.directory(&account.directory).is_some_and(|directory| directory.kind == account.kind)
 }
 
 /// The first live session in the firewall's order of directories; under the Magento prefix customers come first

@@ -30,7 +30,7 @@ use doorward_core::{
 use futures_util::FutureExt;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-pub use identify::{Identified, identify};
+pub use identify::{Identified, Known, identify};
 use ids::Ids;
 pub use ours::{Ours, recognise, shown_path};
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
@@ -108,7 +108,7 @@ impl Gateway {
         let ours = recognise(policy, now.jwks_path.as_deref(), &admitted);
         let found = policy.find(&admitted.facts(), ours.as_ref().map(Ours::own));
         trace.found(&found);
-        let identified = identify(self.parts.auth.sessions(), policy, Asked::from(&*admitted), &found).await;
+        let identified = identify(Known::from(&*self.parts.auth), policy, Asked::from(&*admitted), &found).await;
         let verdict = decide(policy, &self.parts.auth.roles(), &admitted.facts(), &found, &identified.offer);
         let counts = found.firewall.is_some_and(|firewall| session_counts(firewall, &admitted.facts()));
         trace.judged(&identified, &verdict, counts);
@@ -127,6 +127,10 @@ impl Gateway {
             (Ok(permit), None, Some(firewall)) if permit.rule().is_some_and(|rule| rule.own.is_some()) => {
                 let answer = Box::pin(self.answer_route(policy, admitted, firewall, &found, &permit, &identified));
                 let mut response = answer.await;
+                if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+                    trace.refused(&refusal);
+                    trace.audit_refusal(&*self.parts.recorder);
+                }
                 self.renew_cookie(&mut response, &found, &permit, &identified);
                 return response;
             }
@@ -170,15 +174,20 @@ impl Gateway {
         }
         // A session that does not count (the guard made its caller a guest) is none.
         let live = identified.session.as_ref().map(|session| &session.live).filter(|_| permit.identity().account().is_some());
-        let Some(assertion) =
-            self.parts.auth.assertion(live.map(|live| &**live), permit.identity(), &upstream.name, permit.method().as_str())
-        else {
+        let token = identified.token.as_ref().filter(|_| permit.identity().account().is_some());
+        let (auth, identity, proof) = (&self.parts.auth, permit.identity(), permit.proof());
+        let assertion = match token {
+            Some(token) => auth.assertion_of_token(token, identity, &upstream.name, proof),
+            None => auth.assertion(live.map(|live| &**live), identity, &upstream.name, proof),
+        };
+        let Some(assertion) = assertion else {
             return self.refuse_late(Reason::Unenforceable("the assertion cannot be made"), permit, &reader, trace);
         };
-        let token = self.parts.auth.upstream_token(live.map(|live| &**live), permit.identity(), upstream);
-        let session = live.map(|live| live.ended());
+        let onward = self.parts.auth.upstream_token(live.map(|live| &**live), permit.identity(), upstream);
+        let session = token.map(|token| token.ended()).or_else(|| live.map(|live| live.ended()));
         let started = Instant::now();
-        let answer = self.parts.proxy.forward(permit, admitted, policy, upstream, Outgoing { assertion, token }, session).await;
+        let answer =
+            self.parts.proxy.forward(permit, admitted, policy, upstream, Outgoing { assertion, token: onward }, session).await;
         let outcome = match &answer {
             Ok(_) => Some(UpstreamOutcome::Answered),
             Err(UpstreamError::Unreachable(_)) => Some(UpstreamOutcome::Unreachable),

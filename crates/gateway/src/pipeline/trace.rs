@@ -47,6 +47,8 @@ pub(super) struct Trace {
     reason: &'static str,
     /// For the operator.
     detail: String,
+    /// By what the caller was known, once that is decided.
+    proof: Option<&'static str>,
     /// The upstream's name, once one is asked.
     pub(super) upstream: Option<Arc<str>>,
 }
@@ -66,6 +68,7 @@ impl Trace {
             outcome: "undecided",
             reason: "-",
             detail: String::new(),
+            proof: None,
             upstream: None,
         }
     }
@@ -102,17 +105,27 @@ impl Trace {
             (Ok(permit), _) => {
                 self.outcome = "permit";
                 self.identity = permit.identity().clone();
+                self.proof = Some(permit.proof());
             }
             (Err(refusal), offer) => {
                 self.refused(refusal);
                 match offer {
                     // Who it was that was refused: the operator wants to know.
+                    Offer::Verified(evidence) if !evidence.ambient => {
+                        self.identity = Identity::Known(Arc::clone(&evidence.account));
+                        if identified.token.is_some() {
+                            self.proof = Some("token");
+                        }
+                    }
                     Offer::Verified(evidence) if counts => self.identity = Identity::Known(Arc::clone(&evidence.account)),
                     Offer::Verified(evidence) => {
                         let whose = Identity::Known(Arc::clone(&evidence.account));
                         self.detail.push_str(&format!("; the session of {whose} does not count: this is no AJAX call"));
                     }
                     _ => {}
+                }
+                if let Some(why) = identified.ignored {
+                    self.detail.push_str(&format!("; the bearer token does not count: {why}"));
                 }
             }
         }
@@ -136,6 +149,10 @@ impl Trace {
         self.detail = detail;
     }
 
+    fn authentication(&self) -> &'static str {
+        self.proof.or_else(|| Some(self.firewall.as_ref()?.authentication.as_str())).unwrap_or("-")
+    }
+
     fn route(&self) -> &str {
         match &self.route {
             Route::None => "-",
@@ -155,7 +172,7 @@ impl Trace {
             identity: &self.identity.name(),
             login: account.map_or("", |account| &account.login),
             client: self.client,
-            method: self.firewall.as_ref().map_or("-", |firewall| firewall.authentication.as_str()),
+            method: self.authentication(),
             detail: &self.detail,
         });
     }
@@ -172,7 +189,7 @@ impl Trace {
             route: self.route(),
             client: self.client,
             firewall: self.firewall.as_ref().map_or("-", |firewall| &firewall.name),
-            authentication: self.firewall.as_ref().map_or("-", |firewall| firewall.authentication.as_str()),
+            authentication: self.authentication(),
             identity: &self.identity.name(),
             outcome: self.outcome,
             reason: self.reason,

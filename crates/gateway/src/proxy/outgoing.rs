@@ -196,7 +196,7 @@ pub(super) fn introduce(head: &mut impl Head, admitted: &Introduced<'_>, permit:
         head.set(&LOGIN, &[&Cow::from(utf8_percent_encode(&account.login, ESCAPED))]);
         head.set(&ROLES, &[&roles(account)]);
     }
-    head.set(&METHOD, &[permit.method().as_str()]);
+    head.set(&METHOD, &[permit.proof()]);
     head.set(&REQUEST_ID, &[admitted.request_id]);
     head.set_value(&ASSERTION, assertion);
 }

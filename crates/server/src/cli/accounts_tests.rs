@@ -96,6 +96,7 @@ impl Place {
         let input = Cursor::new(input.to_owned().into_bytes());
         let mut terminal = Terminal::new(cli.json, Box::new(out.clone()), Box::new(err.clone()), Box::new(input));
         let mut context = Context {
+            tokens: Default::default(),
             policy: Arc::clone(&self.policy),
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             imports: Arc::clone(&self.store) as _,

@@ -1,6 +1,8 @@
 //! What may be written on the command line.
 
-use super::{import::MissingRoles, role::RoleCommand, session::SessionCommand, user::UserCommand};
+use super::{
+    import::MissingRoles, key::KeyCommand, role::RoleCommand, session::SessionCommand, token::TokenCommand, user::UserCommand,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::{
@@ -96,6 +98,23 @@ doorward user list --json\n  doorward user disable customers/jane@example.com")]
 doorward import customers customer_entity.csv --mapping magento/customer_entity\n  \
 doorward import admins people.ldif --mapping ldap\n  doorward import customers people.csv --mapping people.toml")]
     Import(ImportArgs),
+    /// Issue and end bearer tokens
+    #[command(after_help = "Examples:\n  doorward token issue programs/erp\n  doorward token revoke customers/jane@example.com")]
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// List, replace and take in keys
+    #[command(after_help = "Examples:\n  doorward key list\n  doorward key rotate token\n  \
+printf '%s' \"$CRYPT_KEY\" | doorward key import token --magento-crypt-key-stdin")]
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -6,10 +6,11 @@ use super::{
 };
 use crate::{
     control,
-    parts::{OpenStore, cost, environment, open_store},
+    parts::{OpenStore, cost, environment, open_store, tokens},
     serve::format,
     telemetry::{Format, audit_line, audited},
 };
+use doorward_auth::TokenSettings;
 use doorward_config::Config;
 use doorward_core::{
     Policy,
@@ -41,6 +42,8 @@ pub(crate) struct Context<'t> {
     pub(crate) entropy: Arc<dyn Entropy>,
     /// What one password hash costs.
     pub(crate) cost: Cost,
+    /// How bearer tokens are issued.
+    pub(crate) tokens: TokenSettings,
     /// How audit events look.
     pub(crate) format: Format,
     /// The newest change before the command began.
@@ -63,6 +66,7 @@ impl<'t> Context<'t> {
         Ok(Self {
             policy: Arc::new(policy),
             cost: cost(&settings),
+            tokens: tokens(&settings),
             format: format(&settings.log),
             before: store.last_change().await?,
             run,

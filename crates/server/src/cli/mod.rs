@@ -8,10 +8,12 @@ pub(crate) mod args;
 mod check;
 mod context;
 mod import;
+mod key;
 mod role;
 mod session;
 mod terminal;
 mod text;
+mod token;
 mod user;
 
 use crate::{demo, explain, serve};
@@ -54,6 +56,8 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Answer, Failure> {
             terminal.write(&manual(&command)?)?;
             Ok(Answer::Done)
         }
+        Command::Key { command, config } => on_the_store(&config, terminal, async |context| key::run(command, context).await),
+        Command::Token { command, config } => on_the_store(&config, terminal, async |context| token::run(command, context).await),
         Command::User { command, config } => on_the_store(&config, terminal, async |context| user::run(command, context).await),
         Command::Role { command, config } => on_the_store(&config, terminal, async |context| role::run(command, context).await),
         Command::Session { command, config } => {

@@ -9,7 +9,7 @@ use super::{
 };
 use clap::Subcommand;
 use doorward_core::{
-    PasswordRules,
+    Kind, PasswordRules,
     policy::Directory,
     ports::{AccountChange, AccountRecord, NewAccount, SessionFilter},
 };
@@ -33,8 +33,8 @@ pub(crate) enum UserCommand {
         /// The id that it must have, one that no account of the kind ever had [default: the next one]
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..1 << 53))]
         id: Option<u64>,
-        /// Read the password from standard input
-        #[arg(long, required = true)]
+        /// Read the password from standard input; programs (directories of kind `integration`) have none
+        #[arg(long)]
         password_stdin: bool,
     },
     /// List accounts
@@ -87,7 +87,9 @@ pub(crate) enum UserCommand {
 /// Runs a command on accounts.
 pub(crate) async fn run(command: UserCommand, context: &mut Context<'_>) -> Result<Answer, Failure> {
     match command {
-        UserCommand::Add { account, email, roles, id, password_stdin: _ } => add(context, account, email, roles, id).await?,
+        UserCommand::Add { account, email, roles, id, password_stdin } => {
+            add(context, account, Details { email, roles, id, password_stdin }).await?;
+        }
         UserCommand::List { directory } => list(context, directory.as_deref()).await?,
         UserCommand::Show { account } => show(context, &account).await?,
         UserCommand::Disable { account } => {
@@ -127,19 +129,27 @@ fn directory<'c>(context: &'c Context<'_>, name: &str) -> Result<&'c Arc<Directo
     })
 }
 
-async fn add(
-    context: &mut Context<'_>,
-    name: AccountName,
+/// What is said of a new account.
+struct Details {
     email: Option<String>,
     roles: Vec<String>,
     id: Option<u64>,
-) -> Result<(), Failure> {
+    password_stdin: bool,
+}
+
+async fn add(context: &mut Context<'_>, name: AccountName, details: Details) -> Result<(), Failure> {
+    let Details { email, roles, id, password_stdin } = details;
     new_name("login", &name.login)?;
     let found = directory(context, &name.directory)?;
     let (directory, kind, rules) = (Arc::clone(&found.name), found.kind, found.passwords);
     check_roles(context, &roles).await?;
     let person = Person { login: &name.login, email: email.as_deref() };
-    let password = Some(read_password(context, &rules, person)?);
+    let password = match (kind, password_stdin) {
+        (Kind::Integration, false) => None,
+        (Kind::Integration, true) => return Err(Failure::usage("a program has no password: it calls with tokens")),
+        (Kind::Admin | Kind::Customer, false) => return Err(Failure::usage("--password-stdin is missing")),
+        (Kind::Admin | Kind::Customer, true) => Some(read_password(context, &rules, person)?),
+    };
     let roles = roles.into_iter().map(Arc::from).collect();
     let new = NewAccount {
         directory,
@@ -208,6 +218,9 @@ async fn change(context: &mut Context<'_>, name: &AccountName, change: AccountCh
 
 async fn password(context: &mut Context<'_>, name: &AccountName) -> Result<(), Failure> {
     let record = find(context, name).await?;
+    if record.account.kind == Kind::Integration {
+        return Err(Failure::usage("a program has no password: it calls with tokens"));
+    }
     let rules = directory(context, &name.directory)?.passwords;
     let person = Person { login: &record.account.login, email: record.email.as_deref() };
     let hash = read_password(context, &rules, person)?;

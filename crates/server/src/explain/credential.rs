@@ -4,11 +4,11 @@ use crate::cli::{
     Failure,
     args::{AccountName, ExplainArgs},
 };
-use doorward_auth::Sessions;
+use doorward_auth::{Sessions, TokenSettings, Tokens};
 use doorward_core::{
     Found, Kind, Offer, Policy,
     acl::RoleBook,
-    firewall::Authentication,
+    firewall::{Authentication, Firewall},
     policy::Directory,
     ports::{AccountRecord, Clock, NewAccount, Store, StoreError},
     route::ShopDoor,
@@ -18,20 +18,26 @@ use doorward_crypto::{
     csrf, session_id,
     system::{SystemClock, SystemEntropy},
 };
-use doorward_gateway::pipeline::Identified;
+use doorward_gateway::pipeline::{Identified, Known};
 use doorward_store::Sqlite;
 use std::sync::Arc;
 
 /// What is remembered in the store.
 pub(super) struct Memory {
     pub(super) roles: RoleBook,
-    pub(super) sessions: Sessions,
+    sessions: Sessions,
+    tokens: Tokens,
 }
 
 impl Memory {
-    pub(super) async fn new(store: Arc<dyn Store>) -> Result<Self, Failure> {
+    pub(super) async fn new(store: Arc<dyn Store>, tokens: TokenSettings) -> Result<Self, Failure> {
         let roles = RoleBook::new(store.roles().await?);
-        Ok(Self { roles, sessions: Sessions::new(store, Arc::new(SystemClock)) })
+        let tokens = Tokens::open(Arc::clone(&store), Arc::new(SystemClock), Arc::new(SystemEntropy), tokens).await?;
+        Ok(Self { roles, sessions: Sessions::new(store, Arc::new(SystemClock)), tokens })
+    }
+
+    pub(super) fn known(&self) -> Known<'_> {
+        Known { sessions: &self.sessions, tokens: &self.tokens }
     }
 }
 
@@ -126,6 +132,19 @@ pub(super) fn words(found: &Found<'_>, identified: &Identified, presumed: Option
     if matches!(identified.offer, Offer::Unavailable(_)) {
         return "the store cannot be asked".to_owned();
     }
+    if let Some(token) = &identified.token {
+        return format!(
+            "{} bearer token of `{}`",
+            if token.form() == "signed" { "a signed" } else { "an opaque" },
+            token.account().directory
+        );
+    }
+    let ignored = identified.ignored.map(|why| format!("a bearer token that does not count: {why}; then "));
+    format!("{}{}", ignored.unwrap_or_default(), of_cookies(firewall, identified, presumed, door))
+}
+
+/// What was found besides bearer tokens.
+fn of_cookies(firewall: &Firewall, identified: &Identified, presumed: Option<&Directory>, door: Option<&ShopDoor>) -> String {
     if let Some(session) = &identified.session {
         return format!("a live session of `{}`", session.directory.name);
     }

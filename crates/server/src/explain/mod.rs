@@ -157,7 +157,7 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
         Some(presumed) => (presumed.store, Some(presumed.directory)),
         None => (store, None),
     };
-    let memory = Memory::new(store).await?;
+    let memory = Memory::new(store, crate::parts::tokens(&config.settings)).await?;
     let connection = Connection { peer: SocketAddr::new(arguments.client, 0), announced: None };
     explanation.assumptions.push(format!("the client is at {}", arguments.client));
     let admitted = admit::admit_parts(parts, Body::Empty, None, &connection, policy, &network(&config.settings), "-".to_owned());
@@ -223,7 +223,7 @@ async fn judge(
     explanation.path = shown_path(&admitted.path);
     explanation.dialect = Some(admitted.dialect);
     explanation.firewalls = firewalls(policy, &facts, found.firewall);
-    let identified = identify(&memory.sessions, policy, Asked::from(admitted), &found).await;
+    let identified = identify(memory.known(), policy, Asked::from(admitted), &found).await;
     let door = (admitted.dialect == Dialect::Magento).then_some(&policy.routes.door);
     explanation.credential = credential::words(&found, &identified, presumed, door);
     let offer = identified.offer;

@@ -36,6 +36,7 @@ pub(crate) fn audited(change: &Change, write: impl FnOnce(&AuditEvent<'_>)) {
             let detail = format!("{who}: role {name} {}", deed.as_str());
             write(&AuditEvent { event: "role", detail: &detail, ..event });
         }
+        Changed::Keys(purpose) => write(&AuditEvent { event: "key", detail: &format!("{who}: keys for {purpose}"), ..event }),
         Changed::Everything => write(&AuditEvent { detail: "store: more changes than it remembers", ..event }),
         Changed::Session(_) => {}
     }

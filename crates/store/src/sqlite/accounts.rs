@@ -162,7 +162,8 @@ pub(super) fn change(connection: &Connection, kind: Kind, id: u64, change: &Acco
         AccountChange::Password(_) => Some(Deed::Password),
         AccountChange::Roles(_) => Some(Deed::Roles),
         AccountChange::Email(_) => Some(Deed::Email),
-        AccountChange::Membership(_) | AccountChange::Confirmed | AccountChange::EndTokens(_) => Some(Deed::Changed),
+        AccountChange::EndTokens(_) => Some(Deed::Tokens),
+        AccountChange::Membership(_) | AccountChange::Confirmed => Some(Deed::Changed),
         AccountChange::Rehash { .. } | AccountChange::Unlock => None,
     };
     if let Some(deed) = deed {
@@ -246,7 +247,10 @@ fn take_id(connection: &Connection, kind: Kind, wanted: Option<u64>) -> Outcome<
 /// Ends all sessions and whatever else was proved so far.
 fn end_everything(connection: &Connection, kind: Kind, id: u64, now: Time) -> Outcome<()> {
     connection
-        .prepare_cached("UPDATE account SET version = version + 1, not_before = max(not_before, ?3) WHERE kind = ?1 AND id = ?2")?
+        .prepare_cached(
+            "UPDATE account SET version = version + 1, not_before = max(not_before, ?3), \
+             tokens_not_before = max(tokens_not_before, ?3) WHERE kind = ?1 AND id = ?2",
+        )?
         .execute(params![kind.as_str(), integer(id), integer(now.0)])?;
     connection.prepare_cached("DELETE FROM token WHERE kind = ?1 AND account = ?2")?.execute((kind.as_str(), integer(id)))?;
     sessions::end_all_of(connection, kind, id)?;

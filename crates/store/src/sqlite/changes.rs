@@ -47,6 +47,12 @@ pub(super) fn log_accounts_with(connection: &Connection, role: &str) -> Outcome<
     Ok(())
 }
 
+/// A key of this purpose came or retires.
+pub(super) fn log_keys(connection: &Connection, purpose: &str) -> Outcome<()> {
+    connection.prepare_cached("INSERT INTO change (what, role) VALUES ('keys', ?1)")?.execute([purpose])?;
+    Ok(())
+}
+
 /// A session ended.
 pub(super) fn log_session(connection: &Connection, key: &SessionKey) -> Outcome<()> {
     connection.prepare_cached("INSERT INTO change (what, session) VALUES ('session', ?1)")?.execute([key.0])?;
@@ -101,6 +107,7 @@ fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
         "account" => Changed::Account(kind(row, 2)?, unsigned(row, 3)?, deed(row)?),
         "unlocked" => Changed::Unlocked(row.get(4)?, row.get(5)?),
         "roles" => Changed::Role(row.get::<_, Option<_>>(7)?.unwrap_or_else(|| "-".into()), deed(row)?),
+        "keys" => Changed::Keys(row.get::<_, Option<_>>(7)?.unwrap_or_else(|| "-".into())),
         "session" => Changed::Session(SessionKey(row.get(6)?)),
         other => return Err(malformed(1, StoreError::Missing(format!("the change {other}")))),
     };

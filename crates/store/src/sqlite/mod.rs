@@ -14,6 +14,8 @@ mod roles;
 mod schema;
 mod search;
 mod sessions;
+mod token_store;
+mod tokens;
 mod values;
 mod writer;
 

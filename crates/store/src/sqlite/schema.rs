@@ -19,6 +19,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0004_shop.sql"),
     include_str!("../../migrations/0005_email.sql"),
     include_str!("../../migrations/0006_grace.sql"),
+    include_str!("../../migrations/0007_keys.sql"),
 ];
 
 /// Brings the database to the version of the last of `migrations`.

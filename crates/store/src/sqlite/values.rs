@@ -15,7 +15,8 @@ pub(super) const LAST_ID: u64 = (1 << 53) - 1;
 pub(super) const ACCOUNT: &str = "a.kind, a.id, a.directory, a.login, a.email, a.password, a.enabled, a.version, a.not_before, a.created, \
      (SELECT json_group_array(r.role ORDER BY r.position) FROM account_role r WHERE r.kind = a.kind AND r.account = a.id), \
      a.tokens_not_before, a.confirmed, a.updated, a.website, a.store, a.customer_group";
-const ACCOUNT_COLUMNS: usize = 17;
+/// How many columns that are.
+pub(super) const ACCOUNT_COLUMNS: usize = 17;
 
 /// What [`session`] reads, of a table that the query calls `s`.
 pub(super) const SESSION: &str =
@@ -92,6 +93,14 @@ pub(super) fn kind(row: &Row<'_>, column: usize) -> rusqlite::Result<Kind> {
 pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let value: i64 = row.get(column)?;
     u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+}
+
+/// A moment that may be absent.
+pub(super) fn optional_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Time>> {
+    match row.get_ref(column)? {
+        rusqlite::types::ValueRef::Null => Ok(None),
+        _ => time(row, column).map(Some),
+    }
 }
 
 fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Time> {

@@ -6,7 +6,7 @@ use doorward_core::{
     acl::{Holds, RoleRow},
     ports::{
         AccountChange, AccountCount, AccountRecord, Change, Changed, Deed, NewAccount, SessionFilter, Store, StoreError,
-        StoredKey,
+        StoredKey, TokenKey, TokenRecord,
     },
     session::{Replaced, SessionKey},
 };
@@ -54,6 +54,9 @@ judge!(
     a_role_keeps_the_order_of_its_rows,
     a_login_is_unique_on_its_website,
     tokens_end_without_sessions,
+    keeps_tokens_while_their_accounts_are_what_they_were,
+    forgets_expired_tokens_alone,
+    adds_and_retires_keys,
     deleting_an_account_ends_its_sessions,
     changing_nobody_is_missing,
     keeps_what_a_session_says,
@@ -554,12 +557,75 @@ async fn names_the_cost_of_each_hash_once(store: &dyn Store) {
     assert_eq!(costs, ["$argon2id$v=19$m=19456,t=2,p=1$".into(), "$argon2id$v=19$m=64,t=1,p=1$".into()]);
 }
 
+async fn keeps_tokens_while_their_accounts_are_what_they_were(store: &dyn Store) {
+    let made = store.add_account(admin("a"), NOW).await.unwrap();
+    let id = made.account.id;
+    let token = |n: u8, created| TokenRecord { key: TokenKey([n; 32]), kind: Kind::Admin, account: id, created, expires: None };
+    store.add_token(&token(1, NOW), made.version).await.unwrap();
+    assert!(matches!(store.add_token(&token(1, NOW), made.version).await, Err(StoreError::Exists(_))));
+    let (found, record) = store.token(&TokenKey([1; 32])).await.unwrap().unwrap();
+    assert_eq!((found, record.account.id), (token(1, NOW), id));
+    assert!(store.token(&TokenKey([2; 32])).await.unwrap().is_none());
+    // What was issued up to a moment ends, what comes later stays.
+    let later = Time(NOW.0 + 5);
+    store.add_token(&token(2, Time(later.0 + 1)), made.version).await.unwrap();
+    let before = store.last_change().await.unwrap();
+    store.change_account(Kind::Admin, id, AccountChange::EndTokens(later), later).await.unwrap();
+    assert_eq!(news(store, before).await, [Changed::Account(Kind::Admin, id, Deed::Tokens)]);
+    assert_eq!(store.token_count_of(Kind::Admin, id).await, Ok(1));
+    let changed = store.change_account(Kind::Admin, id, AccountChange::Disable, later).await.unwrap();
+    assert_eq!((store.token_count_of(Kind::Admin, id).await, changed.tokens_not_before), (Ok(0), later));
+    for version in [made.version, changed.version] {
+        assert!(matches!(store.add_token(&token(3, later), version).await, Err(StoreError::Missing(_))), "{version}");
+    }
+    store.delete_account(Kind::Admin, id, later).await.unwrap();
+    assert!(matches!(store.add_token(&token(3, later), changed.version).await, Err(StoreError::Missing(_))));
+}
+
+async fn forgets_expired_tokens_alone(store: &dyn Store) {
+    let made = store.add_account(admin("a"), NOW).await.unwrap();
+    for (n, expires) in [(1, Some(NOW)), (2, Some(Time(NOW.0 + 1))), (3, None)] {
+        let token = TokenRecord { key: TokenKey([n; 32]), kind: Kind::Admin, account: made.account.id, created: NOW, expires };
+        store.add_token(&token, made.version).await.unwrap();
+    }
+    assert_eq!(store.purge_tokens(NOW).await, Ok(1));
+    assert!(store.token(&TokenKey([1; 32])).await.unwrap().is_none());
+    assert_eq!(store.token_count_of(Kind::Admin, made.account.id).await, Ok(2));
+}
+
+async fn adds_and_retires_keys(store: &dyn Store) {
+    let made = |id: &str, created| StoredKey {
+        purpose: "token".into(),
+        id: id.into(),
+        secret: id.as_bytes().into(),
+        algorithm: Some("HS256".into()),
+        created: Time(created),
+        active_from: Some(Time(created + 1)),
+        retired: None,
+    };
+    store.add_key(made("one", 1)).await.unwrap();
+    store.add_key(made("two", 2)).await.unwrap();
+    assert!(matches!(store.add_key(made("one", 3)).await, Err(StoreError::Exists(_))));
+    store.retire_key("token", "one", Time(9)).await.unwrap();
+    assert!(matches!(store.retire_key("token", "none", Time(9)).await, Err(StoreError::Missing(_))));
+    assert!(matches!(store.retire_key("form", "one", Time(9)).await, Err(StoreError::Missing(_))));
+    let expected = [made("two", 2), StoredKey { retired: Some(Time(9)), ..made("one", 1) }];
+    assert_eq!(store.keys("token").await.unwrap(), expected);
+    assert_eq!(store.all_keys().await.unwrap(), expected);
+    let keys = Changed::Keys("token".into());
+    assert_eq!(news(store, 0).await, [keys.clone(), keys.clone(), keys]);
+    assert!(!format!("{:?}", expected[0]).contains("secret: ["), "no secret is shown");
+}
+
 async fn keeps_the_first_key_of_a_purpose(store: &dyn Store) {
     let made = |purpose: &str, id: &str, created| StoredKey {
         purpose: purpose.into(),
         id: id.into(),
         secret: id.as_bytes().into(),
+        algorithm: None,
         created: Time(created),
+        active_from: None,
+        retired: None,
     };
     assert_eq!(&*store.key_or_insert(made("assertion", "one", 1)).await.unwrap().id, "one");
     let kept = store.key_or_insert(made("assertion", "two", 2)).await.unwrap();

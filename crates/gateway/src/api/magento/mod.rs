@@ -2,11 +2,12 @@
 //! request already; what comes here has passed.
 
 mod accounts;
+mod tokens;
 
 use super::Call;
 use crate::Body;
 use doorward_core::{
-    Permit, Reason,
+    Kind, Permit, Reason,
     route::{Served, magento::variables, served::Part},
     stores::StoreScope,
 };
@@ -38,6 +39,15 @@ async fn run(route: RouteCall<'_>) -> Response<Body> {
     if route.served.part == Part::Accounts {
         return accounts::run(route).await;
     }
+    match route.served.name {
+        "token.customer" => tokens::issue(route, Kind::Customer).await,
+        "token.admin" => tokens::issue(route, Kind::Admin).await,
+        "token.revoke" => tokens::revoke(route).await,
+        _ => unanswered(route),
+    }
+}
+
+fn unanswered(route: RouteCall<'_>) -> Response<Body> {
     // Whatever is listed and has no answer here is refused, never sent on.
     let RouteCall { call, served, store, variables } = route;
     tracing::error!(route = served.name, ?store, variables = variables.len(), "a route of ours has no answer");

@@ -10,6 +10,7 @@ mod pipeline;
 mod routing;
 mod sessions;
 mod stores;
+mod tokens;
 
 use crate::{
     gateway::{PASSWORD, SignedIn, config, magento_data},

@@ -1,0 +1,272 @@
+//! Tokens that were judged and still count, as every request of them shares them.
+
+use crate::assertions::Assertions;
+use arc_swap::ArcSwap;
+use doorward_core::{
+    Account, Kind, Time,
+    ports::{AccountRecord, TokenKey, TokenRecord},
+};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
+};
+use tokio_util::sync::CancellationToken;
+
+/// How many are remembered. Only tokens that count are, so nobody fills this by guessing.
+const MOST: usize = 65_536;
+
+/// What a token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Claims {
+    pub(super) kind: Kind,
+    pub(super) account: u64,
+    /// In whole seconds for signed ones.
+    pub(super) issued: Time,
+    pub(super) expires: Option<Time>,
+    pub(super) origin: Origin,
+}
+
+/// What vouches for a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The store remembers it.
+    Opaque,
+    /// The key with this `kid` signed it.
+    Signed(Arc<str>),
+}
+
+impl Claims {
+    pub(super) fn of(token: &TokenRecord) -> Self {
+        let &TokenRecord { kind, account, created, expires, .. } = token;
+        Self { kind, account, issued: created, expires, origin: Origin::Opaque }
+    }
+
+    /// Whether the account's tokens of that time were ended (magento-webapi 6.5: one of the same second, too).
+    pub(super) fn is_revoked(&self, record: &AccountRecord) -> bool {
+        let unit = match self.origin {
+            Origin::Opaque => 1,
+            Origin::Signed(_) => 1000,
+        };
+        self.issued.0 / unit <= record.tokens_not_before.0 / unit
+    }
+}
+
+/// A token that counts now.
+pub struct LiveToken {
+    key: TokenKey,
+    claims: Claims,
+    /// Replaced when the account's roles or login change; the token stays.
+    account: ArcSwap<Account>,
+    /// Counts what happened since; it is trusted only while `checked` is the same.
+    doubts: AtomicU64,
+    checked: AtomicU64,
+    ended: CancellationToken,
+    /// Whether something long-lived waits for the end.
+    watched: AtomicBool,
+    pub(crate) assertions: Assertions,
+}
+
+impl LiveToken {
+    pub(super) fn new(key: TokenKey, claims: Claims, record: &AccountRecord) -> Arc<Self> {
+        Arc::new(Self {
+            key,
+            claims,
+            account: ArcSwap::new(Arc::clone(&record.account)),
+            doubts: AtomicU64::new(0),
+            checked: AtomicU64::new(0),
+            ended: CancellationToken::new(),
+            watched: AtomicBool::new(false),
+            assertions: Assertions::default(),
+        })
+    }
+
+    /// Whose it is, with the roles of this moment.
+    pub fn account(&self) -> Arc<Account> {
+        self.account.load_full()
+    }
+
+    /// When it ends; `None` never does by itself.
+    pub fn expires(&self) -> Option<Time> {
+        self.claims.expires
+    }
+
+    /// What it is, in a word: `opaque` or `signed`.
+    pub fn form(&self) -> &'static str {
+        match self.claims.origin {
+            Origin::Opaque => "opaque",
+            Origin::Signed(_) => "signed",
+        }
+    }
+
+    /// Cancelled when the token ends, for whatever reason. WebSockets and streams that it opened end with it.
+    pub fn ended(&self) -> &CancellationToken {
+        if !self.watched.load(SeqCst) {
+            self.watched.store(true, SeqCst);
+        }
+        &self.ended
+    }
+
+    pub(super) fn key(&self) -> TokenKey {
+        self.key
+    }
+
+    pub(super) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.claims.kind
+    }
+
+    pub(super) fn account_id(&self) -> u64 {
+        self.claims.account
+    }
+
+    pub(super) fn is_sure(&self) -> bool {
+        self.checked.load(SeqCst) == self.doubts.load(SeqCst) && !self.has_ended()
+    }
+
+    pub(super) fn is_watched(&self) -> bool {
+        self.watched.load(SeqCst)
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
+    pub(super) fn has_expired(&self, now: Time) -> bool {
+        self.claims.expires.is_some_and(|end| end <= now)
+    }
+
+    pub(super) fn doubts(&self) -> u64 {
+        self.doubts.load(SeqCst)
+    }
+
+    fn doubt(&self) {
+        self.doubts.fetch_add(1, SeqCst);
+    }
+
+    /// The store was asked when `doubts` was so much, and said yes.
+    pub(super) fn confirm(&self, doubts: u64, account: &Arc<Account>) {
+        if *self.account.load_full() != **account {
+            self.account.store(Arc::clone(account));
+            // They name roles that may be gone.
+            self.assertions.clear();
+        }
+        self.checked.fetch_max(doubts, SeqCst);
+    }
+}
+
+/// Names the token by the first bytes of its hash and its account; nothing that could sign in.
+impl fmt::Debug for LiveToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveToken").field("key", &self.key).field("claims", &self.claims).finish_non_exhaustive()
+    }
+}
+
+/// All that are remembered.
+#[derive(Default)]
+pub(super) struct Live {
+    by_key: RwLock<HashMap<TokenKey, Arc<LiveToken>>>,
+    /// Raised by whoever doubts anything, before it looks which ones are there.
+    epoch: AtomicU64,
+    /// No token expires before this (milliseconds).
+    next: AtomicU64,
+}
+
+impl Live {
+    pub(super) fn len(&self) -> usize {
+        self.by_key.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    pub(super) fn get(&self, key: &TokenKey) -> Option<Arc<LiveToken>> {
+        self.by_key.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// Taken before the store is asked, for [`Live::admit`].
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.load(SeqCst)
+    }
+
+    /// Remembers a token that was judged in `epoch`; the one that is remembered now. If the epoch is over, it is in doubt
+    /// from the start and is judged again at its next use.
+    pub(super) fn admit(&self, live: Arc<LiveToken>, epoch: u64, now: Time) -> Arc<LiveToken> {
+        let mut by_key = self.by_key.write().unwrap_or_else(PoisonError::into_inner);
+        if by_key.len() >= MOST {
+            make_room(&mut by_key, now);
+        }
+        // Two that were judged at the same time are one: what ends it ends the streams of both.
+        let stands = by_key.entry(live.key).or_insert(live);
+        let stands = Arc::clone(stands);
+        if let Some(end) = stands.claims.expires {
+            self.next.fetch_min(end.0, SeqCst);
+        }
+        drop(by_key);
+        if self.epoch() != epoch {
+            stands.doubt();
+        }
+        stands
+    }
+
+    /// Doubts those that are meant, and returns them.
+    pub(super) fn doubt_those(&self, meant: impl Fn(&LiveToken) -> bool) -> Vec<Arc<LiveToken>> {
+        self.epoch.fetch_add(1, SeqCst);
+        let by_key = self.by_key.read().unwrap_or_else(PoisonError::into_inner);
+        let doubted: Vec<_> = by_key.values().filter(|live| meant(live)).cloned().collect();
+        doubted.iter().for_each(|live| live.doubt());
+        doubted
+    }
+
+    /// Ends one for all its requests and connections.
+    pub(super) fn end(&self, live: &Arc<LiveToken>) {
+        live.ended.cancel();
+        live.assertions.clear();
+        let mut by_key = self.by_key.write().unwrap_or_else(PoisonError::into_inner);
+        if by_key.get(&live.key).is_some_and(|stands| Arc::ptr_eq(stands, live)) {
+            by_key.remove(&live.key);
+        }
+    }
+
+    /// Ends those that have expired. It looks only when the time of one has come.
+    pub(super) fn sweep(&self, now: Time) {
+        if now.0 < self.next.load(SeqCst) {
+            return;
+        }
+        let mut by_key = self.by_key.write().unwrap_or_else(PoisonError::into_inner);
+        end_expired(&mut by_key, now);
+        let next = by_key.values().filter_map(|live| live.claims.expires).map(|end| end.0).min();
+        self.next.store(next.unwrap_or(u64::MAX), SeqCst);
+    }
+
+    pub(super) fn forget_assertions(&self) {
+        self.by_key.read().unwrap_or_else(PoisonError::into_inner).values().for_each(|live| live.assertions.clear());
+    }
+}
+
+fn end_expired(by_key: &mut HashMap<TokenKey, Arc<LiveToken>>, now: Time) {
+    by_key.retain(|_, live| {
+        let expired = live.has_expired(now);
+        if expired {
+            live.ended.cancel();
+        }
+        !expired
+    });
+}
+
+/// Forgets what has expired or, if that is nothing, an eighth of all. Streams of those that are forgotten end: nobody could
+/// tell them of a revocation any more.
+fn make_room(by_key: &mut HashMap<TokenKey, Arc<LiveToken>>, now: Time) {
+    end_expired(by_key, now);
+    if by_key.len() >= MOST {
+        let gone: Vec<TokenKey> = by_key.keys().take(MOST / 8).copied().collect();
+        for key in gone {
+            if let Some(live) = by_key.remove(&key) {
+                live.ended.cancel();
+            }
+        }
+    }
+}

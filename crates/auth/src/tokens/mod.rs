@@ -1,0 +1,396 @@
+//! Bearer tokens: who carries one, and new ones (magento-webapi 6).
+//!
+//! A token is judged once and then remembered by its hash, as sessions are: whoever hears that an account or a key changed
+//! doubts what hangs on it, and nothing doubtful counts before the store was asked again. What is remembered is bounded.
+//! Both kinds are always read, whichever is issued: first opaque ones, then signed ones.
+
+mod keys;
+mod live;
+#[cfg(test)]
+mod tests;
+
+pub use live::LiveToken;
+
+use doorward_core::{
+    Kind, Time,
+    ports::{AccountRecord, Clock, Entropy, Store, StoreError, TokenKey, TokenRecord},
+};
+use doorward_crypto::{
+    sha256,
+    user_token::{self, BadToken, UserClaims},
+};
+use keys::Keys;
+pub use keys::{PURPOSE as TOKEN_KEYS, new_key as new_token_key};
+use live::{Claims, Live, Origin};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+/// What new tokens are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenFormat {
+    /// Signed: nothing is stored.
+    Jwt,
+    /// 32 characters that the store remembers.
+    Opaque,
+}
+
+/// How tokens are issued and read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenSettings {
+    /// What new tokens are like.
+    pub format: TokenFormat,
+    /// How long a customer's new token lasts.
+    pub customer_lifetime: Duration,
+    /// How long an admin's new token lasts.
+    pub admin_lifetime: Duration,
+    /// Whether the tokens of integrations count.
+    pub integration_bearer: bool,
+    /// How many failures of one account from one network are too many for the token endpoints.
+    pub max_failures: u32,
+    /// How long they lock.
+    pub lock: Duration,
+}
+
+/// Signed tokens of an hour; six failures lock for half an hour (magento-webapi 6.3, 6.5).
+impl Default for TokenSettings {
+    fn default() -> Self {
+        let hour = Duration::from_secs(3600);
+        Self {
+            format: TokenFormat::Jwt,
+            customer_lifetime: hour,
+            admin_lifetime: hour,
+            integration_bearer: false,
+            max_failures: 6,
+            lock: hour / 2,
+        }
+    }
+}
+
+/// A token that was made: for the caller, and nobody else.
+#[derive(Clone)]
+pub struct IssuedToken {
+    /// The token. A secret.
+    pub token: String,
+    /// When it ends; `None` never does by itself.
+    pub expires: Option<Time>,
+}
+
+/// Without the token.
+impl std::fmt::Debug for IssuedToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IssuedToken").field("expires", &self.expires).finish_non_exhaustive()
+    }
+}
+
+/// A token proves nobody.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// It is none that counts; the text is for the operator.
+    #[error("{0}")]
+    Refused(&'static str),
+    /// It cannot be known.
+    #[error(transparent)]
+    Unavailable(#[from] StoreError),
+}
+
+impl From<BadToken> for TokenError {
+    fn from(bad: BadToken) -> Self {
+        TokenError::Refused(match bad {
+            BadToken::Malformed => "it is no token of ours",
+            BadToken::UnknownKey => "no key of ours signed it",
+            BadToken::Algorithm => "it names another algorithm than its key has",
+            BadToken::Signature => "its signature is wrong",
+            BadToken::Claims => "its claims are not those of a token of ours",
+            BadToken::Early => "it was issued in the future",
+            BadToken::Expired => EXPIRED,
+        })
+    }
+}
+
+const EXPIRED: &str = "it has expired";
+const ENDED: &str = "it is unknown, or was ended";
+const NOBODY: &str = "its account is gone or disabled";
+const INTEGRATION: &str = "tokens of integrations do not count here (`[tokens] integration_bearer`)";
+
+/// Reads and issues tokens.
+pub struct Tokens {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    settings: arc_swap::ArcSwap<TokenSettings>,
+    keys: Keys,
+    live: Live,
+    /// Set while we may have missed revocations: then nothing is trusted without the store.
+    deaf: AtomicBool,
+}
+
+impl Tokens {
+    /// Reads the keys there are; makes none.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        settings: TokenSettings,
+    ) -> Result<Self, StoreError> {
+        let keys = Keys::default();
+        keys.reload(&*store, clock.now()).await?;
+        Ok(Self {
+            store,
+            clock,
+            entropy,
+            settings: arc_swap::ArcSwap::from_pointee(settings),
+            keys,
+            live: Live::default(),
+            deaf: AtomicBool::new(false),
+        })
+    }
+
+    /// How tokens are issued and read now.
+    pub fn settings(&self) -> TokenSettings {
+        **self.settings.load()
+    }
+
+    /// From now on.
+    pub fn set_settings(&self, settings: TokenSettings) {
+        self.settings.store(Arc::new(settings));
+    }
+
+    /// How many are remembered.
+    pub fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whose token it is.
+    ///
+    /// # Errors
+    /// When it is nobody's, or the store cannot be asked.
+    pub async fn find(&self, token: &str) -> Result<Arc<LiveToken>, TokenError> {
+        if token.len() > user_token::LONGEST {
+            return Err(BadToken::Malformed.into());
+        }
+        let key = TokenKey(sha256(token.as_bytes()));
+        let deaf = self.deaf.load(SeqCst);
+        if !deaf && let Some(live) = self.live.get(&key).filter(|live| live.is_sure()) {
+            self.admits(live.kind())?;
+            return if live.has_expired(self.clock.now()) { Err(BadToken::Expired.into()) } else { Ok(live) };
+        }
+        Box::pin(self.load(token, key, deaf)).await
+    }
+
+    /// A new token for whoever was proved to be this account by what was known at `proved`.
+    ///
+    /// It is dated so that whatever ends the account's tokens after `proved` ends it too. A signed one is dated to the
+    /// second, so in the second in which others were ended it has to wait for the next one.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when the account is no longer what it was; others when the store cannot be asked.
+    pub async fn issue(&self, record: &AccountRecord, proved: Time) -> Result<IssuedToken, StoreError> {
+        let settings = self.settings();
+        let signed = settings.format == TokenFormat::Jwt && record.account.kind != Kind::Integration;
+        let (record, proved) = &self.after_the_last_end(record, proved, if signed { 1000 } else { 1 }).await?;
+        let proved = *proved;
+        let lifetime = match record.account.kind {
+            Kind::Customer => Some(settings.customer_lifetime),
+            Kind::Admin => Some(settings.admin_lifetime),
+            Kind::Integration => None,
+        };
+        match (settings.format, lifetime) {
+            (TokenFormat::Jwt, Some(lifetime)) => self.issue_signed(record, proved, lifetime).await,
+            (TokenFormat::Opaque, _) | (_, None) => self.issue_opaque(record, proved, lifetime).await,
+        }
+    }
+
+    /// The account, and a moment at which it was so and that is after the last one that ended its tokens, in units of so
+    /// many milliseconds.
+    async fn after_the_last_end(
+        &self,
+        record: &AccountRecord,
+        proved: Time,
+        unit: u64,
+    ) -> Result<(AccountRecord, Time), StoreError> {
+        let (mut known, mut at) = (record.clone(), proved);
+        for _ in 0..3 {
+            if at.0 / unit > known.tokens_not_before.0 / unit {
+                return Ok((known, at));
+            }
+            let now = self.clock.now();
+            if now.0 / unit <= known.tokens_not_before.0 / unit {
+                tokio::time::sleep(Duration::from_millis(unit - now.0 % unit)).await;
+            }
+            at = self.clock.now();
+            let account = self.store.account(record.account.kind, record.account.id).await?;
+            let same = account.filter(|now| now.enabled && now.version == record.version);
+            known = same.ok_or_else(|| StoreError::Missing("the account of this proof".to_owned()))?;
+        }
+        Err(StoreError::Unavailable("the tokens of this account were ended in the future".to_owned()))
+    }
+
+    async fn issue_signed(&self, record: &AccountRecord, proved: Time, lifetime: Duration) -> Result<IssuedToken, StoreError> {
+        let signer = self.keys.signer(&*self.store, &*self.entropy, self.clock.now()).await?;
+        let iat = proved.seconds();
+        let exp = iat.saturating_add(lifetime.as_secs());
+        let claims = UserClaims { kind: record.account.kind, uid: record.account.id, iat, exp };
+        let token = signer.sign(&claims).ok_or_else(|| StoreError::Missing("a signed token of this kind".into()))?;
+        Ok(IssuedToken { token, expires: Some(Time(exp.saturating_mul(1000))) })
+    }
+
+    async fn issue_opaque(
+        &self,
+        record: &AccountRecord,
+        proved: Time,
+        lifetime: Option<Duration>,
+    ) -> Result<IssuedToken, StoreError> {
+        let token = user_token::opaque(&*self.entropy);
+        let stored = TokenRecord {
+            key: TokenKey(sha256(token.as_bytes())),
+            kind: record.account.kind,
+            account: record.account.id,
+            created: proved,
+            expires: lifetime.map(|lifetime| proved + lifetime),
+        };
+        self.store.add_token(&stored, record.version).await?;
+        Ok(IssuedToken { token, expires: stored.expires })
+    }
+
+    /// While `deaf`, changes may be missed, so every token is looked at anew.
+    pub(crate) fn set_deaf(&self, deaf: bool) {
+        self.deaf.store(deaf, SeqCst);
+    }
+
+    /// Something happened to an account: its tokens are asked about at once.
+    pub(crate) async fn account_changed(&self, kind: Kind, id: u64) {
+        for live in self.live.doubt_those(|live| live.kind() == kind && live.account_id() == id) {
+            self.recheck(&live).await;
+        }
+    }
+
+    /// Much may have happened: all are in doubt, and those with open connections are asked about at once.
+    pub(crate) async fn everything_changed(&self) {
+        for live in self.live.doubt_those(|_| true) {
+            if live.is_watched() {
+                self.recheck(&live).await;
+            }
+        }
+    }
+
+    /// Keys came or went.
+    pub(crate) async fn keys_changed(&self) -> Result<(), StoreError> {
+        self.keys.reload(&*self.store, self.clock.now()).await?;
+        self.everything_changed().await;
+        Ok(())
+    }
+
+    /// Ends what has expired, for open connections too.
+    pub(crate) fn sweep(&self) {
+        self.live.sweep(self.clock.now());
+    }
+
+    /// Assertions are signed anew.
+    pub(crate) fn forget_assertions(&self) {
+        self.live.forget_assertions();
+    }
+
+    /// Judges a token that is not remembered, or is in doubt.
+    async fn load(&self, token: &str, key: TokenKey, deaf: bool) -> Result<Arc<LiveToken>, TokenError> {
+        let epoch = self.live.epoch();
+        let known = self.live.get(&key).map(|live| (live.doubts(), live));
+        if deaf {
+            self.keys.reload(&*self.store, self.clock.now()).await?;
+        }
+        let (claims, record) = match self.ask(token, key).await {
+            Ok(answer) => answer,
+            Err(why) => {
+                if let (Some((_, live)), TokenError::Refused(_)) = (known, &why) {
+                    self.live.end(&live);
+                }
+                return Err(why);
+            }
+        };
+        Ok(match known {
+            Some((doubts, live)) if !live.has_ended() => {
+                live.confirm(doubts, &record.account);
+                live
+            }
+            _ => self.live.admit(LiveToken::new(key, claims, &record), epoch, self.clock.now()),
+        })
+    }
+
+    async fn ask(&self, token: &str, key: TokenKey) -> Result<(Claims, AccountRecord), TokenError> {
+        let (claims, record) = if user_token::is_opaque(token) {
+            let (token, record) = self.store.token(&key).await?.ok_or(TokenError::Refused(ENDED))?;
+            (Claims::of(&token), record)
+        } else {
+            let claims = self.read_signed(token).await?;
+            let record = self.store.account(claims.kind, claims.account).await?;
+            (claims, record.ok_or(TokenError::Refused(NOBODY))?)
+        };
+        self.judge(&claims, &record)?;
+        Ok((claims, record))
+    }
+
+    /// A key that nobody here knows may be one that another node made just now.
+    async fn read_signed(&self, token: &str) -> Result<Claims, TokenError> {
+        let now = self.clock.now();
+        let mut read = self.keys.verify(token, now);
+        if read == Err(BadToken::UnknownKey) && self.keys.reload_seldom(&*self.store, now).await? {
+            read = self.keys.verify(token, now);
+        }
+        Ok(read?)
+    }
+
+    fn admits(&self, kind: Kind) -> Result<(), TokenError> {
+        if kind == Kind::Integration && !self.settings().integration_bearer {
+            return Err(TokenError::Refused(INTEGRATION));
+        }
+        Ok(())
+    }
+
+    /// Whether what a token says still makes it one of this account.
+    fn judge(&self, claims: &Claims, record: &AccountRecord) -> Result<(), TokenError> {
+        self.admits(claims.kind)?;
+        if claims.expires.is_some_and(|end| end <= self.clock.now()) {
+            return Err(BadToken::Expired.into());
+        }
+        if !record.enabled || record.account.kind != claims.kind || record.account.id != claims.account {
+            return Err(TokenError::Refused(NOBODY));
+        }
+        if claims.is_revoked(record) {
+            return Err(TokenError::Refused(ENDED));
+        }
+        Ok(())
+    }
+
+    /// Asks the store about one that is remembered, and ends it unless the answer is yes.
+    async fn recheck(&self, live: &Arc<LiveToken>) {
+        let doubts = live.doubts();
+        let claims = live.claims();
+        let record = match &claims.origin {
+            Origin::Opaque => self.store.token(&live.key()).await.map(|found| found.map(|(_, record)| record)),
+            Origin::Signed(kid) if self.keys.knows(kid, self.clock.now()) => {
+                self.store.account(claims.kind, claims.account).await
+            }
+            Origin::Signed(_) => Ok(None),
+        };
+        match record {
+            Ok(Some(record)) if self.judge(claims, &record).is_ok() => live.confirm(doubts, &record.account),
+            Ok(_) => self.live.end(live),
+            Err(error) => {
+                tracing::warn!(%error, token = ?live.key(), "a token cannot be checked, so its connections end");
+                self.live.end(live);
+            }
+        }
+    }
+}

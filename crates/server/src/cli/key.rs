@@ -1,0 +1,195 @@
+//! `doorward key`: keys that Doorward made for itself, or was given.
+
+use super::{
+    context::Context,
+    terminal::{Answer, Failure},
+    text::{Table, harmless, moment},
+};
+use clap::{Subcommand, ValueEnum};
+use doorward_auth::{TOKEN_KEYS, new_token_key};
+use doorward_core::{Time, ports::StoredKey};
+use doorward_crypto::user_token::Algorithm;
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
+
+/// After how long a new key signs: by then every server has heard of it.
+const LEAD: Duration = Duration::from_secs(5);
+/// A key that another one replaced is kept for so long at least: settings may have said longer lives before.
+const OVERLAP: Duration = Duration::from_secs(24 * 3600);
+/// The longest crypt key, in bytes.
+const LONGEST: usize = 2048;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// List all keys, never their secrets
+    List,
+    /// Make a new key; the old one verifies until the last token that it signed has expired
+    Rotate {
+        /// What the key is for
+        #[arg(value_enum)]
+        purpose: Purpose,
+    },
+    /// Take a key of another program, so that tokens which it signed stay valid
+    Import {
+        /// What the key is for
+        #[arg(value_enum)]
+        purpose: Purpose,
+        /// Read Magento's `crypt/key` from standard input; the key verifies, and signs nothing
+        #[arg(long, required = true)]
+        magento_crypt_key_stdin: bool,
+        /// Its `kid`
+        #[arg(long, value_name = "KID", default_value = "1")]
+        id: String,
+        /// Magento's `webapi/jwtauth/jwt_alg`
+        #[arg(long, value_name = "ALG", default_value = "HS256", value_parser = algorithm)]
+        algorithm: Algorithm,
+    },
+    /// Let a key count for nothing from now on; all tokens that it signed end
+    Retire {
+        /// What the key is for
+        #[arg(value_enum)]
+        purpose: Purpose,
+        /// The key, as `key list` shows it
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+}
+
+/// Purposes whose keys can be changed while servers run.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Purpose {
+    /// Signed bearer tokens
+    Token,
+}
+
+impl Purpose {
+    fn name(self) -> &'static str {
+        match self {
+            Purpose::Token => TOKEN_KEYS,
+        }
+    }
+}
+
+fn algorithm(text: &str) -> Result<Algorithm, String> {
+    Algorithm::parse(text).ok_or_else(|| "an algorithm is HS256, HS384 or HS512".to_owned())
+}
+
+/// Runs a command on keys.
+pub(crate) async fn run(command: KeyCommand, context: &mut Context<'_>) -> Result<Answer, Failure> {
+    match command {
+        KeyCommand::List => list(context).await?,
+        KeyCommand::Rotate { purpose } => rotate(context, purpose).await?,
+        KeyCommand::Import { purpose, magento_crypt_key_stdin: _, id, algorithm } => {
+            import(context, purpose, &id, algorithm).await?;
+        }
+        KeyCommand::Retire { purpose, id } => retire(context, purpose, &id).await?,
+    }
+    Ok(Answer::Done)
+}
+
+async fn list(context: &mut Context<'_>) -> Result<(), Failure> {
+    let keys = context.store.all_keys().await?;
+    let now = context.clock.now();
+    let mut table = Table::new(&["PURPOSE", "ID", "ALGORITHM", "MADE", "STATE"]);
+    for key in &keys {
+        let (made, state) = (moment(key.created), state(key, &keys, now));
+        table.row([&key.purpose, &key.id, key.algorithm.as_deref().unwrap_or("-"), &made, &state]);
+    }
+    let documents: Vec<Value> = keys.iter().map(|key| describe(key, &keys, now)).collect();
+    context.terminal.say(table, &documents)
+}
+
+async fn rotate(context: &mut Context<'_>, purpose: Purpose) -> Result<(), Failure> {
+    let now = context.clock.now();
+    let active = now + LEAD;
+    let longest = context.tokens.customer_lifetime.max(context.tokens.admin_lifetime).max(OVERLAP);
+    let before = context.store.keys(purpose.name()).await?;
+    let key = new_token_key(&*context.entropy, now, active);
+    let until = active + longest;
+    // One that only verifies is another program's: it stays until somebody retires it.
+    let signing: Vec<&StoredKey> = before.iter().filter(|key| key.retired.is_none() && key.active_from.is_some()).collect();
+    context.store.add_key(key.clone()).await?;
+    for old in &signing {
+        context.store.retire_key(&old.purpose, &old.id, until).await?;
+    }
+    context.changed().await?;
+    let mut text = format!("made the key {}/{}; it signs from {} on", key.purpose, key.id, moment(active));
+    if !signing.is_empty() {
+        text.push_str(&format!("; the old one verifies until {}", moment(until)));
+    }
+    let keys = context.store.keys(purpose.name()).await?;
+    context.terminal.say(text, &describe(&key, &keys, now))
+}
+
+async fn import(context: &mut Context<'_>, purpose: Purpose, id: &str, algorithm: Algorithm) -> Result<(), Failure> {
+    let sound = !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    if !sound {
+        return Err(Failure::usage("a kid has letters, digits, `-`, `_` and `.`"));
+    }
+    let text = context.terminal.read_input((LONGEST + 2) as u64)?;
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        return Err(Failure::new("the key on standard input is empty"));
+    }
+    if secret.contains(['\r', '\n']) {
+        return Err(Failure::new("there is more than one line on standard input: give one key, the last one of `crypt/key`"));
+    }
+    let now = context.clock.now();
+    let key = StoredKey {
+        purpose: purpose.name().into(),
+        id: id.into(),
+        secret: Arc::from(secret.as_bytes()),
+        algorithm: Some(algorithm.as_str().into()),
+        created: now,
+        active_from: None,
+        retired: None,
+    };
+    context.store.add_key(key.clone()).await?;
+    context.changed().await?;
+    let text = format!("took the key {}/{}; tokens that it signed count from now on", key.purpose, key.id);
+    context.terminal.say(text, &describe(&key, std::slice::from_ref(&key), now))
+}
+
+async fn retire(context: &mut Context<'_>, purpose: Purpose, id: &str) -> Result<(), Failure> {
+    let now = context.clock.now();
+    context.store.retire_key(purpose.name(), id, now).await?;
+    context.changed().await?;
+    let text = format!("retired the key {}/{}; the tokens that it signed have ended", purpose.name(), harmless(id));
+    context.terminal.say(text, &json!({ "purpose": purpose.name(), "id": id, "retired": moment(now) }))
+}
+
+/// What a key is good for now, in words.
+fn state(key: &StoredKey, all: &[StoredKey], now: Time) -> String {
+    if let Some(end) = key.retired.filter(|end| *end <= now) {
+        return format!("retired {}", moment(end));
+    }
+    let until = key.retired.map(|end| format!(" until {}", moment(end))).unwrap_or_default();
+    if *key.purpose != *TOKEN_KEYS {
+        return "in use".to_owned();
+    }
+    let Some(from) = key.active_from else { return format!("verifies{until}") };
+    if from > now {
+        return format!("signs from {}", moment(from));
+    }
+    let signs = |other: &StoredKey| {
+        *other.purpose == *key.purpose
+            && other.retired.is_none_or(|end| now < end)
+            && other.active_from.is_some_and(|at| at <= now)
+    };
+    let newer = all.iter().any(|other| signs(other) && (other.active_from, &other.id) > (key.active_from, &key.id));
+    if newer { format!("verifies{until}") } else { "signs".to_owned() }
+}
+
+/// A key without its secret.
+fn describe(key: &StoredKey, all: &[StoredKey], now: Time) -> Value {
+    json!({
+        "purpose": key.purpose,
+        "id": key.id,
+        "algorithm": key.algorithm,
+        "created": moment(key.created),
+        "age_seconds": now.since(key.created).as_secs(),
+        "active_from": key.active_from.map(moment),
+        "retired": key.retired.map(moment),
+        "state": state(key, all, now),
+    })
+}
