@@ -305,3 +305,52 @@ async fn nothing_secret_is_printed() {
         assert!(!text.contains(secret), "{text}");
     }
 }
+
+#[tokio::test]
+async fn every_way_of_signing_in_counts_for_all_and_brings_its_own_limit() {
+    let bench = Bench::new().await;
+    bench.add(Kind::Customer, "jane").await;
+    let both = bench.both();
+    let token = Some(crate::Limit { max_failures: 3, lock: 30 * MINUTE });
+    let why = |outcome: Result<_, SignInError>| match outcome {
+        Ok(crate::Verified { .. }) => "in",
+        Err(error) => error.code(),
+    };
+    for _ in 0..3 {
+        assert_eq!(why(bench.auth.verify(&both, attempt("jane", "wrong")).await), "wrong_password");
+    }
+    let right = attempt("JANE", PASSWORD);
+    assert_eq!(why(bench.auth.verify_within(&both, right, token).await), "locked", "three are too many for this way");
+    assert_eq!(why(bench.auth.verify(&both, right).await), "in", "and not for that one");
+    for _ in 0..3 {
+        assert_eq!(why(bench.auth.verify_within(&both, attempt("jane", "wrong"), token).await), "wrong_password");
+    }
+    assert_eq!(why(bench.auth.verify(&both, right).await), "locked", "who is locked by one way is locked for all");
+    bench.clock.advance(30 * MINUTE);
+    assert_eq!(why(bench.auth.verify_within(&both, right, token).await), "in");
+}
+
+#[tokio::test]
+async fn who_is_yet_to_confirm_is_told_so_after_the_right_password_and_not_counted() {
+    let bench = Bench::new().await;
+    let made = bench.add(Kind::Admin, "anna").await;
+    let new = doorward_core::ports::NewAccount {
+        directory: "customers".into(),
+        kind: Kind::Customer,
+        id: None,
+        login: "jane".into(),
+        email: None,
+        password: made.password,
+        roles: Vec::new(),
+        per_website: false,
+        membership: None,
+        confirmed: false,
+        profile: "{}".into(),
+    };
+    bench.auth.store().add_account(new, START).await.unwrap();
+    let code = async |password| bench.auth.verify(&bench.both(), attempt("jane", password)).await.unwrap_err().code();
+    for _ in 0..20 {
+        assert_eq!(code(PASSWORD).await, "unconfirmed");
+    }
+    assert_eq!(code("wrong").await, "wrong_password");
+}
