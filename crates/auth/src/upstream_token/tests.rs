@@ -2,7 +2,7 @@ use super::*;
 use crate::testing::*;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward_core::{Kind, Source, ports::AccountChange};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -86,6 +86,7 @@ async fn one_token_serves_a_session_for_half_its_life_and_goes_with_what_it_says
     assert_eq!(bench.auth.upstream_token(Some(&live), &Identity::Guest, &ibexa), None);
     assert_eq!(make(&ibexa), second);
     // A change of the account drops it.
-    bench.change(Kind::Admin, admin.account.id, AccountChange::Roles(Vec::new())).await;
+    bench.auth.store().put_role("SALES", BTreeSet::<Arc<str>>::new().into(), START).await.unwrap();
+    bench.change(Kind::Admin, admin.account.id, AccountChange::Roles(vec!["SALES".into()])).await;
     assert_eq!(claims(&make(&ibexa))["iat"], START.seconds() + 31);
 }
