@@ -412,3 +412,34 @@ fn no_credential_makes_an_open_route_of_the_shop_fail() {
         assert_eq!(outside == on_open, matches!(name, "absent" | "good"), "{name}: {outside}");
     }
 }
+
+/// magento-webapi 3.4, 4.6: nobody but a customer has a value for what stands for a customer.
+#[test]
+fn a_forced_parameter_that_only_customers_have_is_refused_to_all_others() {
+    let parameter = |value: &str, force| Parameter { name: "customerId".into(), value: Some(value.into()), force };
+    let firewall = firewall(Guards { csrf: false, ajax: false }, Invalid::Guest);
+    let everything = ["FULL"];
+    for (value, force, kind, passes) in [
+        ("%customer_id%", true, Some(Kind::Customer), true),
+        ("%customer_id%", true, Some(Kind::Admin), false),
+        ("%cart_id%", true, Some(Kind::Integration), false),
+        ("%customer_group_id%", true, None, false),
+        ("%customer_id%", false, None, true),
+        ("%user_id%", true, None, true),
+        ("7", true, None, true),
+    ] {
+        let route = Arc::new(RouteRule { parameters: vec![parameter(value, force)], ..(*rule(&["anonymous"], false)).clone() });
+        let found = Found { firewall: Some(&firewall), target: Target::Route(&route), access: None, store: None };
+        let offer = kind.map_or(Offer::Absent, |kind| {
+            Offer::Verified(Evidence { account: account(kind, "x", &everything), ambient: false, csrf_valid: false })
+        });
+        let verdict = decide(&policy(Unmatched::Deny), &roles(), &facts(&Method::GET), &found, &offer);
+        match verdict {
+            Ok(_) => assert!(passes, "{value} {kind:?}"),
+            Err(refusal) => {
+                assert!(!passes, "{value} {kind:?}: {refusal:?}");
+                assert_eq!(refusal, Refusal::new(Reason::NoParameter("customerId".into()), kind.is_some()));
+            }
+        }
+    }
+}

@@ -385,7 +385,6 @@ async fn a_prefix_of_several_sessions_ends_none() {
 #[test]
 fn wrong_usage_is_found_before_anything_is_opened() {
     for line in [
-        "user add admins/admin",
         "user add admins --password-stdin",
         "user add admins/admin --id 0 --password-stdin",
         "user add admins/admin --id 9007199254740992 --password-stdin",
