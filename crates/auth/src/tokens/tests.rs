@@ -150,6 +150,7 @@ async fn a_new_key_signs_and_the_old_one_verifies_until_it_retires() {
     let jane = bench.add(Kind::Customer, "jane").await;
     let another = bench.another().await;
     let old = bench.token_of(&jane).await;
+    bench.clock.advance(SECOND);
     assert!(whose(another.tokens(), &old).await.is_ok(), "a node that knew no key asks for it");
     let first = bench.store.keys(TOKEN_KEYS).await.unwrap().remove(0);
     let now = bench.clock.now();
