@@ -170,7 +170,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         tokens: tokens::read(r, root),
         mail,
     };
-    let stores = store_view::read(r, root, api.sharing);
+    let stores = store_view::read(r, root, api.sharing, server.hosts.as_deref());
     let directories = per_website(directories, &stores);
     let ((routes, resources), rules_sound) = soundly(r, |r| routes(r, &entries.files, &api, stores));
     let sound = Sound {

@@ -7,10 +7,10 @@ use crate::{
     acl::Tree,
     firewall::Firewall,
     route::{Requirement, RouteRule, RouteTable, Unprocessed},
-    stores::StoreScope,
+    stores::{self, StoreScope},
 };
 use serde::Serialize;
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 /// What happens to a request that no route rule matches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -237,7 +237,7 @@ impl Policy {
             firewall: self.firewalls.iter().find(|firewall| firewall.mismatch(facts).is_none()),
             target,
             access: if covered { self.access.iter().find(|rule| rule.matches(facts)) } else { None },
-            store: self.routes.store_of(facts.path),
+            store: self.routes.store_of(facts.host, facts.path),
         }
     }
 
@@ -251,6 +251,14 @@ impl Policy {
             Err(Unprocessed::Path | Unprocessed::Method) if self.dialect(facts.path).0 != Dialect::Magento => Target::Unmatched,
             Err(what) => Target::Unprocessed(what),
         }
+    }
+
+    /// The origin under which browsers reach us at this host: the first of `origins` or, at a host that stands for a store
+    /// view, the same with that host in its place. Without `origins` nobody knows.
+    pub fn origin_at(&self, host: &str) -> Option<Cow<'_, str>> {
+        let own = &**self.origins.first()?;
+        let of_view = self.routes.stores.of_host(host).is_some();
+        Some(if of_view { Cow::Owned(stores::moved_to(own, host)) } else { Cow::Borrowed(own) })
     }
 
     /// The directory of this name.

@@ -17,6 +17,8 @@ pub struct StoreView {
     pub website: Arc<str>,
     /// The website's number; at least 1.
     pub website_id: u32,
+    /// The host at which it is meant where nothing else says so: in lower case, without port.
+    pub host: Option<Arc<str>>,
 }
 
 /// Where a customer's account counts.
@@ -52,8 +54,14 @@ pub const ALL_STORES: &str = "all";
 /// The one view of a shop that says nothing: `default` of the website `base`.
 impl Default for Stores {
     fn default() -> Self {
-        let first =
-            StoreView { code: "default".into(), id: 1, name: "Default Store View".into(), website: "base".into(), website_id: 1 };
+        let first = StoreView {
+            code: "default".into(),
+            id: 1,
+            name: "Default Store View".into(),
+            website: "base".into(),
+            website_id: 1,
+            host: None,
+        };
         Self { first, others: Vec::new(), sharing: Sharing::default() }
     }
 }
@@ -74,6 +82,27 @@ impl Stores {
         &self.first
     }
 
+    /// The view that stands for all that name none at this host: the first that has it, or the first of all.
+    pub fn at_host(&self, host: &str) -> &StoreView {
+        self.of_host(host).unwrap_or(&self.first)
+    }
+
+    /// The first view that has this host.
+    pub fn of_host(&self, host: &str) -> Option<&StoreView> {
+        self.iter().find(|view| view.host.as_deref() == Some(host))
+    }
+
+    /// The view with this code.
+    pub fn by_code(&self, code: &str) -> Option<&StoreView> {
+        self.iter().find(|view| &*view.code == code)
+    }
+
+    /// The view that an account was made in or, where that one is gone, the first one of its website.
+    pub fn home_of(&self, membership: &Membership) -> Option<&StoreView> {
+        let of_website = |view: &&StoreView| view.website_id == membership.website;
+        self.by_id(membership.store).filter(of_website).or_else(|| self.iter().find(of_website))
+    }
+
     /// The view with this number.
     pub fn by_id(&self, id: u32) -> Option<&StoreView> {
         self.iter().find(|view| view.id == id)
@@ -85,18 +114,21 @@ impl Stores {
     }
 
     /// Splits a path below the Magento prefix into what it is about and the rest: `/fr/V1/x` is `fr` and `/V1/x`. A
-    /// code that nobody has stays in the path, where no route matches it.
-    pub fn locate<'p>(&self, path: &'p str) -> (StoreScope<'_>, &'p str) {
-        let named = path.strip_prefix('/').and_then(|rest| rest.find('/').and_then(|at| rest.split_at_checked(at)));
-        if let Some((code, rest)) = named {
-            if code == ALL_STORES {
-                return (StoreScope::All, rest);
-            }
-            if let Some(view) = self.iter().find(|view| &*view.code == code) {
-                return (StoreScope::View(view), rest);
-            }
+    /// code that nobody has stays in the path, where no route matches it. Where the path names none, the host says which
+    /// one is meant.
+    pub fn locate<'p>(&self, host: &str, path: &'p str) -> (StoreScope<'_>, &'p str) {
+        let (named, rest) = self.split(path);
+        (named.unwrap_or_else(|| StoreScope::View(self.at_host(host))), rest)
+    }
+
+    /// What a path names, and the rest.
+    pub fn split<'p>(&self, path: &'p str) -> (Option<StoreScope<'_>>, &'p str) {
+        let first = path.strip_prefix('/').and_then(|rest| rest.find('/').and_then(|at| rest.split_at_checked(at)));
+        let Some((code, rest)) = first else { return (None, path) };
+        if code == ALL_STORES {
+            return (Some(StoreScope::All), rest);
         }
-        (StoreScope::View(&self.first), path)
+        self.by_code(code).map_or((None, path), |view| (Some(StoreScope::View(view)), rest))
     }
 
     /// Whether a customer counts there (magento-webapi 4.6). One that belongs nowhere belongs to the first website.
@@ -111,12 +143,38 @@ impl Stores {
     }
 }
 
+/// The host of an origin such as `https://shop.example.com:8443`, without the port.
+pub fn host_of(origin: &str) -> &str {
+    parts(origin).1
+}
+
+/// The same origin at another host; scheme and port stay.
+pub fn moved_to(origin: &str, host: &str) -> String {
+    let (scheme, _, port) = parts(origin);
+    format!("{scheme}://{host}{port}")
+}
+
+/// Scheme, host and `:port` or nothing. The colons of an IPv6 address stand in brackets.
+fn parts(origin: &str) -> (&str, &str, &str) {
+    let (scheme, authority) = origin.split_once("://").unwrap_or(("https", origin));
+    let port = authority.rfind(':').filter(|at| authority.get(*at..).is_some_and(|rest| !rest.contains(']')));
+    let (host, port) = port.and_then(|at| authority.split_at_checked(at)).unwrap_or((authority, ""));
+    (scheme, host, port)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn view(code: &str, id: u32, website_id: u32) -> StoreView {
-        StoreView { code: code.into(), id, name: code.into(), website: format!("site{website_id}").into(), website_id }
+        StoreView {
+            code: code.into(),
+            id,
+            name: code.into(),
+            website: format!("site{website_id}").into(),
+            website_id,
+            host: None,
+        }
     }
 
     fn stores(sharing: Sharing) -> Stores {
@@ -135,11 +193,11 @@ mod tests {
             ("/us", "default", "/us"),
             ("", "default", ""),
         ] {
-            let (scope, left) = stores.locate(path);
+            let (scope, left) = stores.locate("shop.test", path);
             let StoreScope::View(found) = scope else { panic!("{path}") };
             assert_eq!((&*found.code, left), (code, rest), "{path}");
         }
-        assert_eq!(stores.locate("/all/V1/x"), (StoreScope::All, "/V1/x"));
+        assert_eq!(stores.locate("shop.test", "/all/V1/x"), (StoreScope::All, "/V1/x"));
     }
 
     #[test]
@@ -157,8 +215,44 @@ mod tests {
             (Sharing::Website, "/all/V1/x", member(1), false),
         ] {
             let stores = stores(sharing);
-            let (scope, _) = stores.locate(path);
+            let (scope, _) = stores.locate("shop.test", path);
             assert_eq!(stores.shares(scope, website.as_ref()), counts, "{sharing:?} {path} {website:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_may_stand_for_a_store() {
+        let at = |view: StoreView, host: &str| StoreView { host: Some(host.into()), ..view };
+        let views = vec![at(view("us", 2, 2), "us.shop.test"), at(view("us_es", 3, 2), "us.shop.test")];
+        let stores = Stores::new(view("default", 1, 1), views, Sharing::Website);
+        for (host, path, code, rest) in [
+            ("us.shop.test", "/V1/x", "us", "/V1/x"),
+            ("us.shop.test", "/us_es/V1/x", "us_es", "/V1/x"),
+            ("us.shop.test", "/default/V1/x", "default", "/V1/x"),
+            ("us.shop.test", "/nosuch/V1/x", "us", "/nosuch/V1/x"),
+            ("shop.test", "/V1/x", "default", "/V1/x"),
+            ("shop.test", "/us/V1/x", "us", "/V1/x"),
+        ] {
+            let (StoreScope::View(found), left) = stores.locate(host, path) else { panic!("{host} {path}") };
+            assert_eq!((&*found.code, left), (code, rest), "{host} {path}");
+        }
+        assert_eq!(stores.locate("us.shop.test", "/all/V1/x").0, StoreScope::All);
+        let home = |website, store| stores.home_of(&Membership { website, store, group: 1 }).map(|view| &*view.code);
+        assert_eq!(
+            [home(2, 3), home(2, 9), home(2, 1), home(1, 1), home(7, 1)],
+            [Some("us_es"), Some("us"), Some("us"), Some("default"), None]
+        );
+    }
+
+    #[test]
+    fn an_origin_moves_to_another_host_with_its_port() {
+        for (origin, host, moved) in [
+            ("https://shop.test", "shop.test", "https://us.test"),
+            ("http://shop.test:8080", "shop.test", "http://us.test:8080"),
+            ("http://[::1]", "[::1]", "http://us.test"),
+            ("http://[::1]:8080", "[::1]", "http://us.test:8080"),
+        ] {
+            assert_eq!((host_of(origin), &*moved_to(origin, "us.test")), (host, moved));
         }
     }
 }

@@ -81,7 +81,7 @@ impl Server {
         let operations = operations_socket(settings.operations.listen).await?;
         let mailer = Arc::new(mailer(&settings, &world));
         let auth = open_auth(&settings, policy.directories.clone(), &store.store, &world).await?;
-        auth.set_account_rules(account_rules(&settings));
+        auth.set_account_rules(account_rules(&settings, &policy));
         auth.send_mail_by(Arc::clone(&mailer) as _);
         auth.on_change({
             let telemetry = Arc::clone(&world.telemetry);
@@ -216,10 +216,11 @@ async fn open_auth(
 }
 
 /// How accounts are kept.
-pub(crate) fn account_rules(settings: &Settings) -> AccountRules {
+pub(crate) fn account_rules(settings: &Settings, policy: &Policy) -> AccountRules {
     let accounts = settings.accounts;
     AccountRules {
         public_url: public_url(settings),
+        stores: policy.routes.magento_prefix.as_ref().map(|_| policy.routes.stores.clone()),
         reset_lifetime: accounts.reset_lifetime,
         confirm_lifetime: accounts.confirm_lifetime,
         confirm_email: accounts.confirm_email,

@@ -96,7 +96,7 @@ impl Reloader {
     fn take_over(&mut self, config: Config) {
         let Config { settings, policy } = config;
         self.auth.set_issuer(assembly::issuer(&settings));
-        self.auth.set_account_rules(assembly::account_rules(&settings));
+        self.auth.set_account_rules(assembly::account_rules(&settings, &policy));
         self.auth.set_grace(settings.grace);
         self.auth.tokens().set_settings(parts::tokens(&settings));
         self.mailer.set(settings.mail.clone(), assembly::public_url(&settings));

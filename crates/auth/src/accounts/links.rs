@@ -3,10 +3,11 @@
 use super::AccountRules;
 use crate::Auth;
 use doorward_core::{
-    Time,
+    Account, Time,
     mail::{About, Invitation},
     policy::Directory,
     ports::{AccountRecord, Link, LinkKey, LinkPurpose, StoreError},
+    stores::{self, StoreView},
 };
 use doorward_crypto::{session_id, sha256};
 
@@ -66,7 +67,7 @@ impl Auth {
         let account = &record.account;
         let link = Link { purpose, key, kind: account.kind, account: account.id, created: now, expires: now + lifetime };
         self.store().put_link(link).await?;
-        let link = url(&rules, page, &account.directory, &token).into();
+        let link = url(&rules, page, account, &token).into();
         let invitation = Invitation { link, token: token.into(), lifetime };
         self.mail_to(
             record,
@@ -84,9 +85,18 @@ impl Auth {
     }
 }
 
-/// The page of a link.
-fn url(rules: &AccountRules, page: &str, directory: &str, token: &str) -> String {
-    format!("{}/{page}/{directory}/{token}", rules.public_url)
+/// The page of a link, where the account signs in: at the host of its view or, without one, where the path names it if the
+/// public URL stands for another website.
+fn url(rules: &AccountRules, page: &str, account: &Account, token: &str) -> String {
+    let (url, directory) = (&*rules.public_url, &*account.directory);
+    let home = rules.stores.as_ref().zip(account.membership.as_ref());
+    match home.and_then(|(stores, membership)| Some((stores, stores.home_of(membership)?))) {
+        Some((_, StoreView { host: Some(host), .. })) => format!("{}/{page}/{directory}/{token}", stores::moved_to(url, host)),
+        Some((views, view)) if views.at_host(stores::host_of(url)).website_id != view.website_id => {
+            format!("{url}/{}/{page}/{directory}/{token}", view.code)
+        }
+        _ => format!("{url}/{page}/{directory}/{token}"),
+    }
 }
 
 /// What is stored of a token; none for what cannot be one, which is never looked up. The purpose is part of the hash.
@@ -108,4 +118,57 @@ fn is_of(record: &AccountRecord, directory: &Directory, whose: Whose<'_>) -> boo
             Whose::Named(name) => named(name),
             Whose::Id(id) => account.id == id,
         }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use doorward_core::{
+        Kind, Membership,
+        stores::{Sharing, Stores},
+    };
+
+    #[test]
+    fn a_link_leads_to_where_the_account_signs_in() {
+        let view = |code: &str, id: u32, website_id: u32, host: Option<&str>| StoreView {
+            code: code.into(),
+            id,
+            name: code.into(),
+            website: format!("site{website_id}").into(),
+            website_id,
+            host: host.map(Into::into),
+        };
+        let others = vec![
+            view("fr", 2, 1, None),
+            view("us", 3, 2, None),
+            view("uk", 4, 3, Some("uk.example.com")),
+            view("uk_b", 5, 3, None),
+        ];
+        let stores = Stores::new(view("default", 1, 1, None), others, Sharing::Website);
+        for (public, website, store, expected) in [
+            ("https://shop.example.com", 1, 1, "https://shop.example.com/confirm/customers/T"),
+            ("https://shop.example.com", 1, 2, "https://shop.example.com/confirm/customers/T"),
+            ("https://shop.example.com", 2, 3, "https://shop.example.com/us/confirm/customers/T"),
+            ("https://shop.example.com:8443", 3, 4, "https://uk.example.com:8443/confirm/customers/T"),
+            ("https://shop.example.com", 3, 5, "https://shop.example.com/uk_b/confirm/customers/T"),
+            ("https://shop.example.com", 9, 9, "https://shop.example.com/confirm/customers/T"),
+            ("https://uk.example.com", 3, 5, "https://uk.example.com/confirm/customers/T"),
+            ("https://uk.example.com", 1, 1, "https://uk.example.com/default/confirm/customers/T"),
+            ("http://[::1]:8080", 2, 3, "http://[::1]:8080/us/confirm/customers/T"),
+            ("http://[::1]", 3, 4, "http://uk.example.com/confirm/customers/T"),
+        ] {
+            let account = Account {
+                directory: "customers".into(),
+                kind: Kind::Customer,
+                id: 1,
+                login: "a".into(),
+                roles: Vec::new(),
+                membership: Some(Membership { website, store, group: 1 }),
+            };
+            let rules = AccountRules { public_url: public.into(), stores: Some(stores.clone()), ..AccountRules::default() };
+            assert_eq!(url(&rules, "confirm", &account, "T"), expected, "{public} {website} {store}");
+            let alone = AccountRules { stores: None, ..rules };
+            assert_eq!(url(&alone, "confirm", &account, "T"), format!("{public}/confirm/customers/T"));
+        }
+    }
 }

@@ -32,6 +32,7 @@ use crate::Auth;
 use doorward_core::{
     mail::{About, Letter, Post},
     ports::AccountRecord,
+    stores::Stores,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -40,6 +41,8 @@ use std::{sync::Arc, time::Duration};
 pub struct AccountRules {
     /// Scheme and authority of links, without trailing slash.
     pub public_url: Arc<str>,
+    /// The views of a shop, whose pages have addresses of their own; `None` where there are none.
+    pub stores: Option<Stores>,
     /// How long a link for another password works.
     pub reset_lifetime: Duration,
     /// How long a link to confirm an address works.
@@ -60,6 +63,7 @@ impl Default for AccountRules {
     fn default() -> Self {
         Self {
             public_url: "http://127.0.0.1".into(),
+            stores: None,
             reset_lifetime: Duration::from_secs(2 * 3600),
             confirm_lifetime: Duration::from_secs(7 * 86_400),
             confirm_email: false,

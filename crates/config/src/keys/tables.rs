@@ -155,7 +155,7 @@ pub(crate) const TABLES: &[Table] = &[
     Table {
         name: "store_view",
         many: true,
-        doc: "A view of the shop, which paths under `magento_prefix` name by its code: `/rest/CODE/V1/...`. The first stands for paths that name none. Without any there is one: `default`, of the website `base`.",
+        doc: "A view of the shop, which paths name by its code: `/rest/CODE/V1/...` under `magento_prefix`, `/CODE/customer/account/login` for pages. The first stands for paths that name none. Without any there is one: `default`, of the website `base`.",
         keys: &[
             key(
                 "code",
@@ -167,6 +167,12 @@ pub(crate) const TABLES: &[Table] = &[
             key("id", COUNT, "its place in the file, from 1", "Its number, as accounts and upstreams know it."),
             key("website_id", COUNT, "the place of the website in the file, from 1", "The website's number."),
             key("name", TEXT, "the code", "What people call it."),
+            key(
+                "host",
+                TEXT,
+                "none",
+                "A host that stands for this view where the path names none: `/rest/V1/...`, sign-in and all pages. It must be one of `hosts`. Links in mails to its customers carry it. Several views may have one host; the first counts.",
+            ),
         ],
     },
     Table {

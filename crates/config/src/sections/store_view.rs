@@ -1,5 +1,6 @@
 //! `[[store_view]]`: the views of a shop and their websites (magento-webapi 3.6, 4.6).
 
+use super::web;
 use crate::reader::{Reader, Section};
 use doorward_core::stores::{Sharing, StoreView, Stores};
 use std::{collections::BTreeMap, sync::Arc};
@@ -8,17 +9,26 @@ use toml::de::DeTable;
 /// Codes that mean something else where a store's code stands in paths.
 const RESERVED: [&str; 4] = ["all", "admin", "async", "schema"];
 
-/// The store views of the file. Without any there is the one that a new shop has.
-pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, sharing: Sharing) -> Stores {
+/// The store views of the file. Without any there is the one that a new shop has. `hosts` are those that are served.
+pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, sharing: Sharing, hosts: Option<&[Arc<str>]>) -> Stores {
     let mut views: Vec<StoreView> = Vec::new();
     let mut websites: BTreeMap<Arc<str>, u32> = BTreeMap::new();
     for (at, section) in r.sections(root, "store_view").into_iter().enumerate() {
         let Some(view) = one(r, &section, at, &mut websites) else { continue };
+        if let (Some(host), Some(hosts)) = (&view.host, hosts)
+            && !hosts.contains(host)
+        {
+            let message = format!("`{host}` is not served, so nobody reaches this view there");
+            r.error_with(section.place("host"), message, format!("add \"{host}\" to `hosts` of `[server]`"));
+        }
         if views.iter().any(|other| other.code == view.code) {
             r.error(section.place("code"), format!("there is a store view `{}` already", view.code));
         } else if let Some(other) = views.iter().find(|other| other.id == view.id) {
             let message = format!("store view `{}` has the number {} already", other.code, view.id);
             r.error_with(section.place("id"), message, "without `id`, store views are numbered from 1 as they stand in the file");
+        } else if let Some(other) = views.iter().find(|other| stands_for_both(other, &view)) {
+            let message = format!("this host stands for store view `{}` of website `{}` already", other.code, other.website);
+            r.error_with(section.place("host"), message, "a host can stand for one website");
         } else {
             views.push(view);
         }
@@ -38,10 +48,16 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, at: usize, websites: &mut BTre
     let website = r.required(section, "website").and_then(|text| r.parsed(&text, website_code));
     let name = r.text(section, "name").map(|text| Arc::from(text.value));
     let id = r.count(section, "id", 1, u32::try_from(at + 1).unwrap_or(u32::MAX));
+    let host = r.text(section, "host").and_then(|text| r.parsed(&text, web::host)).map(Arc::from);
     let (code, website) = (code?, website?);
     let website_id = website_number(r, section, &website, websites);
     let name = name.unwrap_or_else(|| if &*code == "default" { "Default Store View".into() } else { Arc::clone(&code) });
-    Some(StoreView { code, id, name, website, website_id })
+    Some(StoreView { code, id, name, website, website_id, host })
+}
+
+/// Whether one host would mean two websites.
+fn stands_for_both(one: &StoreView, other: &StoreView) -> bool {
+    one.host.is_some() && one.host == other.host && one.website_id != other.website_id
 }
 
 /// A website's number: as written, as it was written before, or the next one.

@@ -398,7 +398,7 @@ fn no_credential_makes_an_open_route_of_the_shop_fail() {
         ("good", verified(account(Kind::Admin, "a", &["child"]), true), Method::POST, |_| {}, "admin/7", "admin/7"),
     ];
     let policy = policy(Unmatched::Deny);
-    let shop = policy.routes.stores.locate("/V1/x").0;
+    let shop = policy.routes.stores.locate("shop.test", "/V1/x").0;
     for (name, offer, method, change, on_open, elsewhere) in offers {
         let mut facts = facts(&method);
         change(&mut facts);

@@ -177,7 +177,7 @@ impl RouteTable {
         if !magento::METHODS.contains(method) {
             return Err(Unprocessed::Method);
         }
-        let (_, rest) = self.stores.locate(rest);
+        let (_, rest) = self.stores.split(rest);
         let rule = match processor(method, rest).ok_or(Unprocessed::Path)? {
             Processor::Schema => return Err(Unprocessed::Schema),
             Processor::Sync(path) => return Ok(self.magento.find(method, path)),
@@ -196,7 +196,7 @@ impl RouteTable {
     /// The rules that come closest to a request that none matches, closest first. For people: it reads every rule.
     pub fn near_misses(&self, method: &Method, path: &str, limit: usize) -> Vec<NearMiss> {
         let mut misses = match self.magento_path(path) {
-            Some(rest) => self.magento.near_misses(method, self.stores.locate(rest).1, limit),
+            Some(rest) => self.magento.near_misses(method, self.stores.split(rest).1, limit),
             None => Vec::new(),
         };
         misses.extend(self.native.near_misses(method, path, limit));
@@ -205,9 +205,9 @@ impl RouteTable {
         misses
     }
 
-    /// What a path under the Magento prefix is about; `None` elsewhere.
-    pub fn store_of(&self, path: &str) -> Option<StoreScope<'_>> {
-        Some(self.stores.locate(self.magento_path(path)?).0)
+    /// What a path under the Magento prefix is about, at this host; `None` elsewhere.
+    pub fn store_of(&self, host: &str, path: &str) -> Option<StoreScope<'_>> {
+        Some(self.stores.locate(host, self.magento_path(path)?).0)
     }
 
     /// What follows the Magento prefix, with its leading slash, when the path stands under it.

@@ -247,7 +247,7 @@ fn read(parts: &Parts, body: &Body, connection: &Connection, policy: &Policy, ne
     let cookies = cookies::sessions(headers, &policy.directories).map_err(|detail| wrong("session_cookie", detail))?;
     let (bearer, basic) = authorization(headers)?;
     let carries = Carries { cookie: !cookies.is_empty(), bearer, basic, certificate: false };
-    let provenance = provenance(headers, policy);
+    let provenance = provenance(headers, policy, &authority.host);
     let expected_user = if dialect == Dialect::Ibexa { expected_user(headers)? } else { None };
     Ok(Reading {
         method,
@@ -457,13 +457,16 @@ pub(crate) fn has_scheme(value: &HeaderValue, scheme: &[u8]) -> bool {
 }
 
 /// Where a browser says that the request was made from ('Settled semantics', Guards).
-fn provenance(headers: &HeaderMap, policy: &Policy) -> Provenance {
+fn provenance(headers: &HeaderMap, policy: &Policy, host: &str) -> Provenance {
     let (site, origin) = (headers.contains_key(SEC_FETCH_SITE), headers.contains_key(header::ORIGIN));
     if !site && !origin {
         return Provenance::Unstated;
     }
     let same = once(headers, SEC_FETCH_SITE).is_some_and(|value| value == "same-origin" || value == "none");
-    let allowed = once(headers, header::ORIGIN).is_some_and(|value| policy.origins.iter().any(|own| *value == **own));
+    // At the host of a store view that host's pages are ours, too, and no other view's.
+    let ours = |value: &HeaderValue| policy.origin_at(host).is_some_and(|own| *value == *own);
+    let allowed =
+        once(headers, header::ORIGIN).is_some_and(|value| policy.origins.iter().any(|own| *value == **own) || ours(value));
     if (same && headers.get_all(header::ORIGIN).iter().count() < 2) || allowed { Provenance::Ours } else { Provenance::Foreign }
 }
 

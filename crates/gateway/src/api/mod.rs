@@ -65,6 +65,8 @@ impl Presented {
 pub struct Asked<'a> {
     /// The effective method.
     pub method: &'a Method,
+    /// The canonical host.
+    pub host: &'a str,
     /// The canonical path.
     pub path: &'a str,
     /// The query, without `?`.
@@ -91,6 +93,7 @@ impl<'a> From<&'a Admitted> for Asked<'a> {
     fn from(request: &'a Admitted) -> Self {
         Self {
             method: &request.method,
+            host: &request.host,
             path: &request.path,
             query: request.query.as_deref(),
             prefix: &request.prefix,

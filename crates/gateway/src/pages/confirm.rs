@@ -1,7 +1,7 @@
 //! `/confirm/DIRECTORY/TOKEN`: the page of the link that confirms an e-mail address. Opening it changes nothing.
 
 use super::{
-    LinkToken, bad_link, directory_of,
+    LinkToken, Place, bad_link, directory_of,
     form_token::{self, FormToken},
     no_page, page, sign_in, unavailable,
 };
@@ -22,8 +22,9 @@ pub(super) async fn ask(call: &Call<'_>, directory: &str, token: &LinkToken) -> 
     let Some(directory) = directory_of(call, directory) else { return no_page(call) };
     match call.auth.link_state(LinkPurpose::Confirm, &directory, Whose::Bearer, &token.0).await {
         Ok(LinkState::Good(record)) => {
-            let own = FormToken::of(call, "/confirm");
-            let action = format!("/confirm/{}/{}", directory.name, token.0);
+            let place = Place::of(call);
+            let own = FormToken::of(call, &place.path("/confirm"));
+            let action = place.path(&format!("/confirm/{}/{}", directory.name, token.0));
             let html = html::Confirm { action: &action, token: &own.token, login: &record.account.login };
             let mut response = page(call, StatusCode::OK, html::render(&html));
             own.remember(&mut response);
@@ -51,7 +52,7 @@ pub(super) async fn submit(mut call: Call<'_>, directory: &str, token: &LinkToke
     match call.auth.confirm(&directory, Whose::Bearer, &token.0).await {
         Ok(record) => {
             call.audit("email_confirmed", "success", Some(&record.account), &record.account.login);
-            let to = format!("/login/{}", directory.name);
+            let to = Place::of(&call).sign_in(call.policy, &directory, Some(&record));
             let text = "Your e-mail address is confirmed, and your account is ready.";
             let html = html::Done { title: "Thank you", text, link: Some((&to, "Sign in")) };
             page(&call, StatusCode::OK, html::render(&html))

@@ -1,6 +1,6 @@
 //! `entry = "page"`: a refused guest's navigation goes to the sign-in page and back, and 403 has a page.
 
-use super::{html_answer, target};
+use super::{html_answer, place, target};
 use crate::{Body, admit::Admitted, answer};
 use doorward_core::Policy;
 use doorward_wire::{negotiate, pages as html};
@@ -18,9 +18,12 @@ pub fn entry_redirect(policy: &Policy, request: &Admitted) -> Option<Response<Bo
         Some(query) => format!("{}?{query}", request.path),
         None => request.path.clone(),
     };
+    // Who was in a view of a shop signs in there.
+    let view = place::split(policy, &request.path).0;
+    let page = view.map_or_else(|| "/login".to_owned(), |view| format!("/{}/login", view.code));
     let location = match target::safe(&wanted) {
-        "/" => "/login".to_owned(),
-        safe => format!("/login?return={}", url::form_urlencoded::byte_serialize(safe.as_bytes()).collect::<String>()),
+        "/" => page,
+        safe => format!("{page}?return={}", url::form_urlencoded::byte_serialize(safe.as_bytes()).collect::<String>()),
     };
     let mut response = answer::empty(StatusCode::SEE_OTHER);
     response.headers_mut().insert(LOCATION, HeaderValue::try_from(location).ok()?);

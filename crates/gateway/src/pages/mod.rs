@@ -1,11 +1,13 @@
 //! Pages for people in browsers: signing in, signing out, and where a refused navigation goes.
 //!
-//! Every page works without scripts and is sent with a strict policy. Redirects stay on this origin (`target`).
+//! Every page works without scripts and is sent with a strict policy. Redirects stay on this origin (`target`). In a shop the
+//! path of a page may begin with the code of a store view (`place`).
 
 mod confirm;
 mod entry;
 mod form_token;
 mod password;
+mod place;
 mod shop;
 mod sign_in;
 mod sign_out;
@@ -14,6 +16,7 @@ mod target;
 mod tests;
 
 pub use entry::{entry_redirect, forbidden};
+pub(crate) use place::Place;
 pub use shop::{Door, Shop};
 
 use crate::{
@@ -78,6 +81,13 @@ impl std::fmt::Debug for LinkToken {
 
 /// The page at this path, before the method is looked at.
 pub(crate) fn recognise(policy: &Policy, path: &str) -> Option<Page> {
+    at(policy, path).or_else(|| {
+        let (view, rest) = place::split(policy, path);
+        at(policy, rest).filter(|page| view.is_some() && page.has_views())
+    })
+}
+
+fn at(policy: &Policy, path: &str) -> Option<Page> {
     match path {
         "/login" => Some(Page::SignIn(None)),
         "/logout" => Some(Page::SignOut),
@@ -102,6 +112,15 @@ fn own(policy: &Policy, path: &str) -> Option<Page> {
 }
 
 impl Page {
+    /// Whether it stands in each view of a shop. The back office stands in none.
+    fn has_views(&self) -> bool {
+        match self {
+            Page::Style => false,
+            Page::Shop(shop) => shop.has_views(),
+            _ => true,
+        }
+    }
+
     /// The endpoint for a method.
     pub(crate) fn endpoint(self, method: &Method) -> Endpoint {
         if let Page::Shop(shop) = self {

@@ -5,7 +5,7 @@
 //! and pages are sent without a referrer.
 
 use super::{
-    LinkToken, bad_link, directory_of,
+    LinkToken, Place, bad_link, directory_of,
     form_token::{self, FormToken},
     no_page, page,
     sign_in::{self, BUSY, TOO_MANY},
@@ -19,7 +19,7 @@ use doorward_auth::{Caller, ChangeError, LinkState, PasswordChanged, RedeemError
 use doorward_core::{
     PasswordRules, Provenance, Reason,
     policy::Directory,
-    ports::{LinkPurpose, StoreError},
+    ports::{AccountRecord, LinkPurpose, StoreError},
 };
 use doorward_crypto::csrf;
 use doorward_wire::pages as html;
@@ -57,13 +57,13 @@ pub(super) async fn send(mut call: Call<'_>, directory: &str) -> Response<Body> 
     if !form_token::is_ours(&call, &fields) {
         return problem(StatusCode::BAD_REQUEST, sign_in::EXPIRED);
     }
-    match call.auth.request_reset(&directory, None, login, call.request.client).await {
+    match call.auth.request_reset(&directory, Some(Place::of(&call).view.website_id), login, call.request.client).await {
         Ok(answered) => {
             call.audit("password_reset_requested", "success", None, login);
             if answered == doorward_auth::Answered::Unknown {
                 return problem(StatusCode::NOT_FOUND, UNKNOWN_PERSON);
             }
-            let to = sign_in_page(&directory);
+            let to = sign_in_page(&call, &directory, None);
             let html = html::Done { title: "Look at your mail", text: SENT, link: Some((&to, "Back to sign-in")) };
             page(&call, StatusCode::OK, html::render(&html))
         }
@@ -101,7 +101,7 @@ pub(super) async fn set(mut call: Call<'_>, directory: &str, token: &LinkToken) 
     match call.auth.redeem_reset(&directory, Whose::Bearer, &token.0, new, call.request.client).await {
         Ok(record) => {
             call.audit("password_reset", "success", Some(&record.account), &record.account.login);
-            let to = sign_in_page(&directory);
+            let to = sign_in_page(&call, &directory, Some(&record));
             let text = "All sessions of the account have ended. Sign in with the new password.";
             let html = html::Done { title: "Your password is set", text, link: Some((&to, "Sign in")) };
             let mut response = page(&call, StatusCode::OK, html::render(&html));
@@ -125,7 +125,7 @@ pub(super) async fn show_change(call: &Call<'_>, directory: &str) -> Response<Bo
     let Some(directory) = directory_of(call, directory) else { return no_page(call) };
     match call.live_in(&directory).await {
         Ok(Some(session)) => change_page(call, StatusCode::OK, &session, None),
-        Ok(None) => sign_in_first(&directory),
+        Ok(None) => sign_in_first(call, &directory),
         Err(error) => unavailable(call, &error),
     }
 }
@@ -139,7 +139,7 @@ pub(super) async fn change(mut call: Call<'_>, directory: &str) -> Response<Body
     };
     let session = match call.live_in(&directory).await {
         Ok(Some(session)) => session,
-        Ok(None) => return sign_in_first(&directory),
+        Ok(None) => return sign_in_first(&call, &directory),
         Err(error) => return unavailable(&call, &error),
     };
     let problem = |status, text: &str| change_page(&call, status, &session, Some(text));
@@ -185,8 +185,9 @@ async fn own_form(call: &mut Call<'_>) -> Result<Form, Response<Body>> {
 }
 
 fn ask_page(call: &Call<'_>, status: StatusCode, directory: &Directory, login: &str, error: Option<&str>) -> Response<Body> {
-    let own = FormToken::of(call, "/password");
-    let (action, back) = (format!("/password/{}", directory.name), sign_in_page(directory));
+    let place = Place::of(call);
+    let own = FormToken::of(call, &place.path("/password"));
+    let (action, back) = (place.path(&format!("/password/{}", directory.name)), sign_in_page(call, directory, None));
     let html = html::ResetRequest { action: &action, token: &own.token, login: bounded(login, 255), error, back: &back };
     let mut response = page(call, status, html::render(&html));
     own.remember(&mut response);
@@ -207,8 +208,9 @@ async fn new_password_page(
         Ok(LinkState::Unknown) => return bad_link(call, USED, again.as_deref()),
         Err(error) => return unavailable(call, &error),
     };
-    let own = FormToken::of(call, "/password");
-    let (action, rules) = (format!("/password/{}/{}", directory.name, token.0), in_words(&directory.passwords));
+    let place = Place::of(call);
+    let own = FormToken::of(call, &place.path("/password"));
+    let (action, rules) = (place.path(&format!("/password/{}/{}", directory.name, token.0)), in_words(&directory.passwords));
     let login = &record.account.login;
     let html = html::NewPassword { action: &action, token: &own.token, login, rules: &rules, current: false, error };
     let mut response = page(call, status, html::render(&html));
@@ -218,7 +220,8 @@ async fn new_password_page(
 
 fn change_page(call: &Call<'_>, status: StatusCode, session: &Presented, error: Option<&str>) -> Response<Body> {
     let (account, directory) = (session.live.account(), &session.directory);
-    let (action, rules) = (format!("/password/{}/change", directory.name), in_words(&directory.passwords));
+    let action = Place::of(call).path(&format!("/password/{}/change", directory.name));
+    let rules = in_words(&directory.passwords);
     let token = csrf::token(&session.id, call.auth.entropy());
     let html = html::NewPassword { action: &action, token: &token, login: &account.login, rules: &rules, current: true, error };
     page(call, status, html::render(&html))
@@ -277,16 +280,18 @@ fn refusal(error: &ChangeError) -> Result<(StatusCode, String, Option<Duration>)
 
 /// Where to ask for another link, if one can be sent.
 fn again(call: &Call<'_>, directory: &Directory) -> Option<String> {
-    call.auth.can_mail().then(|| format!("/password/{}", directory.name))
+    call.auth.can_mail().then(|| Place::of(call).path(&format!("/password/{}", directory.name)))
 }
 
-fn sign_in_page(directory: &Directory) -> String {
-    format!("/login/{}", directory.name)
+fn sign_in_page(call: &Call<'_>, directory: &Directory, record: Option<&AccountRecord>) -> String {
+    Place::of(call).sign_in(call.policy, directory, record)
 }
 
-fn sign_in_first(directory: &Arc<Directory>) -> Response<Body> {
+fn sign_in_first(call: &Call<'_>, directory: &Arc<Directory>) -> Response<Body> {
     let mut response = answer::empty(StatusCode::SEE_OTHER);
-    let to = format!("/login/{0}?return=%2Fpassword%2F{0}%2Fchange", directory.name);
+    let back = Place::of(call).path(&format!("/password/{}/change", directory.name));
+    let back: String = url::form_urlencoded::byte_serialize(back.as_bytes()).collect();
+    let to = format!("{}?return={back}", sign_in_page(call, directory, None));
     response.headers_mut().insert(LOCATION, HeaderValue::try_from(to).unwrap_or(HeaderValue::from_static("/login")));
     response
 }

@@ -1,7 +1,7 @@
 //! `/login` and `/login/DIRECTORY`.
 
 use super::{
-    describe,
+    Place, describe,
     form_token::{self, FormToken},
     live_sessions, no_page, page, target, unavailable,
 };
@@ -35,7 +35,8 @@ pub(super) async fn show(call: &Call<'_>, directory: Option<&str>) -> Response<B
             form_page(call, StatusCode::OK, &View { directory, target, login: "", error: None })
         }
         Ok(sessions) => describe(&sessions, |sessions| {
-            page(call, StatusCode::OK, html::render(&html::SignedIn { sessions, target, sign_out: "/logout" }))
+            let sign_out = Place::of(call).path("/logout");
+            page(call, StatusCode::OK, html::render(&html::SignedIn { sessions, target, sign_out: &sign_out }))
         }),
         Err(error) => unavailable(call, &error),
     }
@@ -100,7 +101,7 @@ pub(super) async fn verify(
         device_token: cookie::value(call.request.headers, cookie::device_name(call.request.secure)),
         user_agent: header(call.request.headers, USER_AGENT),
         site: "default",
-        website: None,
+        website: Some(Place::of(call).view.website_id),
     };
     let verified = call.auth.verify(directories, attempt).await?;
     let old = call.live_in(&verified.directory).await.map_err(SignInError::Unavailable)?;
@@ -130,9 +131,10 @@ struct View<'a> {
 
 /// The form with a token of its own for this browser, which gets a nonce if it has none.
 fn form_page(call: &Call<'_>, status: StatusCode, view: &View<'_>) -> Response<Body> {
-    let own = FormToken::of(call, "/login");
+    let place = Place::of(call);
+    let own = FormToken::of(call, &place.path("/login"));
     let forgot = forgot(call, view.directory);
-    let action = view.directory.map_or_else(|| "/login".to_owned(), |name| format!("/login/{name}"));
+    let action = place.path(&view.directory.map_or_else(|| "/login".to_owned(), |name| format!("/login/{name}")));
     let login = crate::api::bounded(view.login, 255);
     let html = html::SignIn {
         action: &action,
@@ -156,5 +158,5 @@ pub(super) fn forgot(call: &Call<'_>, directory: Option<&str>) -> Option<String>
     let directories = call.directories();
     let only = || <[Arc<Directory>; 1]>::try_from(directories).ok().map(|[directory]| directory.name.to_string());
     let name = directory.map(str::to_owned).or_else(only).filter(|_| call.auth.can_mail())?;
-    Some(format!("/password/{name}"))
+    Some(Place::of(call).path(&format!("/password/{name}")))
 }

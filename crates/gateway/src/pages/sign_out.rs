@@ -1,6 +1,6 @@
 //! `/logout`: asks first, then ends every session of ours that the browser presents.
 
-use super::{describe, live_sessions, page, unavailable};
+use super::{Place, describe, live_sessions, page, unavailable};
 use crate::{
     Body, answer,
     api::{Call, Form, Presented, cookie},
@@ -71,8 +71,9 @@ fn ask(call: &Call<'_>, status: StatusCode, sessions: &[Presented]) -> Response<
         return page(call, status, html::render(&html::SignedOut));
     };
     let token = csrf::token(&first.id, call.auth.entropy());
+    let action = Place::of(call).path("/logout");
     let html = describe(sessions, |sessions| {
-        html::render(&html::SignOut { sessions, action: "/logout", token_name: "_csrf_token", token: &token })
+        html::render(&html::SignOut { sessions, action: &action, token_name: "_csrf_token", token: &token })
     });
     let mut response = page(call, status, html);
     if status == StatusCode::UNAUTHORIZED {

@@ -30,7 +30,7 @@ pub(crate) async fn answer(call: Call<'_>, permit: &Permit, store: Option<StoreS
     let served = permit.rule().and_then(|rule| Some((rule, rule.own?)));
     let (Some((rule, served)), Some(store)) = (served, store) else { return call.refuse(Reason::NoRoute) };
     let routes = &call.policy.routes;
-    let path = routes.magento_path(call.request.path).map_or(call.request.path, |rest| routes.stores.locate(rest).1);
+    let path = routes.magento_path(call.request.path).map_or(call.request.path, |rest| routes.stores.split(rest).1);
     let variables = variables(rule, path);
     run(RouteCall { call, served, store, variables }).await
 }

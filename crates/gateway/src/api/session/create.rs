@@ -74,7 +74,7 @@ async fn sign_in(call: &Call<'_>, input: &SessionInput) -> Result<Response<Body>
         device_token: cookie::value(call.request.headers, cookie::device_name(call.request.secure)),
         user_agent: read::header(call.request.headers, USER_AGENT),
         site: "default",
-        website: None,
+        website: Some(call.policy.routes.stores.at_host(call.request.host).website_id),
     };
     let verified = call.auth.verify(&call.directories(), attempt).await?;
     let old = call.live_in(&verified.directory).await.map_err(SignInError::Unavailable)?;

@@ -6,8 +6,9 @@
 //! the nonce in a cookie that no script sees.
 
 mod ajax;
+mod referer;
 
-use super::{describe, live_sessions, no_page, page, sign_in, sign_out, target, unavailable};
+use super::{Place, describe, live_sessions, no_page, page, sign_in, sign_out, target, unavailable};
 use crate::{
     Body, answer,
     api::{Allowed, Call, Endpoint, Form, Presented, bounded, cookie, failure, header, set_retry_after},
@@ -66,6 +67,7 @@ pub(super) fn recognise(policy: &Policy, path: &str) -> Option<Shop> {
         "/customer/ajax/logout" => Some(Shop::AjaxSignOut),
         // Links of the storefront say where they come from.
         _ if path.starts_with("/customer/account/login/referer/") => Some(Shop::SignIn(Door::Customer)),
+        _ if path.starts_with("/customer/account/loginPost/referer/") => Some(Shop::Submit(Door::Customer)),
         _ => match path.strip_prefix(&*policy.routes.door.admin_path)? {
             "" => Some(Shop::SignIn(Door::Admin)),
             "/auth/logout" => Some(Shop::SignOut(Door::Admin)),
@@ -75,6 +77,14 @@ pub(super) fn recognise(policy: &Policy, path: &str) -> Option<Shop> {
 }
 
 impl Shop {
+    /// Whether it stands in each view of the shop.
+    pub(super) fn has_views(self) -> bool {
+        match self {
+            Shop::SignIn(door) | Shop::Submit(door) | Shop::SignOut(door) | Shop::SubmitSignOut(door) => door == Door::Customer,
+            Shop::AjaxSignIn | Shop::AjaxSignOut => true,
+        }
+    }
+
     /// The endpoint for a method.
     pub(super) fn endpoint(self, method: &Method) -> Endpoint {
         let (get, post) = (matches!(*method, Method::GET | Method::HEAD), *method == Method::POST);
@@ -140,7 +150,7 @@ impl Door {
     /// Where its form goes.
     fn action(self, call: &Call<'_>) -> String {
         match self {
-            Door::Customer => "/customer/account/loginPost".to_owned(),
+            Door::Customer => Place::of(call).path("/customer/account/loginPost"),
             Door::Admin => call.policy.routes.door.admin_path.to_string(),
         }
     }
@@ -148,31 +158,36 @@ impl Door {
     /// Where one signs out.
     fn sign_out(self, call: &Call<'_>) -> String {
         match self {
-            Door::Customer => "/customer/account/logout".to_owned(),
+            Door::Customer => Place::of(call).path("/customer/account/logout"),
             Door::Admin => format!("{}/auth/logout", call.policy.routes.door.admin_path),
         }
     }
 
     /// Below which path the nonce of its form is sent.
-    fn form_path<'c>(self, call: &Call<'c>) -> &'c str {
+    fn form_path(self, call: &Call<'_>) -> String {
         match self {
-            Door::Customer => "/customer",
-            Door::Admin => &call.policy.routes.door.admin_path,
+            Door::Customer => Place::of(call).path("/customer"),
+            Door::Admin => call.policy.routes.door.admin_path.to_string(),
         }
     }
 
     /// Where somebody goes who wanted to go nowhere else.
     fn home(self, call: &Call<'_>) -> String {
         match self {
-            Door::Customer => "/customer/account".to_owned(),
+            Door::Customer => Place::of(call).path("/customer/account"),
             Door::Admin => call.policy.routes.door.admin_path.to_string(),
         }
     }
 
-    /// `wanted` where it leads to a path of this origin, else home.
+    /// `wanted` or, where nothing is, the page that somebody comes from, if that leads to a path of this origin; else home.
+    /// Nobody is led to one of these pages again.
     fn target(self, call: &Call<'_>, wanted: &str) -> String {
+        let from = if wanted.is_empty() { referer::of(call) } else { None };
+        let wanted = from.as_deref().unwrap_or(wanted);
+        let path = wanted.split(['?', '#']).next().unwrap_or_default();
         match target::safe(wanted) {
             "/" if wanted != "/" => self.home(call),
+            _ if super::recognise(call.policy, path).is_some() => self.home(call),
             safe => safe.to_owned(),
         }
     }
@@ -372,7 +387,7 @@ fn form_page(call: &Call<'_>, status: StatusCode, view: &View<'_>) -> Response<B
     }
     let headers = response.headers_mut();
     if held.is_none() {
-        cookie::add(headers, cookie::form(&nonce, view.door.form_path(call), call.request.secure));
+        cookie::add(headers, cookie::form(&nonce, &view.door.form_path(call), call.request.secure));
     }
     if let (Door::Customer, Some(directory)) = (view.door, view.directories.first()) {
         cookie::add(headers, cookie::form_key(&directory.cookie, &token, call.auth.clock().now()));

@@ -11,6 +11,7 @@ mod routing;
 mod sessions;
 mod stores;
 mod tokens;
+mod websites;
 
 use crate::{
     gateway::{PASSWORD, SignedIn, config, magento_data},

@@ -1,0 +1,71 @@
+//! Which view of the shop a page is about (magento-webapi 3.6): the one whose code begins the path, else the one of the host,
+//! else the one that the cookie `store` names, else the first.
+//!
+//! Anybody may name any view, so nothing is granted by it: it says on which website an account is looked up. The cookie is
+//! asked last because whoever can plant one could otherwise move people of a shop to another website of it.
+
+use crate::api::{Asked, Call, cookie};
+use doorward_core::{
+    policy::{Directory, Policy},
+    ports::AccountRecord,
+    stores::{StoreScope, StoreView},
+};
+
+/// The cookie by which a storefront remembers the view that somebody chose.
+const COOKIE: &str = "store";
+
+/// Where a page stands.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The view that it is about.
+    pub(crate) view: &'a StoreView,
+    /// What comes before paths that lead to other pages of the same place: `""`, or `/CODE` as the path had it.
+    pub(crate) base: &'a str,
+}
+
+/// The view that a path names, and the rest of it. Only a shop has views.
+pub(super) fn split<'a, 'p>(policy: &'a Policy, path: &'p str) -> (Option<&'a StoreView>, &'p str) {
+    match policy.routes.magento_prefix.as_ref().map(|_| policy.routes.stores.split(path)) {
+        Some((Some(StoreScope::View(view)), rest)) => (Some(view), rest),
+        // `all` is no view that anybody looks at.
+        _ => (None, path),
+    }
+}
+
+impl<'a> Place<'a> {
+    /// Where the page of this call stands.
+    pub(crate) fn of(call: &Call<'a>) -> Self {
+        Self::at(call.policy, call.request)
+    }
+
+    fn at(policy: &'a Policy, request: Asked<'a>) -> Self {
+        let stores = &policy.routes.stores;
+        let (named, rest) = split(policy, request.path);
+        if let Some(view) = named.filter(|_| super::at(policy, request.path).is_none()) {
+            let base = request.path.strip_suffix(rest).unwrap_or_default();
+            return Self { view, base };
+        }
+        let chosen = || {
+            let code = cookie::value(request.headers, COOKIE)?;
+            stores.by_code(code).filter(|_| policy.routes.magento_prefix.is_some())
+        };
+        let view = stores.of_host(request.host).or_else(chosen).unwrap_or_else(|| stores.default_view());
+        Self { view, base: "" }
+    }
+
+    /// The path of another page of this place.
+    pub(super) fn path(&self, page: &str) -> String {
+        format!("{}{page}", self.base)
+    }
+
+    /// Where an account signs in. Its website may be another one than that of this place: then a path of its own leads there.
+    pub(super) fn sign_in(&self, policy: &Policy, directory: &Directory, record: Option<&AccountRecord>) -> String {
+        let membership = record.and_then(|record| record.account.membership.as_ref());
+        let elsewhere = membership.filter(|home| directory.website.is_some() && home.website != self.view.website_id);
+        let page = format!("/login/{}", directory.name);
+        match elsewhere.and_then(|home| policy.routes.stores.home_of(home)) {
+            Some(view) if policy.routes.magento_prefix.is_some() => format!("/{}{page}", view.code),
+            _ => self.path(&page),
+        }
+    }
+}
