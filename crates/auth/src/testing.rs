@@ -7,8 +7,8 @@ use doorward_core::{
     acl::Holds,
     policy::{CookieSpec, Directory, SameSite},
     ports::{
-        AccountChange, AccountCount, AccountRecord, Change, Clock, Customers, Link, LinkKey, LinkPurpose, Links, NewAccount,
-        SessionFilter, Store, StoreError, StoredKey, TokenKey, TokenRecord, TokenStore,
+        AccountChange, AccountCount, AccountFilter, AccountRecord, Change, Clock, Customers, Link, LinkKey, LinkPurpose, Links,
+        NewAccount, SessionFilter, Store, StoreError, StoredKey, TokenKey, TokenRecord, TokenStore,
     },
     session::{Replaced, Session, SessionKey},
 };
@@ -129,8 +129,8 @@ impl Store for Watched {
     async fn account(&self, kind: Kind, id: u64) -> Result<Option<AccountRecord>, StoreError> {
         self.there()?.account(kind, id).await
     }
-    async fn accounts(&self, directory: Option<&str>) -> Result<Vec<AccountRecord>, StoreError> {
-        self.there()?.accounts(directory).await
+    async fn accounts(&self, filter: &AccountFilter) -> Result<Vec<AccountRecord>, StoreError> {
+        self.there()?.accounts(filter).await
     }
     async fn account_counts(&self) -> Result<Vec<AccountCount>, StoreError> {
         self.there()?.account_counts().await
@@ -149,6 +149,9 @@ impl Store for Watched {
     }
     async fn roles(&self) -> Result<Vec<(Arc<str>, Holds)>, StoreError> {
         self.there()?.roles().await
+    }
+    async fn role_counts(&self) -> Result<Vec<(Arc<str>, u64)>, StoreError> {
+        self.there()?.role_counts().await
     }
     async fn delete_role(&self, name: &str, now: Time) -> Result<(), StoreError> {
         self.there()?.delete_role(name, now).await

@@ -242,6 +242,21 @@ pub struct SessionFilter {
     pub limit: usize,
 }
 
+/// Which accounts to list: those that all of this is true of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountFilter {
+    /// Only of this directory.
+    pub directory: Option<Arc<str>>,
+    /// Only those whose login or e-mail address holds this text, whatever its case.
+    pub holding: Option<Arc<str>>,
+    /// Only those that have this role.
+    pub role: Option<Arc<str>>,
+    /// Only those that come after this one (directory and id), the last one of the page before.
+    pub after: Option<(Arc<str>, u64)>,
+    /// At most so many.
+    pub limit: usize,
+}
+
 /// Memory. What it acknowledges survives `kill -9` and power loss; only [`Store::touch_sessions`] may be lost.
 #[async_trait]
 pub trait Store: Links + TokenStore {
@@ -260,12 +275,12 @@ pub trait Store: Links + TokenStore {
     ) -> Result<Option<AccountRecord>, StoreError>;
     /// The account with this id.
     async fn account(&self, kind: Kind, id: u64) -> Result<Option<AccountRecord>, StoreError>;
-    /// All accounts, of one directory if named, by directory and id.
-    async fn accounts(&self, directory: Option<&str>) -> Result<Vec<AccountRecord>, StoreError>;
-    /// How many accounts there are of each kind in each directory.
+    /// Accounts by directory and id, a page of them.
+    async fn accounts(&self, filter: &AccountFilter) -> Result<Vec<AccountRecord>, StoreError>;
+    /// How many accounts there are of each kind in each directory; it is known without looking at them.
     async fn account_counts(&self) -> Result<Vec<AccountCount>, StoreError>;
     /// The costs of all stored Argon2id hashes: each PHC string's part before the salt, once, such as
-    /// `$argon2id$v=19$m=19456,t=2,p=1$`.
+    /// `$argon2id$v=19$m=19456,t=2,p=1$`. They are known without looking at the accounts.
     async fn password_costs(&self) -> Result<Vec<Arc<str>>, StoreError>;
     /// Changes an account and returns what it is now.
     async fn change_account(&self, kind: Kind, id: u64, change: AccountChange, now: Time) -> Result<AccountRecord, StoreError>;
@@ -276,6 +291,8 @@ pub trait Store: Links + TokenStore {
     async fn put_role(&self, name: &str, holds: Holds, now: Time) -> Result<(), StoreError>;
     /// All roles by name.
     async fn roles(&self) -> Result<Vec<(Arc<str>, Holds)>, StoreError>;
+    /// How many accounts have each role; a role that nobody has may be missing.
+    async fn role_counts(&self) -> Result<Vec<(Arc<str>, u64)>, StoreError>;
     /// Deletes a role; accounts that had it lose it.
     async fn delete_role(&self, name: &str, now: Time) -> Result<(), StoreError>;
 

@@ -12,7 +12,7 @@ use doorward_core::{
     Kind, Policy, Source, Time,
     acl::{Resource, Tree},
     policy::{CookieSpec, Directory, SameSite, Serve, Unmatched},
-    ports::{Changed, Clock, Entropy, Store},
+    ports::{Changed, Clock, Entropy, NewAccount, Store},
     route::RouteTable,
     session::{Session, SessionKey},
 };
@@ -202,6 +202,46 @@ async fn an_account_is_added_shown_and_listed() {
 }
 
 #[tokio::test]
+async fn many_accounts_are_listed_a_page_at_a_time() {
+    let place = Place::new();
+    place.run("role add clerk", "").await.answer.unwrap();
+    for number in 0..1100 {
+        let new = NewAccount {
+            directory: "customers".into(),
+            kind: Kind::Customer,
+            id: None,
+            login: format!("c{number}@example.com").into(),
+            per_website: false,
+            email: None,
+            password: None,
+            roles: if number % 2 == 0 { vec!["clerk".into()] } else { Vec::new() },
+            membership: None,
+            confirmed: true,
+            profile: "{}".into(),
+        };
+        place.store.add_account(new, Time(0)).await.unwrap();
+    }
+    let ids = |document: serde_json::Value| -> Vec<u64> {
+        document.as_array().unwrap().iter().map(|account| account["id"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(ids(place.run("user list --json", "").await.json()), (1..=1100).collect::<Vec<_>>());
+    assert_eq!(ids(place.run("user list customers --limit 501 --json", "").await.json()), (1..=501).collect::<Vec<_>>());
+    assert_eq!(place.run("user list --limit 0 --json", "").await.out, "[]\n");
+    assert_eq!(
+        ids(place.run("user list --holding C109 --json", "").await.json()),
+        [110, 1091, 1092, 1093, 1094, 1095, 1096, 1097, 1098, 1099, 1100]
+    );
+    let clerks = ids(place.run("user list --role clerk --json", "").await.json());
+    assert_eq!(clerks, (1..=1100).step_by(2).collect::<Vec<_>>());
+    let text = place.run("user list", "").await.out;
+    assert_eq!((text.lines().count(), text.matches("ACCOUNT").count()), (1101, 1));
+    assert_eq!(place.run("user list --limit 0", "").await.out, "ACCOUNT  ID  STATE  ROLES  E-MAIL\n");
+    let role = place.run("role show clerk --json", "").await.json();
+    assert_eq!((role["accounts"].as_array().unwrap().len(), &role["account_count"]), (550, &json!(550)));
+    assert_eq!(place.run("role list", "").await.out, "ROLE   RESOURCES  ACCOUNTS\nclerk  0          550\n");
+}
+
+#[tokio::test]
 async fn a_password_is_hashed_without_the_end_of_its_line() {
     for (input, is_same) in [
         ("correct horse battery", true),
@@ -256,6 +296,7 @@ async fn wrong_names_are_refused_with_the_nearest() {
         ("user show admin/admin", "the configuration has no directory admin; did you mean \"admins\"?"),
         ("user show admins/admim", "the account admins/admim does not exist; did you mean \"admin\"?"),
         ("user disable customers/jane", "the account customers/jane does not exist"),
+        ("user list --role clark", "the role clark does not exist; did you mean \"clerk\"?"),
         ("user list nobody", "the configuration has no directory nobody"),
         ("user add admins/Admin --password-stdin", "the account admins/Admin exists already"),
         ("user add admins/b --role clark --password-stdin", "the role clark does not exist; did you mean \"clerk\"?"),

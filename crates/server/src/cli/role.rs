@@ -10,10 +10,17 @@ use doorward_core::{
     Kind,
     acl::{ADMIN, ALL, Holds, RoleBook, RoleRow, Tree},
     identity::ROLE_USER,
-    ports::AccountRecord,
+    ports::AccountFilter,
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    sync::Arc,
+};
+
+/// Accounts with a role that are named; of others it is said how many there are.
+const NAMED: usize = 1000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RoleCommand {
@@ -78,13 +85,16 @@ async fn add(context: &mut Context<'_>, name: &str, allow: &[String]) -> Result<
 }
 
 async fn list(context: &mut Context<'_>) -> Result<(), Failure> {
-    let (roles, accounts) = (context.store.roles().await?, context.store.accounts(None).await?);
+    let roles = context.store.roles().await?;
+    let counts: HashMap<_, _> = context.store.role_counts().await?.into_iter().collect();
     let mut table = Table::new(&["ROLE", "RESOURCES", "ACCOUNTS"]);
     let mut documents = Vec::new();
     for (name, holds) in &roles {
-        let holders = holders(&accounts, name);
-        table.row([name, &granted(context, name, holds).to_string(), &holders.len().to_string()]);
-        documents.push(with_accounts(describe(name, holds), &holders));
+        let count = counts.get(name).copied().unwrap_or(0);
+        table.row([name, &granted(context, name, holds).to_string(), &count.to_string()]);
+        if context.terminal.json() {
+            documents.push(with_accounts(describe(name, holds), &holders(context, name).await?));
+        }
     }
     context.terminal.say(table, &documents)
 }
@@ -94,14 +104,13 @@ async fn show(context: &mut Context<'_>, name: &str) -> Result<(), Failure> {
     let Some((_, holds)) = roles.iter().find(|(role, _)| &**role == name) else {
         return Err(missing(name, roles.iter().map(|(role, _)| &**role)));
     };
-    let accounts = context.store.accounts(None).await?;
-    let holders = holders(&accounts, name);
+    let holders = holders(context, name).await?;
     let mut lines = vec![format!("role {name} grants {}", count(granted(context, name, holds)))];
     match holds {
         Holds::Selection(resources) => lines.extend(selected(context, resources)),
         Holds::Rows(rows) => lines.extend(rows.iter().map(row)),
     }
-    lines.push(format!("accounts: {}", if holders.is_empty() { "none".to_owned() } else { harmless(&holders.join(", ")) }));
+    lines.push(format!("accounts: {}", harmless(&holders.to_string())));
     context.terminal.say(lines.join("\n"), &with_accounts(describe(name, holds), &holders))
 }
 
@@ -143,11 +152,10 @@ async fn delete(context: &mut Context<'_>, name: &str) -> Result<(), Failure> {
     let Some((_, holds)) = roles.iter().find(|(role, _)| &**role == name) else {
         return Err(missing(name, roles.iter().map(|(role, _)| &**role)));
     };
-    let accounts = context.store.accounts(None).await?;
-    let holders = holders(&accounts, name);
+    let holders = holders(context, name).await?;
     context.store.delete_role(name, context.clock.now()).await?;
     context.changed().await?;
-    let lost = match holders.len() {
+    let lost = match holders.count {
         1 => "1 account lost it".to_owned(),
         n => format!("{n} accounts lost it"),
     };
@@ -179,9 +187,32 @@ fn is_root(id: &str) -> bool {
     id == ALL || id == ADMIN
 }
 
-fn holders(accounts: &[AccountRecord], role: &str) -> Vec<String> {
-    let has = |record: &&AccountRecord| record.account.roles.iter().any(|name| &**name == role);
-    accounts.iter().filter(has).map(|record| format!("{}/{}", record.account.directory, record.account.login)).collect()
+/// The accounts that have a role.
+struct Holders {
+    /// How many.
+    count: u64,
+    /// `admins/anna`, of the first of them.
+    names: Vec<String>,
+}
+
+impl fmt::Display for Holders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.names.is_empty() { "none" } else { "" })?;
+        f.write_str(&self.names.join(", "))?;
+        match self.count.saturating_sub(self.names.len() as u64) {
+            0 => Ok(()),
+            others => write!(f, " and {others} others"),
+        }
+    }
+}
+
+async fn holders(context: &Context<'_>, role: &str) -> Result<Holders, Failure> {
+    let count = context.store.role_counts().await?.into_iter().find_map(|(name, count)| (&*name == role).then_some(count));
+    let Some(count) = count else { return Ok(Holders { count: 0, names: Vec::new() }) };
+    let filter = AccountFilter { role: Some(role.into()), limit: NAMED, ..AccountFilter::default() };
+    let accounts = context.store.accounts(&filter).await?;
+    let names = accounts.iter().map(|record| format!("{}/{}", record.account.directory, record.account.login));
+    Ok(Holders { count, names: names.collect() })
 }
 
 fn describe(name: &str, holds: &Holds) -> Value {
@@ -194,9 +225,10 @@ fn describe(name: &str, holds: &Holds) -> Value {
     }
 }
 
-fn with_accounts(mut role: Value, accounts: &[String]) -> Value {
+fn with_accounts(mut role: Value, holders: &Holders) -> Value {
     if let Some(fields) = role.as_object_mut() {
-        fields.insert("accounts".to_owned(), json!(accounts));
+        fields.insert("accounts".to_owned(), json!(holders.names));
+        fields.insert("account_count".to_owned(), json!(holders.count));
     }
     role
 }

@@ -4,7 +4,7 @@ use doorward_config::{Diagnostics, Style};
 use serde::Serialize;
 use std::{
     fmt::{self, Display},
-    io::{self, IsTerminal, Read, Write},
+    io::{self, BufWriter, IsTerminal, Read, Write},
     process::ExitCode,
 };
 
@@ -102,6 +102,11 @@ impl Terminal {
         Ok(self.out.flush()?)
     }
 
+    /// Begins a result of many parts, said one after the other.
+    pub(crate) fn listing(&mut self) -> Listing<'_> {
+        Listing { json: self.json, out: BufWriter::new(&mut self.out), begun: false }
+    }
+
     /// Writes bytes to standard output as they are.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.out.write_all(bytes)?;
@@ -158,5 +163,41 @@ impl Terminal {
                 ExitCode::from(if failure.usage { 2 } else { 1 })
             }
         }
+    }
+}
+
+/// A result of many parts: lines for people, or the elements of one JSON array, which stands as [`Terminal::say`] would write it.
+pub(crate) struct Listing<'t> {
+    json: bool,
+    out: BufWriter<&'t mut Box<dyn Write>>,
+    begun: bool,
+}
+
+impl Listing<'_> {
+    /// Whether the parts are elements of an array, and not lines.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Says lines, without the last one's end.
+    pub(crate) fn lines(&mut self, text: impl Display) -> io::Result<()> {
+        writeln!(self.out, "{text}")
+    }
+
+    /// Says the next element.
+    pub(crate) fn element(&mut self, element: &impl Serialize) -> io::Result<()> {
+        let text = serde_json::to_string_pretty(element)?;
+        self.out.write_all(if self.begun { b",\n" } else { b"[\n" })?;
+        self.begun = true;
+        // A line's end inside of a JSON text is never part of a string.
+        write!(self.out, "  {}", text.replace('\n', "\n  "))
+    }
+
+    /// Says the end.
+    pub(crate) fn end(mut self) -> io::Result<()> {
+        if self.json {
+            self.out.write_all(if self.begun { b"\n]\n" } else { b"[]\n" })?;
+        }
+        self.out.flush()
     }
 }

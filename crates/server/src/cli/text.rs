@@ -8,30 +8,50 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 /// Columns that stand one below the other, under a head.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
+    /// How wide each column is at least.
+    widths: Vec<usize>,
 }
 
 impl Table {
     /// A table with this head and no rows yet.
     pub(crate) fn new(head: &[&str]) -> Self {
-        Self { rows: vec![head.iter().map(ToString::to_string).collect()] }
+        Self { rows: vec![head.iter().map(ToString::to_string).collect()], widths: Vec::new() }
+    }
+
+    /// A table that goes below this one and has no head of its own: its columns stand below those of this one, unless
+    /// something in them is longer.
+    pub(crate) fn below(&self) -> Self {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0).max(self.widths.len());
+        Self { rows: Vec::new(), widths: (0..columns).map(|column| self.width(column)).collect() }
     }
 
     /// Adds a row; its cells are made harmless for a terminal.
     pub(crate) fn row<const N: usize>(&mut self, cells: [&str; N]) {
         self.rows.push(cells.map(harmless).into());
     }
+
+    /// Whether there is nothing to say, not even a head.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    fn width(&self, column: usize) -> usize {
+        let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(self.widths.get(column).copied()).max().unwrap_or(0)
+    }
 }
 
 impl Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..columns).map(|column| self.width(column)).collect();
         for (number, row) in self.rows.iter().enumerate() {
             if number > 0 {
                 writeln!(f)?;
             }
             let mut line = String::new();
-            for (column, cell) in row.iter().enumerate() {
-                line.push_str(&format!("{cell:<width$}  ", width = width(column).unwrap_or(0)));
+            for (cell, width) in row.iter().zip(&widths) {
+                line.push_str(&format!("{cell:<width$}  "));
             }
             f.write_str(line.trim_end())?;
         }
@@ -80,6 +100,18 @@ mod tests {
         table.row(["Örs", "1"]);
         table.row(["\u{1b}[31mred", ""]);
         assert_eq!(table.to_string(), "NAME      N\nÖrs       1\n\u{fffd}[31mred");
+    }
+
+    #[test]
+    fn a_table_goes_on_below_another_one() {
+        let mut table = Table::new(&["NAME", "N", "M"]);
+        table.row(["anna", "1", "x"]);
+        let mut below = table.below();
+        assert!(below.is_empty() && below.to_string().is_empty());
+        below.row(["b", "22", "y"]);
+        below.row(["a longer one", "3", "z"]);
+        assert_eq!(format!("{table}\n{below}"), "NAME  N  M\nanna  1  x\nb             22  y\na longer one  3   z");
+        assert_eq!(table.below().below().widths, table.below().widths, "a page without rows changes nothing");
     }
 
     #[test]

@@ -4,18 +4,18 @@ use super::{
     args::{AccountName, account_name},
     context::Context,
     role,
-    terminal::{Answer, Failure},
+    terminal::{Answer, Failure, Listing},
     text::{Table, harmless, moment, new_name, suggestions},
 };
 use clap::Subcommand;
 use doorward_core::{
     Kind, PasswordRules,
     policy::Directory,
-    ports::{AccountChange, AccountRecord, NewAccount, SessionFilter},
+    ports::{AccountChange, AccountFilter, AccountRecord, NewAccount, SessionFilter},
 };
 use doorward_crypto::password::{LONGEST, Person, flaw, hash_password};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{io::ErrorKind, sync::Arc};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand {
@@ -37,11 +37,22 @@ pub(crate) enum UserCommand {
         #[arg(long)]
         password_stdin: bool,
     },
-    /// List accounts
+    /// List accounts by directory and id
+    ///
+    /// They are read and said a page at a time; one that comes or goes meanwhile may be among them or not.
     List {
         /// Only those of this directory
         #[arg(value_name = "DIRECTORY")]
         directory: Option<String>,
+        /// Only those whose login or e-mail address holds this text
+        #[arg(long, value_name = "TEXT")]
+        holding: Option<String>,
+        /// Only those that have this role
+        #[arg(long, value_name = "R")]
+        role: Option<String>,
+        /// At most so many
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
     },
     /// Show one account
     Show {
@@ -90,7 +101,10 @@ pub(crate) async fn run(command: UserCommand, context: &mut Context<'_>) -> Resu
         UserCommand::Add { account, email, roles, id, password_stdin } => {
             add(context, account, Details { email, roles, id, password_stdin }).await?;
         }
-        UserCommand::List { directory } => list(context, directory.as_deref()).await?,
+        UserCommand::List { directory, holding, role, limit } => {
+            let [directory, holding, role] = [directory, holding, role].map(|text| text.map(Arc::from));
+            list(context, AccountFilter { directory, holding, role, after: None, limit: limit.unwrap_or(usize::MAX) }).await?;
+        }
         UserCommand::Show { account } => show(context, &account).await?,
         UserCommand::Disable { account } => {
             change(context, &account, AccountChange::Disable, "disabled the account {}; its sessions have ended").await?;
@@ -111,7 +125,8 @@ pub(super) async fn find(context: &Context<'_>, name: &AccountName) -> Result<Ac
         return Ok(record);
     }
     directory(context, &name.directory)?;
-    let accounts = context.store.accounts(Some(&name.directory)).await?;
+    let filter = AccountFilter { directory: Some(name.directory.as_str().into()), limit: JUDGED, ..AccountFilter::default() };
+    let accounts = context.store.accounts(&filter).await?;
     let near = suggestions(&name.login, accounts.iter().map(|record| &*record.account.login));
     let name = harmless(&format!("{}/{}", name.directory, name.login));
     Err(Failure::new(format_args!("the account {name} does not exist{}", harmless(&near))))
@@ -128,6 +143,11 @@ fn directory<'c>(context: &'c Context<'_>, name: &str) -> Result<&'c Arc<Directo
         Failure::new(format_args!("the configuration has no directory {}{near}", harmless(name)))
     })
 }
+
+/// Accounts that are read at a time.
+const PAGE: usize = 500;
+/// Accounts that a wrong name is compared with at most.
+const JUDGED: usize = 10_000;
 
 /// What is said of a new account.
 struct Details {
@@ -170,21 +190,52 @@ async fn add(context: &mut Context<'_>, name: AccountName, details: Details) -> 
     context.terminal.say(text, &describe(&record))
 }
 
-async fn list(context: &mut Context<'_>, name: Option<&str>) -> Result<(), Failure> {
-    let accounts = context.store.accounts(name).await?;
-    if let Some(name) = name
-        && accounts.is_empty()
-    {
-        directory(context, name)?;
+/// Says the accounts a page at a time: there may be a million.
+async fn list(context: &mut Context<'_>, mut filter: AccountFilter) -> Result<(), Failure> {
+    let wanted = filter.limit;
+    filter.limit = wanted.min(PAGE);
+    let mut page = context.store.accounts(&filter).await?;
+    if page.is_empty() {
+        filter.directory.as_ref().map_or(Ok(()), |name| directory(context, name).map(drop))?;
+        if let Some(name) = &filter.role {
+            check_roles(context, std::slice::from_ref(&name.to_string())).await?;
+        }
     }
+    let mut listing = context.terminal.listing();
     let mut table = Table::new(&["ACCOUNT", "ID", "STATE", "ROLES", "E-MAIL"]);
-    for record in &accounts {
+    let mut said = 0;
+    loop {
+        match say_page(&mut listing, &mut table, &page) {
+            // Whoever reads it, such as `head`, has read enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+            outcome => outcome?,
+        }
+        said += page.len();
+        let Some(last) = page.last().filter(|_| page.len() == filter.limit && said < wanted) else { break };
+        filter.after = Some((Arc::clone(&last.account.directory), last.account.id));
+        filter.limit = (wanted - said).min(PAGE);
+        page = context.store.accounts(&filter).await?;
+    }
+    match listing.end() {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        outcome => Ok(outcome?),
+    }
+}
+
+fn say_page(listing: &mut Listing<'_>, table: &mut Table, page: &[AccountRecord]) -> std::io::Result<()> {
+    if listing.is_json() {
+        return page.iter().try_for_each(|record| listing.element(&describe(record)));
+    }
+    for record in page {
         let id = format!("{}/{}", record.account.kind.as_str(), record.account.id);
         let email = record.email.as_deref().unwrap_or_default();
         table.row([&shown(record), &id, state(record), &record.account.roles.join(", "), email]);
     }
-    let documents: Vec<Value> = accounts.iter().map(describe).collect();
-    context.terminal.say(table, &documents)
+    if !table.is_empty() {
+        listing.lines(&table)?;
+        *table = table.below();
+    }
+    Ok(())
 }
 
 async fn show(context: &mut Context<'_>, name: &AccountName) -> Result<(), Failure> {

@@ -3,14 +3,14 @@
 use super::{
     changes,
     failure::Outcome,
-    links, sessions,
+    links, sessions, tally,
     values::{self, ACCOUNT, LAST_ID, integer, unsigned},
 };
 use doorward_core::{
     Kind, Membership, Time,
-    ports::{AccountChange, AccountCount, AccountRecord, Deed, NewAccount, StoreError},
+    ports::{AccountChange, AccountFilter, AccountRecord, Deed, NewAccount, StoreError},
 };
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params, params_from_iter, types::Value};
 use std::sync::Arc;
 
 /// Makes an account.
@@ -74,6 +74,7 @@ pub(super) fn insert(connection: &Connection, new: &NewAccount, past: Past, now:
             integer(past.created.0),
         ])?;
     set_roles(connection, new.kind, id, &new.roles)?;
+    tally::came(connection, directory, new.kind, new.password.as_deref())?;
     Ok(id)
 }
 
@@ -99,15 +100,36 @@ pub(super) fn by_id(connection: &Connection, kind: Kind, id: u64) -> Outcome<Opt
     Ok(statement.query_row(params![kind.as_str(), integer(id)], values::account).optional()?)
 }
 
-/// All accounts, of one directory if named.
-pub(super) fn list(connection: &Connection, directory: Option<&str>) -> Outcome<Vec<AccountRecord>> {
-    let accounts = match directory {
-        Some(name) => select(connection, "WHERE a.directory = ?1 ORDER BY a.id")?
-            .query_map([name], values::account)?
-            .collect::<Result<_, _>>()?,
-        None => select(connection, "ORDER BY a.directory, a.id")?.query_map([], values::account)?.collect::<Result<_, _>>()?,
+/// Accounts by directory and id, a page of them.
+pub(super) fn page(connection: &Connection, filter: &AccountFilter) -> Outcome<Vec<AccountRecord>> {
+    let (mut rest, mut given) = ("INDEXED BY account_by_directory WHERE TRUE".to_owned(), Vec::new());
+    let mut demand = |sql: &str, values: &[Value]| {
+        rest.push_str(" AND ");
+        rest.push_str(sql);
+        given.extend_from_slice(values);
     };
-    Ok(accounts)
+    let text = |text: &str| Value::Text(text.to_owned());
+    if let Some(directory) = &filter.directory {
+        demand("a.directory = ?", &[text(directory)]);
+    }
+    match (&filter.after, &filter.directory) {
+        // Each so that the index leads to where the page begins.
+        (Some((directory, id)), None) => demand("(a.directory, a.id) > (?, ?)", &[text(directory), integer(*id).into()]),
+        (Some((_, id)), Some(_)) => demand("a.id > ?", &[integer(*id).into()]),
+        (None, _) => {}
+    }
+    if let Some(held) = &filter.holding {
+        let held = text(&fold(held));
+        demand("(instr(a.login_key, ?) > 0 OR instr(lower(a.email), ?) > 0)", &[held.clone(), held]);
+    }
+    if let Some(role) = &filter.role {
+        let has = "EXISTS (SELECT 1 FROM account_role r WHERE r.kind = a.kind AND r.account = a.id AND r.role = ?)";
+        demand(has, &[text(role)]);
+    }
+    rest.push_str(" ORDER BY a.directory, a.id LIMIT ?");
+    given.push(i64::try_from(filter.limit).unwrap_or(i64::MAX).into());
+    let mut statement = select(connection, &rest)?;
+    Ok(statement.query_map(params_from_iter(given), values::account)?.collect::<Result<_, _>>()?)
 }
 
 /// Changes an account; what takes something away also ends its sessions.
@@ -123,14 +145,14 @@ pub(super) fn change(connection: &Connection, kind: Kind, id: u64, change: &Acco
             end_everything(connection, kind, id, now)?;
         }
         AccountChange::Password(hash) => {
-            set_password(connection, kind, id, hash)?;
+            set_password(connection, &before, hash)?;
             end_everything(connection, kind, id, now)?;
         }
         AccountChange::Rehash { from, to } => {
             if before.password.as_ref() != Some(from) {
                 return Err(StoreError::Missing(format!("the verified password of {}", name(kind, id))).into());
             }
-            set_password(connection, kind, id, to)?;
+            set_password(connection, &before, to)?;
         }
         AccountChange::Roles(roles) => set_roles(connection, kind, id, roles)?,
         AccountChange::Email(email) => {
@@ -179,28 +201,13 @@ pub(super) fn change(connection: &Connection, kind: Kind, id: u64, change: &Acco
 
 /// Deletes an account with all that hangs on it, and remembers its id.
 pub(super) fn delete(connection: &Connection, kind: Kind, id: u64) -> Outcome<()> {
-    present(connection, kind, id)?;
+    let before = present(connection, kind, id)?;
     sessions::end_all_of(connection, kind, id)?;
     changes::log_account(connection, kind, id, Deed::Deleted)?;
     let target = (kind.as_str(), integer(id));
     connection.prepare_cached("DELETE FROM account WHERE kind = ?1 AND id = ?2")?.execute(target)?;
     connection.prepare_cached("INSERT INTO account_grave (kind, id) VALUES (?1, ?2)")?.execute(target)?;
-    Ok(())
-}
-
-/// How many there are of each kind in each directory.
-pub(super) fn counts(connection: &Connection) -> Outcome<Vec<AccountCount>> {
-    let count =
-        |row: &Row<'_>| Ok(AccountCount { directory: row.get(0)?, kind: values::kind(row, 1)?, accounts: unsigned(row, 2)? });
-    let sql = "SELECT directory, kind, count(*) FROM account GROUP BY directory, kind ORDER BY directory, kind";
-    Ok(connection.prepare_cached(sql)?.query_map([], count)?.collect::<Result<_, _>>()?)
-}
-
-/// The costs of all Argon2id hashes: what stands before salt and hash, neither of which holds a `$`.
-pub(super) fn password_costs(connection: &Connection) -> Outcome<Vec<Arc<str>>> {
-    let base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let sql = "SELECT DISTINCT rtrim(rtrim(rtrim(password, ?1), '$'), ?1) FROM account WHERE password LIKE '$argon2id$%$%'";
-    Ok(connection.prepare_cached(sql)?.query_map([base64], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    tally::went(connection, &before.account.directory, kind, before.password.as_deref())
 }
 
 /// `the account admin/14`.
@@ -276,13 +283,12 @@ fn set_email(connection: &Connection, before: &AccountRecord, email: Option<&str
     Ok(())
 }
 
-fn set_password(connection: &Connection, kind: Kind, id: u64, hash: &str) -> Outcome<()> {
-    connection.prepare_cached("UPDATE account SET password = ?3 WHERE kind = ?1 AND id = ?2")?.execute(params![
-        kind.as_str(),
-        integer(id),
-        hash
-    ])?;
-    Ok(())
+fn set_password(connection: &Connection, before: &AccountRecord, hash: &str) -> Outcome<()> {
+    let target = (before.account.kind.as_str(), integer(before.account.id));
+    connection
+        .prepare_cached("UPDATE account SET password = ?3 WHERE kind = ?1 AND id = ?2")?
+        .execute(params![target.0, target.1, hash])?;
+    tally::rehashed(connection, before.password.as_deref(), hash)
 }
 
 fn set_roles(connection: &Connection, kind: Kind, id: u64, roles: &[Arc<str>]) -> Outcome<()> {

@@ -8,17 +8,20 @@ mod groups;
 mod imports;
 mod keys;
 mod links;
+mod open;
 mod queue;
 mod readers;
 mod roles;
 mod schema;
 mod search;
 mod sessions;
+mod tally;
 mod token_store;
 mod tokens;
 mod values;
 mod writer;
 
+pub use open::copy;
 pub use writer::WriteStats;
 
 use async_trait::async_trait;
@@ -26,32 +29,21 @@ use doorward_core::{
     Kind, Time,
     acl::Holds,
     ports::{
-        AccountChange, AccountCount, AccountRecord, Change, Customers, ImportBatch, ImportStore, Imported, Link, LinkKey,
-        LinkPurpose, Links, NewAccount, SessionFilter, Store, StoreError, StoredKey,
+        AccountChange, AccountCount, AccountFilter, AccountRecord, Change, Customers, ImportBatch, ImportStore, Imported, Link,
+        LinkKey, LinkPurpose, Links, NewAccount, SessionFilter, Store, StoreError, StoredKey,
     },
     session::{Replaced, Session, SessionKey},
 };
 use failure::{Failure, Outcome};
+use open::{configure, connect, create_private, look_into, nameless_copy, open_writer, patiently, trouble};
 use readers::Readers;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
-use std::{
-    fs::{File, OpenOptions},
-    io,
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use rusqlite::Connection;
+use std::{path::Path, sync::Arc, time::Duration};
 use writer::{Limits, Writer};
 
-/// Statements that a connection keeps prepared: more than there are.
-const STATEMENTS: usize = 128;
 /// Sessions that one job of [`Store::purge_sessions`] ends, and one of [`Store::touch_sessions`] touches, at most, so
 /// that nobody waits long behind it.
 const PORTION: usize = 500;
-
-/// What does not stand for itself in the path of a URI.
-const PATH_ONLY: &percent_encoding::AsciiSet =
-    &percent_encoding::NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
 
 /// How a database is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,9 +96,17 @@ impl Sqlite {
         let count = || {
             let connection = look_into(path)?;
             schema::judge_readable(&connection)?;
-            accounts::counts(&connection)
+            tally::recount(&connection)
         };
         count().map_err(StoreError::from)
+    }
+
+    /// A copy of the database at `from` that ends with this value, or with the process, whichever is first: for what is to
+    /// be tried out. It lies in the system's folder for temporary files, not in memory.
+    pub fn scratch(from: &Path) -> Result<Self, StoreError> {
+        let options = Options::default();
+        let copied = || Ok(Self { readers: None, writer: start_writer(nameless_copy(from, options)?, options)?, command: false });
+        copied().map_err(|failure: Failure| failure.into())
     }
 
     /// A database that ends with this value.
@@ -191,17 +191,17 @@ impl Store for Sqlite {
         self.read(move |c| accounts::by_id(c, kind, id)).await
     }
 
-    async fn accounts(&self, directory: Option<&str>) -> Result<Vec<AccountRecord>, StoreError> {
-        let directory = directory.map(str::to_owned);
-        self.read(move |c| accounts::list(c, directory.as_deref())).await
+    async fn accounts(&self, filter: &AccountFilter) -> Result<Vec<AccountRecord>, StoreError> {
+        let filter = filter.clone();
+        self.read(move |c| accounts::page(c, &filter)).await
     }
 
     async fn account_counts(&self) -> Result<Vec<AccountCount>, StoreError> {
-        self.read(accounts::counts).await
+        self.read(tally::counts).await
     }
 
     async fn password_costs(&self) -> Result<Vec<Arc<str>>, StoreError> {
-        self.read(accounts::password_costs).await
+        self.read(tally::password_costs).await
     }
 
     async fn change_account(&self, kind: Kind, id: u64, change: AccountChange, now: Time) -> Result<AccountRecord, StoreError> {
@@ -219,6 +219,10 @@ impl Store for Sqlite {
 
     async fn roles(&self) -> Result<Vec<(Arc<str>, Holds)>, StoreError> {
         self.read(roles::list).await
+    }
+
+    async fn role_counts(&self) -> Result<Vec<(Arc<str>, u64)>, StoreError> {
+        self.read(roles::counts).await
     }
 
     async fn delete_role(&self, name: &str, _now: Time) -> Result<(), StoreError> {
@@ -335,28 +339,6 @@ impl ImportStore for Sqlite {
     }
 }
 
-/// Copies the database at `from`, as it is at this moment, into a new file that only its owner may read. Whoever works on
-/// it goes on meanwhile.
-///
-/// # Errors
-/// When `to` is there already, or either cannot be used.
-pub fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let copied = || -> Outcome<()> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(to).map_err(|error| trouble(&error))?;
-        let connection = connect(from, Options::default())?;
-        connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
-        Ok(())
-    };
-    copied().map_err(|failure| match StoreError::from(failure) {
-        StoreError::Unavailable(why) => StoreError::Unavailable(format!("{}: {why}", to.display())),
-        other => other,
-    })
-}
-
 #[async_trait]
 impl Links for Sqlite {
     async fn put_link(&self, link: Link) -> Result<(), StoreError> {
@@ -394,102 +376,10 @@ impl Links for Sqlite {
     }
 }
 
-/// Tries again while the database is locked: for some locks that another process holds while it makes the same
-/// database, SQLite itself does not wait.
-fn patiently<T>(patience: Duration, attempt: impl Fn() -> Outcome<T>) -> Outcome<T> {
-    let pause = Duration::from_millis(5);
-    for _ in 0..patience.as_millis() / pause.as_millis() {
-        match attempt() {
-            Err(Failure::Sql(error)) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => std::thread::sleep(pause),
-            outcome => return outcome,
-        }
-    }
-    attempt()
-}
-
-/// A connection to a database that is ours and of our version.
-fn open_writer(path: &Path, options: Options) -> Outcome<Connection> {
-    let connection = connect(path, options)?;
-    schema::prepare(&connection, schema::MIGRATIONS)?;
-    // After the database was judged: this writes to the file.
-    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
-    if mode != "wal" {
-        return Err(StoreError::Unavailable(format!("the file system allows journal mode {mode} only, and WAL is needed")).into());
-    }
-    Ok(connection)
-}
-
-/// A connection that leaves nothing behind. Without a log beside it nobody works on the database, and it is read as it
-/// stands: reading it in the usual way would make the log.
-fn look_into(path: &Path) -> Outcome<Connection> {
-    let path = std::path::absolute(path).map_err(|error| trouble(&error))?;
-    let mut log = path.clone().into_os_string();
-    log.push("-wal");
-    let unused = if Path::new(&log).exists() { "" } else { "&immutable=1" };
-    let escaped = percent_encoding::percent_encode(path.as_os_str().as_encoded_bytes(), PATH_ONLY);
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    let connection = Connection::open_with_flags(format!("file:{escaped}?mode=ro{unused}"), flags)?;
-    connection.busy_timeout(Duration::from_secs(1))?;
-    Ok(connection)
-}
-
 fn start_writer(connection: Connection, options: Options) -> Outcome<Writer> {
     let run = options.run.map(|run| format!("{run:032x}").into());
     let limits = Limits { queue: options.queue, group: options.group.max(1), changes: options.changes, run };
     Ok(Writer::start(connection, limits).map_err(|error| trouble(&error))?)
-}
-
-fn connect(path: &Path, options: Options) -> Outcome<Connection> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    configure(&connection, options)?;
-    Ok(connection)
-}
-
-fn configure(connection: &Connection, options: Options) -> Outcome<()> {
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.busy_timeout(options.busy_timeout)?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    // Definitions in the file are nobody's to trust; ours have no need of them.
-    connection.pragma_update(None, "trusted_schema", false)?;
-    Ok(())
-}
-
-/// Makes the file, unless it is there, before SQLite would make it for all to read; its log takes over the mode.
-fn create_private(path: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(file) => {
-            file.sync_all()?;
-            // The name must survive a loss of power, too.
-            path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => warn_of_readers(path),
-        Err(error) => Err(error),
-    }
-}
-
-/// A database that others may read gives them its keys. Whoever made it so may have had a reason; it is said.
-#[cfg(unix)]
-fn warn_of_readers(path: &Path) -> io::Result<()> {
-    let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata()?.permissions());
-    if mode & 0o077 != 0 {
-        let mode = format!("{:o}", mode & 0o777);
-        tracing::warn!(path = %path.display(), mode, "others than its owner may read the store's file, which holds keys");
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn warn_of_readers(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-fn trouble(error: &io::Error) -> StoreError {
-    StoreError::Unavailable(error.to_string())
 }
 
 #[cfg(test)]

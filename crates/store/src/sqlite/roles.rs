@@ -47,6 +47,13 @@ pub(super) fn list(connection: &Connection) -> Outcome<Vec<Role>> {
     Ok(connection.prepare_cached(sql)?.query_map([], role)?.collect::<Result<_, _>>()?)
 }
 
+/// How many accounts have each role that somebody has.
+pub(super) fn counts(connection: &Connection) -> Outcome<Vec<(Arc<str>, u64)>> {
+    let sql = "SELECT role, count(*) FROM account_role GROUP BY role ORDER BY role";
+    let count = |row: &Row<'_>| Ok((row.get(0)?, values::unsigned(row, 1)?));
+    Ok(connection.prepare_cached(sql)?.query_map([], count)?.collect::<Result<_, _>>()?)
+}
+
 /// Deletes a role; accounts that had it lose it.
 pub(super) fn delete(connection: &Connection, name: &str) -> Outcome<()> {
     changes::log_accounts_with(connection, name)?;

@@ -20,6 +20,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005_email.sql"),
     include_str!("../../migrations/0006_grace.sql"),
     include_str!("../../migrations/0007_keys.sql"),
+    include_str!("../../migrations/0008_tally.sql"),
 ];
 
 /// Brings the database to the version of the last of `migrations`.
@@ -95,6 +96,34 @@ mod tests {
             connection.query_row("SELECT title FROM role WHERE name = 'clerk'", [], |r| r.get(0)).unwrap();
         assert_eq!(title, None);
         assert_eq!(judge(&connection, 9).unwrap(), MIGRATIONS.len() as i64 + 1);
+    }
+
+    #[test]
+    fn what_was_there_before_it_was_counted_is_counted() {
+        let connection = Connection::open_in_memory().unwrap();
+        prepare(&connection, &MIGRATIONS[..7]).unwrap();
+        let insert = "INSERT INTO account (kind, id, directory, login, login_key, password, enabled, version, not_before, created, updated) \
+                      VALUES ('admin', ?1, 'staff', ?1, ?1, ?2, 1, 1, 0, 0, 0)";
+        let hash = "c29tZXNhbHQrLzAx$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi+4";
+        let cost = "$argon2id$v=19$m=64,t=1,p=1$";
+        for (id, password) in
+            [(1, Some(format!("{cost}{hash}"))), (2, Some(format!("{cost}{hash}"))), (3, Some("$2y$10$ab".into())), (4, None)]
+        {
+            connection.execute(insert, (id, password)).unwrap();
+        }
+        prepare(&connection, MIGRATIONS).unwrap();
+        let counted: (String, String, i64) = connection
+            .query_row("SELECT directory, kind, accounts FROM account_count", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+            .unwrap();
+        assert_eq!(counted, ("staff".into(), "admin".into(), 4));
+        let costs: Vec<(String, i64)> = connection
+            .prepare("SELECT cost, accounts FROM password_cost")
+            .unwrap()
+            .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(costs, [(cost.to_owned(), 2)]);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The file: whose it is, of which version, and what another process may do to it.
 
-use crate::{admin, key, session};
+use crate::{admin, everyone, key, session};
 use doorward_core::{
     Kind, Time,
-    ports::{AccountChange, AccountCount, Change, Changed, Deed, Store, StoreError},
+    acl::Holds,
+    ports::{AccountChange, AccountCount, Change, Changed, Deed, NewAccount, Store, StoreError},
 };
 use doorward_store::{Options, Sqlite};
 use rusqlite::Connection;
@@ -256,4 +257,29 @@ async fn changes_that_were_pruned_are_everything() {
     );
     assert_eq!(store.changes_since(198).await.unwrap().len(), 2);
     assert_eq!(store.last_change().await.unwrap(), 200);
+}
+
+#[tokio::test]
+async fn a_scratch_copy_holds_everything_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let store = Sqlite::open(&path, Options::default()).unwrap();
+    store.put_role("clerk", Holds::Selection(["A::a".into()].into()), Time(0)).await.unwrap();
+    for login in ["a", "b", "c"] {
+        store.add_account(NewAccount { roles: vec!["clerk".into()], ..admin(login) }, Time(0)).await.unwrap();
+    }
+    store.delete_account(Kind::Admin, 3, Time(0)).await.unwrap();
+    let names = || -> BTreeSet<_> { std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect() };
+    let before = names();
+    let scratch = Sqlite::scratch(&path).unwrap();
+    assert_eq!(names(), before, "it has no name, so nothing of it stays when the process is killed");
+    assert_eq!(everyone(&scratch).await, everyone(&store).await);
+    assert_eq!((scratch.roles().await, scratch.account_counts().await), (store.roles().await, store.account_counts().await));
+    assert_eq!(scratch.last_change().await, store.last_change().await);
+    assert_eq!(scratch.add_account(admin("d"), Time(0)).await.unwrap().account.id, 4, "ids go on where they were");
+    let refused = scratch.add_account(NewAccount { roles: vec!["nobody".into()], ..admin("e") }, Time(0)).await;
+    assert!(matches!(refused, Err(StoreError::Missing(_))), "{refused:?}");
+    assert_eq!((everyone(&scratch).await.len(), everyone(&store).await.len()), (3, 2), "what is tried out there stays there");
+    drop(scratch);
+    assert_eq!(names(), before);
 }

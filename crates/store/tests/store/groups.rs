@@ -1,6 +1,6 @@
 //! Group commit, and the queue's end.
 
-use crate::{admin, key, session};
+use crate::{admin, everyone, key, session};
 use doorward_core::{
     Time,
     ports::{Store, StoreError},
@@ -88,10 +88,10 @@ async fn a_queue_that_is_full_and_a_lock_that_stays_are_answered() {
     }
     assert!(full >= 10, "{full}");
     // Readers do not care.
-    assert!(store.accounts(None).await.unwrap().is_empty());
+    assert!(everyone(&*store).await.is_empty());
     other.execute_batch("COMMIT").unwrap();
     store.add_account(admin("later"), Time(1)).await.unwrap();
-    assert_eq!(store.accounts(None).await.unwrap().len(), 1);
+    assert_eq!(everyone(&*store).await.len(), 1);
 }
 
 #[tokio::test]
@@ -122,5 +122,5 @@ async fn what_was_queued_is_finished_when_the_store_is_dropped() {
     }
     drop(store);
     let store = Sqlite::open(&path, Options::default()).unwrap();
-    assert_eq!(store.accounts(None).await.unwrap().len(), 20);
+    assert_eq!(everyone(&store).await.len(), 20);
 }

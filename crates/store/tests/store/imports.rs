@@ -1,6 +1,6 @@
 //! Moving in.
 
-use super::admin;
+use super::{admin, everyone};
 use doorward_core::{
     Kind, Membership, Time,
     ports::{Changed, ImportAccount, ImportBatch, ImportItem, ImportStore, ImportToken, Imported, NewAccount, Store, StoreError},
@@ -59,8 +59,7 @@ async fn rows_stand_or_fall_by_themselves_and_are_counted() {
         exists("the account admins/Dora"),
     ];
     assert_eq!(answers, expected);
-    let logins: Vec<_> =
-        store.accounts(None).await.unwrap().iter().map(|r| (r.account.id, r.account.login.to_string())).collect();
+    let logins: Vec<_> = everyone(&store).await.iter().map(|r| (r.account.id, r.account.login.to_string())).collect();
     // The refused ones took no id.
     assert_eq!(logins, [(70, "anna".to_owned()), (71, "dora".to_owned())]);
     let anna = store.account(Kind::Admin, 70).await.unwrap().unwrap();
@@ -186,6 +185,6 @@ async fn a_copy_takes_what_the_database_does_not() {
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&copy.metadata().unwrap().permissions()) & 0o777, 0o600);
     let other = Sqlite::open(&copy, doorward_store::Options::default()).unwrap();
     assert_eq!(import(&other, 2, vec![account(admin("anna")), account(admin("bert"))]).await.len(), 2);
-    assert_eq!((other.accounts(None).await.unwrap().len(), store.accounts(None).await.unwrap().len()), (2, 1));
+    assert_eq!((everyone(&other).await.len(), everyone(&store).await.len()), (2, 1));
     assert!(doorward_store::copy(&path, &copy).is_err(), "nothing is overwritten");
 }

@@ -12,7 +12,7 @@ mod links;
 
 use doorward_core::{
     Kind, Time,
-    ports::{AccountRecord, NewAccount},
+    ports::{AccountFilter, AccountRecord, NewAccount, Store},
     session::{Session, SessionKey},
 };
 use std::sync::Arc;
@@ -32,6 +32,11 @@ fn admin(login: &str) -> NewAccount {
         confirmed: true,
         profile: "{}".into(),
     }
+}
+
+/// All accounts.
+async fn everyone(store: &dyn Store) -> Vec<AccountRecord> {
+    store.accounts(&AccountFilter { limit: usize::MAX, ..AccountFilter::default() }).await.unwrap()
 }
 
 /// A session of `owner` that began at `at`.
