@@ -63,7 +63,6 @@ fn resource(method: &Method, path: &str) -> (StatusCode, &'static str, Map<Strin
         ["orders"] if *method == Method::POST => ("Order", json!({ "id": 8, "state": "new" })),
         ["orders"] => ("Orders", json!({ "Order": [{ "id": 7, "state": "paid" }] })),
         ["orders", id] => ("Order", json!({ "id": id, "state": "paid" })),
-        ["rest", "V1", "customers", "me"] => ("Customer", json!({ "firstname": "Jane" })),
         ["rest", "V1", "products", sku] => ("Product", json!({ "sku": sku, "price": 12.5 })),
         ["rest", "V1", "orders"] => ("Orders", json!({ "Order": [{ "id": 7, "state": "paid" }] })),
         ["customers", "me"] => ("Customer", json!({ "name": "Jane" })),

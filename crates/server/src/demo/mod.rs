@@ -27,11 +27,39 @@ const WEBAPI: &str = include_str!("webapi.xml");
 /// The resources that they name.
 const ACL: &str = include_str!("acl.xml");
 
-/// A sample account: directory, kind, id, login, password, roles.
-type Sample = (&'static str, Kind, u64, &'static str, &'static str, &'static [&'static str]);
+/// A sample account.
+struct Sample {
+    directory: &'static str,
+    kind: Kind,
+    id: u64,
+    login: &'static str,
+    email: Option<&'static str>,
+    password: &'static str,
+    roles: &'static [&'static str],
+    profile: &'static str,
+}
+
 const ACCOUNTS: [Sample; 2] = [
-    ("admins", Kind::Admin, 14, "admin", "publish", &["editors"]),
-    ("customers", Kind::Customer, 7, "jane@example.com", "jane-demo", &[]),
+    Sample {
+        directory: "admins",
+        kind: Kind::Admin,
+        id: 14,
+        login: "admin",
+        email: None,
+        password: "publish",
+        roles: &["editors"],
+        profile: "{}",
+    },
+    Sample {
+        directory: "customers",
+        kind: Kind::Customer,
+        id: 7,
+        login: "jane@example.com",
+        email: Some("jane@example.com"),
+        password: "jane-demo",
+        roles: &[],
+        profile: r#"{"firstname":"Jane","lastname":"Doe"}"#,
+    },
 ];
 
 /// Serves the demo on `listen` until Ctrl-C.
@@ -62,6 +90,8 @@ fn configuration(listen: SocketAddr, upstream: SocketAddr, folder: &Path) -> Res
     let text = CONFIG
         .replace("{listen}", &listen.to_string())
         .replace("{upstream}", &upstream.to_string())
+        // Whoever starts the demo reads its log, and its passwords are no secret.
+        .replace("{mail}", if listen.ip().is_loopback() { "log:" } else { "log:unsafe" })
         // Off loopback browsers must be told where we are; the address that was asked for is the best that is known.
         .replace(
             "{public_url}",
@@ -85,19 +115,19 @@ async fn fill(
     let resources = ["Demo_Content::content", "Demo_Sales::orders", "Demo_Catalog::products"];
     store.put_role("editors", BTreeSet::from(resources.map(Arc::from)).into(), now).await?;
     let cost = crate::parts::cost(&config.settings);
-    for (directory, kind, id, login, secret, roles) in ACCOUNTS {
+    for sample in ACCOUNTS {
         let new = NewAccount {
-            directory: directory.into(),
-            kind,
-            id: Some(id),
-            login: login.into(),
-            email: None,
-            password: Some(password::hash_password(secret, cost, &**entropy).into()),
-            roles: roles.iter().map(|role| Arc::from(*role)).collect(),
+            directory: sample.directory.into(),
+            kind: sample.kind,
+            id: Some(sample.id),
+            login: sample.login.into(),
+            email: sample.email.map(Arc::from),
+            password: Some(password::hash_password(sample.password, cost, &**entropy).into()),
+            roles: sample.roles.iter().map(|role| Arc::from(*role)).collect(),
             per_website: false,
             membership: None,
             confirmed: true,
-            profile: "{}".into(),
+            profile: sample.profile.into(),
         };
         store.add_account(new, now).await?;
     }
@@ -141,6 +171,7 @@ mod tests {
     fn the_embedded_configuration_is_sound_and_gives_no_warning() {
         let (listen, upstream) = (SocketAddr::from(([127, 0, 0, 1], 0)), SocketAddr::from(([127, 0, 0, 1], 9)));
         let text = CONFIG.replace("{listen}", &listen.to_string()).replace("{upstream}", &upstream.to_string());
+        let text = text.replace("{mail}", "log:");
         let files = [("routes.toml", ROUTES), ("webapi.xml", WEBAPI), ("acl.xml", ACL)];
         let folder = tempfile::tempdir().unwrap();
         let outcome = doorward_config::from_texts(&text.replace("{public_url}", ""), &files, folder.path(), &|_| None);

@@ -34,6 +34,12 @@ curl -i {url}/rest/V1/products/24-MB01
 curl -i {url}/rest/V1/orders -b "$COOKIE"
 curl -i {url}/rest/V1/orders -b "$COOKIE" -H 'X-Requested-With: XMLHttpRequest'
 
+# A customer gets a token, and sees the own account by it; the last of these is a mail with a link, which the log shows:
+curl -i {url}/rest/V1/customers/me
+CUSTOMER=$(curl -s {url}/rest/V1/integration/customer/token -H 'Content-Type: application/json' -d '{"username":"jane@example.com","password":"jane-demo"}' | tr -d '"')
+curl -i {url}/rest/V1/customers/me -H "Authorization: Bearer $CUSTOMER"
+curl -i -X PUT {url}/rest/V1/customers/password -H 'Content-Type: application/json' -d '{"email":"jane@example.com","template":"email_reset"}'
+
 # Sign out:
 curl -i -X DELETE {url}/api/ibexa/v2/user/sessions/"${COOKIE#*=}" -b "$COOKIE" -H "X-CSRF-Token: $TOKEN"
 

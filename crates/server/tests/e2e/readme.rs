@@ -64,8 +64,9 @@ fn walk(demo: &Demo, page: &str, until: &str) -> Vec<String> {
 fn the_readme_works_to_the_letter() {
     let page = page("README.md");
     let seen = walk(&Demo::start(), &page, "## A minimal configuration");
-    // A guest; signed in, twice; without and with the token; the shop's three; signing out: as the comments say.
-    assert_eq!(seen, ["401", "200", "200", "401", "201", "200", "401", "200", "204"]);
+    // A guest; signed in, twice; without and with the token; the shop's three; the customer's three; signing out: as the
+    // comments say.
+    assert_eq!(seen, ["401", "200", "200", "401", "201", "200", "401", "200", "401", "200", "200", "204"]);
 }
 
 #[test]

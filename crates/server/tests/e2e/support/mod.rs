@@ -305,6 +305,7 @@ pub(crate) struct Session {
 pub(crate) struct Demo {
     child: Child,
     temporary: tempfile::TempDir,
+    log: tempfile::NamedTempFile,
     /// Everything that it printed until it was ready.
     pub(crate) said: String,
 }
@@ -312,12 +313,12 @@ pub(crate) struct Demo {
 impl Demo {
     /// Starts it on a free port.
     pub(crate) fn start() -> Self {
-        let temporary = tempfile::tempdir().unwrap();
+        let (temporary, log) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
         let mut child = Command::new(env!("CARGO_BIN_EXE_doorward"))
             .args(["demo", "--listen", "127.0.0.1:0"])
             .env("TMPDIR", temporary.path())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log.reopen().unwrap())
             .spawn()
             .unwrap();
         let mut said = String::new();
@@ -325,7 +326,12 @@ impl Demo {
         while !said.lines().any(|line| line.starts_with("ready ")) {
             assert_ne!(out.read_line(&mut said).unwrap(), 0, "the demo ended: {said}");
         }
-        Self { child, temporary, said }
+        Self { child, temporary, log, said }
+    }
+
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.log.path()).unwrap()
     }
 
     /// The folder of its database.
