@@ -1,16 +1,11 @@
 //! An old application behind: it learns who calls by a token of its own kind, keeps its cookies, and reads signatures that we do not.
 
-use super::{PASSWORD, SignedIn, site, upstream::python};
+use super::{PASSWORD, SignedIn, site, upstream::claims};
 use crate::support::{
     Server, Site,
     upstream::{Received, Upstream},
 };
 use serde_json::{Value, json};
-use std::{
-    io::Write,
-    path::Path,
-    process::{Command, Stdio},
-};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 const ROUTES: &str = "[[route]]\nmethods = [\"GET\", \"POST\"]\npath = \"/*rest\"\nrequire = [\"anonymous\"]\n";
@@ -53,22 +48,7 @@ fn token(received: &Received) -> &str {
 /// The claims as the application would verify them, by an independent library.
 fn verify(site: &Site, kind: &str, key: &str, token: &str) -> Result<Value, String> {
     let key = site.write("their-key", key);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/verify_user_token.py");
-    let mut child = Command::new(python())
-        .arg(script)
-        .args([kind.as_ref(), key.as_os_str()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(token.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    if output.status.success() {
-        Ok(serde_json::from_slice(&output.stdout).unwrap())
-    } else {
-        Err(String::from_utf8(output.stderr).unwrap())
-    }
+    claims("verify_user_token.py", &[kind.as_ref(), key.as_os_str()], token)
 }
 
 #[test]

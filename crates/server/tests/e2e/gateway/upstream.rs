@@ -7,6 +7,7 @@ use crate::support::{
 };
 use serde_json::Value;
 use std::{
+    ffi::OsStr,
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -47,7 +48,7 @@ fn passed(server: &Server, upstream: &Upstream, path: &str, headers: &str) -> Re
     received.last().unwrap().clone()
 }
 
-pub(super) fn python() -> PathBuf {
+fn python() -> PathBuf {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-venv/bin/python");
     let python = std::env::var_os("DOORWARD_TEST_PYTHON").map_or(beside, PathBuf::from);
     assert!(python.exists(), "{} with PyJWT is needed: run scripts/test, which installs it", python.display());
@@ -57,10 +58,14 @@ pub(super) fn python() -> PathBuf {
 /// The claims as an independent library verifies them.
 fn verify(site: &Site, keys: &str, audience: &str, issuer: &str, token: &str) -> Result<Value, String> {
     let keys = site.write("keys.json", keys);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/verify_assertion.py");
+    claims("verify_assertion.py", &[keys.as_os_str(), audience.as_ref(), issuer.as_ref()], token)
+}
+
+/// What a script beside the workspace's tests says of a token: its claims, or why it is not good.
+pub(super) fn claims(script: &str, arguments: &[&OsStr], token: &str) -> Result<Value, String> {
     let mut child = Command::new(python())
-        .arg(script)
-        .args([keys.as_os_str(), audience.as_ref(), issuer.as_ref()])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests").join(script))
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
