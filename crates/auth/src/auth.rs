@@ -1,9 +1,10 @@
 //! [`Auth`]: everything that must be remembered to know who somebody is, in one place.
 
 use crate::{
-    LiveToken, Roles, Sessions, Throttle, ThrottleLimits, TokenSettings, Tokens,
+    Roles, Sessions, Standing, Throttle, ThrottleLimits, TokenSettings, Tokens,
     accounts::{AccountRules, Requests},
     assertions::Assertions,
+    pairs::Remembered,
     sessions::LiveSession,
     tokens::TOKEN_KEYS,
 };
@@ -72,6 +73,8 @@ pub struct AuthStats {
     pub sessions: usize,
     /// Bearer tokens in memory.
     pub tokens: usize,
+    /// Pairs of login and password in memory.
+    pub pairs: usize,
     /// The hash queue.
     pub pool: PoolStats,
     /// Entries of the throttle's tables.
@@ -93,6 +96,7 @@ pub struct Auth {
     pool: PasswordPool,
     sessions: Sessions,
     tokens: Tokens,
+    pairs: Remembered,
     roles: Roles,
     throttle: Arc<Throttle>,
     form_key: Arc<[u8]>,
@@ -135,6 +139,7 @@ impl Auth {
         Ok(Arc::new(Self {
             pool,
             tokens,
+            pairs: Remembered::new(&*entropy),
             sessions: Sessions::new(Arc::clone(&store), Arc::clone(&clock)),
             roles,
             throttle: Arc::new(Throttle::new(settings.throttle)),
@@ -197,10 +202,10 @@ impl Auth {
         }
     }
 
-    /// The same for whoever carries a bearer token.
-    pub fn assertion_of_token(
+    /// The same for whoever proved it by another credential that is remembered.
+    pub fn assertion_of(
         &self,
-        live: &LiveToken,
+        standing: &Standing,
         identity: &Identity,
         upstream: &Arc<str>,
         method: &'static str,
@@ -208,8 +213,8 @@ impl Auth {
         let now = self.clock.now();
         let sign = || self.sign_assertion(identity, upstream, method, now);
         match identity {
-            Identity::Known(account) if *live.account() == **account => {
-                live.assertions.get_or_sign(upstream, method, None, now, sign)
+            Identity::Known(account) if *standing.account() == **account => {
+                standing.assertions.get_or_sign(upstream, method, None, now, sign)
             }
             _ => sign(),
         }
@@ -284,6 +289,7 @@ impl Auth {
     /// The directories of a new policy, after a reload.
     pub fn set_directories(&self, directories: Vec<Arc<Directory>>) {
         self.directories.store(Arc::new(directories));
+        self.directories_of_pairs_changed();
         self.sessions.timeouts_changed();
     }
 
@@ -305,6 +311,7 @@ impl Auth {
             self.guests.clear();
             self.sessions.forget_assertions();
             self.tokens.forget_assertions();
+            self.pairs.forget_assertions();
         }
     }
 
@@ -318,6 +325,7 @@ impl Auth {
         AuthStats {
             sessions: self.sessions.len(),
             tokens: self.tokens.len(),
+            pairs: self.pairs.len(),
             pool: self.pool.stats(),
             throttled: self.throttle.len(),
         }
@@ -353,10 +361,16 @@ impl Auth {
         &self.tokens
     }
 
+    /// Pairs of login and password that were right lately.
+    pub(crate) fn pairs(&self) -> &Remembered {
+        &self.pairs
+    }
+
     /// While `deaf`, changes may be missed, so nothing that is remembered is trusted without the store.
     pub(crate) fn set_deaf(&self, deaf: bool) {
         self.sessions.set_deaf(deaf);
         self.tokens.set_deaf(deaf);
+        self.pairs.set_deaf(deaf);
     }
 
     /// The counters of failed sign-ins.
@@ -379,6 +393,7 @@ impl Auth {
             Changed::Account(kind, id, _) => {
                 self.sessions.account_changed(*kind, *id, &self.directories()).await;
                 self.tokens.account_changed(*kind, *id).await;
+                self.pairs_of_account_changed(*kind, *id).await;
             }
             Changed::Unlocked(directory, login) => self.throttle.unlock(directory, login),
             Changed::Role(..) => {
@@ -386,6 +401,7 @@ impl Auth {
                 // Accounts lose a role that is deleted.
                 self.sessions.everything_changed(&self.directories()).await;
                 self.tokens.everything_changed().await;
+                self.all_pairs_changed().await;
             }
             Changed::Keys(purpose) if **purpose == *TOKEN_KEYS => self.tokens.keys_changed().await?,
             // The others are read once, when a server starts.
@@ -398,6 +414,7 @@ impl Auth {
     async fn forget_everything(&self) -> Result<(), StoreError> {
         self.sessions.everything_changed(&self.directories()).await;
         self.tokens.keys_changed().await?;
+        self.all_pairs_changed().await;
         self.roles.reload(&*self.store).await
     }
 }

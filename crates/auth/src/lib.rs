@@ -10,9 +10,11 @@ mod assertions;
 mod auth;
 mod background;
 mod device;
+mod pairs;
 mod roles;
 mod sessions;
 mod sign_in;
+mod standing;
 mod throttle;
 mod tokens;
 mod upstream_token;
@@ -24,9 +26,11 @@ pub use accounts::{
 pub use address::network;
 pub use auth::{Auth, AuthError, AuthSettings, AuthStats};
 pub use device::label as device_label;
+pub use pairs::{LivePair, PairAsked, PairSettings, Pairs, Unproved, Verifying};
 pub use roles::Roles;
 pub use sessions::{LiveSession, Sessions};
 pub use sign_in::{Attempt, Limit, SignInError, SignedIn, Verified, Why};
+pub use standing::Standing;
 pub use throttle::{Gate, Outcome, Pass, Place, Subject, Throttle, ThrottleLimits, Who};
 
 pub use tokens::{IssuedToken, LiveToken, TOKEN_KEYS, TokenError, TokenFormat, TokenSettings, Tokens, new_token_key};

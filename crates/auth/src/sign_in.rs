@@ -51,6 +51,15 @@ pub struct Limit {
     pub lock: Duration,
 }
 
+/// What a right password is to the counters of failures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// Somebody signed in: earlier failures are forgotten.
+    SignIn,
+    /// Nobody typed it: it was right before, and nothing is forgotten for its sake.
+    Renewal,
+}
+
 /// Whoever proved to be this account. No session yet.
 #[derive(Clone, Debug)]
 pub struct Verified {
@@ -156,6 +165,11 @@ impl SignInError {
             SignInError::Unavailable(_) => "unavailable",
         }
     }
+
+    /// Whether the pair of login and password is wrong, whoever asks.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, SignInError::Invalid { why, .. } if !matches!(why, Why::Locked | Why::Crowded))
+    }
 }
 
 impl From<Busy> for SignInError {
@@ -198,6 +212,17 @@ impl Auth {
         attempt: Attempt<'_>,
         limit: Option<Limit>,
     ) -> Result<Verified, SignInError> {
+        self.verify_weighed(directories, attempt, limit, Weight::SignIn).await
+    }
+
+    /// The one place where passwords are verified, whoever signs in.
+    pub(crate) async fn verify_weighed(
+        &self,
+        directories: &[Arc<Directory>],
+        attempt: Attempt<'_>,
+        limit: Option<Limit>,
+        weight: Weight,
+    ) -> Result<Verified, SignInError> {
         let now = self.clock().now();
         self.throttle().begin(attempt.address, now).map_err(|retry_after| SignInError::TooMany { retry_after })?;
         let found = self.find_login(directories, attempt).await.map_err(SignInError::Unavailable)?;
@@ -222,7 +247,8 @@ impl Auth {
         let pass = self.pass_gate(&subject, account.as_ref(), now).await?;
         let verdict = self.judge(found, attempt).await;
         pass.settle(match &verdict {
-            Ok(_) => Outcome::Succeeded,
+            Ok(_) if weight == Weight::SignIn => Outcome::Succeeded,
+            Ok(_) => Outcome::Unjudged,
             // The password is right, and the caller may be told that it is.
             Err(SignInError::Invalid { why: Why::Unconfirmed, .. }) => Outcome::Unjudged,
             Err(SignInError::Invalid { .. }) => Outcome::Failed,

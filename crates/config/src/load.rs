@@ -5,7 +5,7 @@ use crate::{
     reader::{Reader, Span},
     rules,
     sections::{
-        access, accounts, api, directory, firewall, mail, operation, server, storage, store_view, tokens, upstream,
+        access, accounts, api, basic, directory, firewall, mail, operation, server, storage, store_view, tokens, upstream,
         upstream_identity,
     },
     settings::Settings,
@@ -121,6 +121,8 @@ fn widened(text: &str, span: Span) -> Span {
 pub(crate) struct Draft {
     pub(crate) firewalls: Vec<firewall::Placed>,
     pub(crate) access: Vec<access::Placed>,
+    /// Hosts that are known to be served.
+    pub(crate) hosts: Vec<Arc<str>>,
     pub(crate) upstreams: Vec<(Arc<Upstream>, Span)>,
     pub(crate) directories: Vec<Arc<Directory>>,
     pub(crate) api: api::Api,
@@ -168,6 +170,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         grace: lives.grace,
         assertion: operation::assertion(r, root),
         tokens: tokens::read(r, root),
+        basic: basic::read(r, root),
         mail,
     };
     let stores = store_view::read(r, root, api.sharing, server.hosts.as_deref());
@@ -180,7 +183,8 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     };
     let jwks_path = settings.assertion.jwks_path.clone();
     let unmatched = entries.unmatched;
-    let draft = Draft { firewalls, access, upstreams, directories, api, unmatched, jwks_path, routes, resources, sound };
+    let hosts = server.hosts.clone().unwrap_or_default();
+    let draft = Draft { firewalls, access, hosts, upstreams, directories, api, unmatched, jwks_path, routes, resources, sound };
     checks::run(r, &draft);
     if r.out.has_errors() {
         return None;

@@ -48,6 +48,36 @@ fn compile(r: &mut Reader<'_>, text: &Text, any_case: bool) -> Option<Regex> {
     }
 }
 
+/// A few texts that a pattern matches, one for each of its alternatives.
+pub(crate) fn samples(pattern: &Regex) -> Vec<String> {
+    let Ok(hir) = regex_syntax::Parser::new().parse(pattern.as_str()) else { return Vec::new() };
+    let mut samples = sampled(&hir);
+    samples.retain(|sample| pattern.is_match(sample));
+    samples
+}
+
+fn sampled(hir: &Hir) -> Vec<String> {
+    /// More alternatives than this are not looked at.
+    const MOST: usize = 16;
+    let mut all = match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => vec![String::new()],
+        HirKind::Literal(literal) => vec![String::from_utf8_lossy(&literal.0).into_owned()],
+        HirKind::Class(_) => ["a", "1", "-", "."].into_iter().map(str::to_owned).collect(),
+        HirKind::Repetition(repetition) => {
+            let times = usize::try_from(repetition.min.max(1)).unwrap_or(1).min(64);
+            sampled(&repetition.sub).into_iter().map(|sample| sample.repeat(times)).collect()
+        }
+        HirKind::Capture(capture) => sampled(&capture.sub),
+        HirKind::Alternation(parts) => parts.iter().flat_map(sampled).collect(),
+        HirKind::Concat(parts) => parts.iter().fold(vec![String::new()], |heads, part| {
+            let tails = sampled(part);
+            heads.iter().flat_map(|head| tails.iter().map(move |tail| format!("{head}{tail}"))).take(MOST).collect()
+        }),
+    };
+    all.truncate(MOST);
+    all
+}
+
 /// What a path pattern matches, as far as it can be said.
 enum Shape {
     /// Exactly the texts that begin with this.

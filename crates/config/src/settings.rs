@@ -26,6 +26,8 @@ pub struct Settings {
     pub accounts: Accounts,
     /// `[tokens]`.
     pub tokens: Tokens,
+    /// `[basic]`.
+    pub basic: Basic,
     /// `[mail]`; `None` sends none.
     pub mail: Option<doorward_mail::Setup>,
 }
@@ -228,6 +230,21 @@ pub struct Tokens {
     pub lock: Duration,
     /// Whether the tokens of integrations count.
     pub integration_bearer: bool,
+}
+
+/// Login and password in each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Basic {
+    /// How long a pair that was right is trusted without another hash; zero trusts none.
+    pub cache: Duration,
+    /// How many are remembered.
+    pub entries: usize,
+}
+
+impl Default for Basic {
+    fn default() -> Self {
+        Self { cache: Duration::from_secs(60), entries: 10_000 }
+    }
 }
 
 /// What new tokens are like.

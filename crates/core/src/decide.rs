@@ -11,7 +11,7 @@ use crate::{
     policy::Unmatched,
     route::{Parameter, Requirement, RouteRule},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// What authentication has to say. Three-valued on purpose: 'did not try' and 'tried and failed' never mix.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub enum Offer {
     Verified(Evidence),
     /// A credential that is present but wrong. It is refused or makes a guest; it never falls through.
     Refused(&'static str),
+    /// It was not looked at: too many failed from there. To be tried again after so long.
+    Limited(Duration),
     /// It cannot be known: the store is away. Never 401, never a deleted cookie.
     Unavailable(Arc<str>),
 }
@@ -154,6 +156,9 @@ fn identify(facts: &Facts<'_>, found: &Found<'_>, firewall: &Firewall, offer: &O
         Offer::Absent => return Ok(Identity::Guest),
         Offer::Refused(_) if lenient => return Ok(Identity::Guest),
         Offer::Refused(how) => return Err(Refusal::new(Reason::InvalidCredential(how), false)),
+        Offer::Limited(_) if open => return Ok(Identity::Guest),
+        // Even where a wrong one makes a guest: nobody knows whether it is wrong.
+        Offer::Limited(after) => return Err(Refusal::new(Reason::TooMany(*after), false)),
         Offer::Unavailable(_) if open => return Ok(Identity::Guest),
         Offer::Unavailable(why) => return Err(Refusal::new(Reason::Unavailable(Arc::clone(why)), false)),
         Offer::Verified(evidence) => evidence,

@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub enum Authentication {
     /// A session cookie.
     Session,
+    /// Login and password in each request (RFC 7617).
+    Basic,
     /// Nothing is asked: everyone is a guest.
     None,
 }
@@ -21,6 +23,7 @@ impl Authentication {
     pub fn as_str(self) -> &'static str {
         match self {
             Authentication::Session => "session",
+            Authentication::Basic => "basic",
             Authentication::None => "none",
         }
     }
@@ -86,6 +89,9 @@ pub struct Firewall {
     pub authentication: Authentication,
     /// Names of the directories that are asked, in order.
     pub directories: Vec<Arc<str>>,
+    /// What challenges name as the place to which credentials are given (RFC 9110 11.5): printable ASCII. Empty where the
+    /// method has no challenge.
+    pub realm: Arc<str>,
     /// What a session must pass besides.
     pub guards: Guards,
     /// What a wrong credential leads to.

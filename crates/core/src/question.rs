@@ -7,7 +7,7 @@ use crate::{
 };
 use http::Method;
 use serde::{Deserialize, Serialize};
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 /// One request as a decision sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,8 @@ pub enum Offered {
     Absent,
     /// A wrong one.
     Refused,
+    /// It was not looked at: too many had failed.
+    Limited,
     /// It could not be known.
     Unavailable,
     /// A good one.
@@ -126,6 +128,7 @@ impl Offered {
         match offer {
             Offer::Absent => Offered::Absent,
             Offer::Refused(_) => Offered::Refused,
+            Offer::Limited(_) => Offered::Limited,
             Offer::Unavailable(_) => Offered::Unavailable,
             Offer::Verified(Evidence { account, ambient, csrf_valid }) => Offered::Verified {
                 directory: account.directory.to_string(),
@@ -144,6 +147,7 @@ impl Offered {
         match self {
             Offered::Absent => Offer::Absent,
             Offered::Refused => Offer::Refused("a credential that was refused when this was written down"),
+            Offered::Limited => Offer::Limited(Duration::from_secs(1)),
             Offered::Unavailable => Offer::Unavailable("the store was away when this was written down".into()),
             Offered::Verified { directory, kind, id, login, roles, membership, ambient, csrf_valid } => {
                 Offer::Verified(Evidence {

@@ -6,7 +6,7 @@ use crate::{
 };
 use http::Method;
 use serde::Serialize;
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// Why a request was refused, for the operator. What the caller learns is decided by the dialect from [`Public`],
 /// never from the details.
@@ -20,6 +20,8 @@ pub enum Reason {
     Unprocessed(Unprocessed, Method),
     /// A credential is present but wrong; the text says how, without the credential.
     InvalidCredential(&'static str),
+    /// Too many sign-ins failed there; the credential was not looked at. To be tried again after so long.
+    TooMany(Duration),
     /// The session counts on AJAX calls only.
     NotAjax,
     /// The CSRF token is absent or wrong.
@@ -63,6 +65,7 @@ impl Reason {
             Reason::Unprocessed(Unprocessed::Method, _) => "method_not_supported",
             Reason::Unprocessed(_, _) => "not_processed",
             Reason::InvalidCredential(_) => "invalid_credential",
+            Reason::TooMany(_) => "too_many",
             Reason::NotAjax => "not_ajax",
             Reason::Csrf => "csrf",
             Reason::ForeignOrigin => "foreign_origin",
@@ -79,13 +82,14 @@ impl Reason {
     }
 
     /// All codes, so that a test can show that each occurs.
-    pub const CODES: [&'static str; 18] = [
+    pub const CODES: [&'static str; 19] = [
         "no_firewall",
         "no_route",
         "not_acceptable",
         "method_not_supported",
         "not_processed",
         "invalid_credential",
+        "too_many",
         "not_ajax",
         "csrf",
         "foreign_origin",
@@ -118,6 +122,9 @@ impl fmt::Display for Reason {
                 Unprocessed::Queue => f.write_str("an asynchronous call of a route that Doorward answers itself"),
             },
             Reason::InvalidCredential(how) => write!(f, "the credential is wrong: {how}"),
+            Reason::TooMany(after) => {
+                write!(f, "too many sign-ins failed from this address; again in {} s", after.as_secs().max(1))
+            }
             Reason::NotAjax => f.write_str("the session counts on AJAX calls only"),
             Reason::Csrf => f.write_str("X-CSRF-Token is absent or not of this session"),
             Reason::ForeignOrigin => f.write_str("a browser sent the credential from another origin"),
@@ -150,6 +157,8 @@ pub enum Public {
     MethodNotAllowed,
     /// 406: not in a format that was asked for.
     NotAcceptable,
+    /// 429: too many tries.
+    TooMany,
     /// 503: cannot be known now.
     Unavailable,
 }
@@ -171,6 +180,7 @@ impl Refusal {
             Reason::Unprocessed(Unprocessed::Accept, _) => Public::NotAcceptable,
             Reason::Unprocessed(Unprocessed::Method, _) => Public::MethodNotAllowed,
             Reason::Unprocessed(_, _) | Reason::Insecure(_) | Reason::NoParameter(_) => Public::BadRequest,
+            Reason::TooMany(_) => Public::TooMany,
             Reason::Unavailable(_) => Public::Unavailable,
             Reason::InvalidCredential(_) | Reason::Csrf | Reason::UserChanged | Reason::NotAjax => Public::Unauthenticated,
             Reason::ForeignOrigin | Reason::Unenforceable(_) => Public::Forbidden,

@@ -3,7 +3,7 @@
 use crate::{
     control::Control,
     operations::Operations,
-    parts::{OpenStore, cost, network, tokens},
+    parts::{self, OpenStore, cost, network, tokens},
     serve::Ends,
     telemetry::{Sample, Telemetry, audited},
 };
@@ -202,7 +202,7 @@ async fn open_auth(
         issuer: issuer(settings),
         cost: cost(settings),
         pool: pool(&settings.passwords),
-        crypt_keys: CryptKeys::new(settings.passwords.magento_crypt_keys.0.iter().map(|key| &**key)),
+        crypt_keys: crypt_keys(settings),
         throttle: ThrottleLimits {
             network_failures: settings.sign_in.address_failures,
             network_window: settings.sign_in.address_window,
@@ -212,7 +212,13 @@ async fn open_auth(
     };
     let auth = Auth::open(Arc::clone(store), Arc::clone(&world.clock), Arc::clone(&world.entropy), auth).await?;
     auth.set_grace(settings.grace);
+    auth.set_pair_settings(parts::pairs(settings));
     Ok(auth)
+}
+
+/// The keys of password hashes that Magento made without a salt.
+pub(crate) fn crypt_keys(settings: &Settings) -> CryptKeys {
+    CryptKeys::new(settings.passwords.magento_crypt_keys.0.iter().map(|key| &**key))
 }
 
 /// How accounts are kept.

@@ -1,6 +1,6 @@
 //! Parts that commands and servers make of the settings.
 
-use doorward_auth::{TokenFormat, TokenSettings};
+use doorward_auth::{PairSettings, TokenFormat, TokenSettings};
 use doorward_config::{
     Settings,
     settings::{self, ClientAddress, StoreUrl, Tokens},
@@ -49,6 +49,11 @@ pub(crate) fn tokens(settings: &Settings) -> TokenSettings {
         settings::TokenFormat::Opaque => TokenFormat::Opaque,
     };
     TokenSettings { format, customer_lifetime, admin_lifetime, integration_bearer, max_failures, lock }
+}
+
+/// How long pairs of login and password are remembered.
+pub(crate) fn pairs(settings: &Settings) -> PairSettings {
+    PairSettings { lasts: settings.basic.cache, most: settings.basic.entries }
 }
 
 /// Whom forwarding headers are believed from, and how much a client may send.

@@ -99,6 +99,7 @@ impl Reloader {
         self.auth.set_account_rules(assembly::account_rules(&settings, &policy));
         self.auth.set_grace(settings.grace);
         self.auth.tokens().set_settings(parts::tokens(&settings));
+        self.auth.set_pair_settings(parts::pairs(&settings));
         self.mailer.set(settings.mail.clone(), assembly::public_url(&settings));
         self.gateway.replace(assembly::snapshot(&settings, policy));
         self.world.telemetry.set_requests(serve::requests(&settings.log));

@@ -21,7 +21,10 @@ use doorward_core::{Time, policy::Directory};
 use doorward_crypto::sha256;
 use std::{
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
     time::Duration,
 };
 pub(crate) use table::Table;
@@ -170,6 +173,8 @@ pub struct Throttle {
     tables: Mutex<Tables>,
     /// Rings when an attempt is settled.
     settled: Notify,
+    /// How many failures were counted since the start.
+    failures: AtomicU64,
 }
 
 struct Tables {
@@ -210,7 +215,7 @@ impl Throttle {
             networks: Table::new(limits.entries),
             accounts: Table::new(limits.entries),
         };
-        Self { limits, tables: Mutex::new(tables), settled: Notify::new() }
+        Self { limits, tables: Mutex::new(tables), settled: Notify::new(), failures: AtomicU64::new(0) }
     }
 
     /// Judges a network before anything else is done. `Err` says when to come back.
@@ -226,6 +231,27 @@ impl Throttle {
             return Ok(());
         }
         Err((failures.first + window).since(now).max(Duration::from_secs(1)))
+    }
+
+    /// Grows with each failure, of whatever account: while it stays the same, nobody was locked.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures.load(SeqCst)
+    }
+
+    /// Whether an attempt would be turned away without a look at the password. It counts nothing.
+    pub(crate) fn bars(&self, subject: &Subject, now: Time) -> bool {
+        if self.begin(subject.network, now).is_err() {
+            return true;
+        }
+        let mut tables = self.tables();
+        let Some(pair) = tables.pairs.get_mut(&(subject.account, subject.who)) else { return false };
+        match pair.until {
+            Some(until) => now < until,
+            None => {
+                pair.forget_after(subject.lock, now);
+                pair.count >= subject.max_failures
+            }
+        }
     }
 
     /// Judges an attempt, after waiting for those of the same account and network (or device) that are being judged, if
@@ -256,7 +282,7 @@ impl Throttle {
         let tables = &mut *guard;
         let pair = tables.pairs.entry(&(subject.account, subject.who));
         if pair.until.is_some_and(|until| now < until) {
-            tables.fail_network(subject.network, self.limits.network_window, now);
+            self.fail_network(tables, subject.network, now);
             return Some(Gate::Locked);
         }
         if pair.until.take().is_some() {
@@ -265,7 +291,7 @@ impl Throttle {
         pair.forget_after(subject.lock, now);
         if pair.count >= subject.max_failures {
             // Another way with a higher limit counted these.
-            tables.fail_network(subject.network, self.limits.network_window, now);
+            self.fail_network(tables, subject.network, now);
             return Some(Gate::Locked);
         }
         if pair.count.saturating_add(pair.open) >= subject.max_failures {
@@ -276,7 +302,7 @@ impl Throttle {
         let limit = subject.max_failures.saturating_mul(self.limits.account_factor);
         let slowed = account.count >= limit && !matches!(subject.who, Who::Device(_));
         if slowed && account.waiting >= self.limits.account_waiting {
-            tables.fail_network(subject.network, self.limits.network_window, now);
+            self.fail_network(tables, subject.network, now);
             return Some(Gate::Crowded);
         }
         account.waiting += u32::from(slowed);
@@ -323,7 +349,7 @@ impl Throttle {
                 let account = tables.accounts.entry(&subject.account);
                 account.forget_after(subject.lock, entered);
                 account.add(entered);
-                tables.fail_network(subject.network, self.limits.network_window, entered);
+                self.fail_network(tables, subject.network, entered);
             }
         }
         drop(guard);
@@ -349,17 +375,17 @@ impl Throttle {
         self.len() == 0
     }
 
+    /// Every failure comes by here. Whoever hears of it by [`Throttle::failures`] finds what it led to.
+    fn fail_network(&self, tables: &mut Tables, network: IpAddr, now: Time) {
+        let failures = tables.networks.entry(&network);
+        failures.forget_after(self.limits.network_window, now);
+        failures.add(now);
+        self.failures.fetch_add(1, SeqCst);
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         // Nothing under this lock can stop half-way.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Tables {
-    fn fail_network(&mut self, network: IpAddr, window: Duration, now: Time) {
-        let failures = self.networks.entry(&network);
-        failures.forget_after(window, now);
-        failures.add(now);
     }
 }
 

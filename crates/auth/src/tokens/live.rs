@@ -1,20 +1,19 @@
 //! Tokens that were judged and still count, as every request of them shares them.
 
-use crate::assertions::Assertions;
-use arc_swap::ArcSwap;
+use crate::Standing;
 use doorward_core::{
-    Account, Kind, Time,
+    Kind, Time,
     ports::{AccountRecord, TokenKey, TokenRecord},
 };
 use std::{
     collections::HashMap,
     fmt,
+    ops::Deref,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicU64, Ordering::SeqCst},
     },
 };
-use tokio_util::sync::CancellationToken;
 
 /// How many are remembered. Only tokens that count are, so nobody fills this by guessing.
 const MOST: usize = 65_536;
@@ -59,34 +58,17 @@ impl Claims {
 pub struct LiveToken {
     key: TokenKey,
     claims: Claims,
-    /// Replaced when the account's roles or login change; the token stays.
-    account: ArcSwap<Account>,
-    /// Counts what happened since; it is trusted only while `checked` is the same.
-    doubts: AtomicU64,
-    checked: AtomicU64,
-    ended: CancellationToken,
-    /// Whether something long-lived waits for the end.
-    watched: AtomicBool,
-    pub(crate) assertions: Assertions,
+    standing: Standing,
 }
 
 impl LiveToken {
     pub(super) fn new(key: TokenKey, claims: Claims, record: &AccountRecord) -> Arc<Self> {
-        Arc::new(Self {
-            key,
-            claims,
-            account: ArcSwap::new(Arc::clone(&record.account)),
-            doubts: AtomicU64::new(0),
-            checked: AtomicU64::new(0),
-            ended: CancellationToken::new(),
-            watched: AtomicBool::new(false),
-            assertions: Assertions::default(),
-        })
+        Arc::new(Self { key, claims, standing: Standing::new(Arc::clone(&record.account)) })
     }
 
-    /// Whose it is, with the roles of this moment.
-    pub fn account(&self) -> Arc<Account> {
-        self.account.load_full()
+    /// What it proves, for as long as it does.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     /// When it ends; `None` never does by itself.
@@ -100,14 +82,6 @@ impl LiveToken {
             Origin::Opaque => "opaque",
             Origin::Signed(_) => "signed",
         }
-    }
-
-    /// Cancelled when the token ends, for whatever reason. WebSockets and streams that it opened end with it.
-    pub fn ended(&self) -> &CancellationToken {
-        if !self.watched.load(SeqCst) {
-            self.watched.store(true, SeqCst);
-        }
-        &self.ended
     }
 
     pub(super) fn key(&self) -> TokenKey {
@@ -126,38 +100,15 @@ impl LiveToken {
         self.claims.account
     }
 
-    pub(super) fn is_sure(&self) -> bool {
-        self.checked.load(SeqCst) == self.doubts.load(SeqCst) && !self.has_ended()
-    }
-
-    pub(super) fn is_watched(&self) -> bool {
-        self.watched.load(SeqCst)
-    }
-
-    pub(super) fn has_ended(&self) -> bool {
-        self.ended.is_cancelled()
-    }
-
     pub(super) fn has_expired(&self, now: Time) -> bool {
         self.claims.expires.is_some_and(|end| end <= now)
     }
+}
 
-    pub(super) fn doubts(&self) -> u64 {
-        self.doubts.load(SeqCst)
-    }
-
-    fn doubt(&self) {
-        self.doubts.fetch_add(1, SeqCst);
-    }
-
-    /// The store was asked when `doubts` was so much, and said yes.
-    pub(super) fn confirm(&self, doubts: u64, account: &Arc<Account>) {
-        if *self.account.load_full() != **account {
-            self.account.store(Arc::clone(account));
-            // They name roles that may be gone.
-            self.assertions.clear();
-        }
-        self.checked.fetch_max(doubts, SeqCst);
+impl Deref for LiveToken {
+    type Target = Standing;
+    fn deref(&self) -> &Standing {
+        &self.standing
     }
 }
 
@@ -223,8 +174,7 @@ impl Live {
 
     /// Ends one for all its requests and connections.
     pub(super) fn end(&self, live: &Arc<LiveToken>) {
-        live.ended.cancel();
-        live.assertions.clear();
+        live.standing.end();
         let mut by_key = self.by_key.write().unwrap_or_else(PoisonError::into_inner);
         if by_key.get(&live.key).is_some_and(|stands| Arc::ptr_eq(stands, live)) {
             by_key.remove(&live.key);
@@ -251,7 +201,7 @@ fn end_expired(by_key: &mut HashMap<TokenKey, Arc<LiveToken>>, now: Time) {
     by_key.retain(|_, live| {
         let expired = live.has_expired(now);
         if expired {
-            live.ended.cancel();
+            live.standing.end();
         }
         !expired
     });
@@ -265,7 +215,7 @@ fn make_room(by_key: &mut HashMap<TokenKey, Arc<LiveToken>>, now: Time) {
         let gone: Vec<TokenKey> = by_key.keys().take(MOST / 8).copied().collect();
         for key in gone {
             if let Some(live) = by_key.remove(&key) {
-                live.ended.cancel();
+                live.standing.end();
             }
         }
     }

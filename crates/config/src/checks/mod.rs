@@ -2,6 +2,7 @@
 
 mod access;
 mod firewalls;
+mod methods;
 mod routes;
 
 use crate::{load::Draft, reader::Reader};
@@ -12,6 +13,7 @@ pub(crate) fn run(r: &mut Reader<'_>, draft: &Draft) {
     }
     if draft.sound.firewalls {
         firewalls::check(r, draft);
+        methods::check(r, draft);
     }
     if draft.sound.routes {
         routes::check(r, draft);

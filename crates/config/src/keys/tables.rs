@@ -241,8 +241,19 @@ pub(crate) const TABLES: &[Table] = &[
                 "always",
                 "Only requests that carry this credential, sound or not: `bearer`, `basic`, `certificate` or `cookie`.",
             ),
-            key("authentication", TEXT, "\"session\"", "`session` or `none` (everyone is a guest)."),
+            key(
+                "authentication",
+                TEXT,
+                "\"session\"",
+                "`session`, `basic` (login and password in each request) or `none` (everyone is a guest).",
+            ),
             key("directory", TEXTS, "all, in the order of the file", "The directories that are asked, in order."),
+            key(
+                "realm",
+                TEXT,
+                "\"Secured Area\"",
+                "What a `basic` firewall's challenges name; browsers show it in their dialog.",
+            ),
             key(
                 "guard",
                 TEXTS,
@@ -438,6 +449,25 @@ pub(crate) const TABLES: &[Table] = &[
                 FLAG,
                 "`false`",
                 "Whether tokens of accounts of kind `integration` count. They do not end by themselves.",
+            ),
+        ],
+    },
+    Table {
+        name: "basic",
+        many: false,
+        doc: "Login and password in each request, under firewalls with `authentication = \"basic\"`.",
+        keys: &[
+            key(
+                "cache",
+                SPAN,
+                "\"60s\"",
+                "How long a pair of login and password that was right is trusted without another hash, from the network that it came from; at most an hour. `\"0s\"` hashes for each request. A changed or disabled account is noticed at once all the same.",
+            ),
+            key(
+                "entries",
+                COUNT,
+                "`10000`",
+                "How many such pairs are remembered. One more forgets those that were not used for longest, and ends their open streams.",
             ),
         ],
     },

@@ -20,19 +20,16 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, directories: &[Arc<Di
     if sections.is_empty() {
         // One that was read badly has been spoken of.
         if !root.iter().any(|(key, _)| matches!(&**key.get_ref(), "directory" | "firewall")) {
-            nobody(r, 0..0);
+            nobody(r, Authentication::Session, 0..0);
         }
         return vec![(Arc::new(default(r, directories)), None)];
     }
     let mut all: Vec<Placed> = Vec::new();
     for section in sections {
         let Some(firewall) = one(r, &section, directories) else { continue };
-        let first = !all.iter().any(|(other, _)| other.authentication == Authentication::Session);
-        if first
-            && firewall.authentication == Authentication::Session
-            && !root.iter().any(|(key, _)| key.get_ref() == "directory")
-        {
-            nobody(r, section.span.clone());
+        let first = !all.iter().any(|(other, _)| other.authentication != Authentication::None);
+        if first && firewall.authentication != Authentication::None && !root.iter().any(|(key, _)| key.get_ref() == "directory") {
+            nobody(r, firewall.authentication, section.span.clone());
         }
         if all.iter().any(|(other, _)| other.name == firewall.name) {
             r.error(section.place("name"), format!("there is a firewall `{}` already", firewall.name));
@@ -42,9 +39,10 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, directories: &[Arc<Di
     all
 }
 
-fn nobody(r: &mut Reader<'_>, place: Span) {
+fn nobody(r: &mut Reader<'_>, authentication: Authentication, place: Span) {
     let hint = "for example: [[directory]] with name = \"admins\" and kind = \"admin\"";
-    r.error_with(place, "a session firewall needs a [[directory]], and there is none", hint);
+    let message = format!("a {} firewall needs a [[directory]], and there is none", authentication.as_str());
+    r.error_with(place, message, hint);
 }
 
 fn default(r: &Reader<'_>, directories: &[Arc<Directory>]) -> Firewall {
@@ -55,6 +53,7 @@ fn default(r: &Reader<'_>, directories: &[Arc<Directory>]) -> Firewall {
         methods: Vec::new(),
         when: None,
         authentication: Authentication::Session,
+        realm: "".into(),
         directories: directories.iter().map(|directory| Arc::clone(&directory.name)).collect(),
         guards: Guards { csrf: true, ajax: false },
         invalid: Invalid::Refuse,
@@ -68,17 +67,15 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
     let whens = [("bearer", When::Bearer), ("basic", When::Basic), ("certificate", When::Certificate), ("cookie", When::Cookie)];
     let authentication = authentication(r, section);
     let is_session = authentication == Some(Authentication::Session);
+    let is_basic = authentication == Some(Authentication::Basic);
     let host = patterns::host(r, section);
     let path = patterns::path(r, section);
     let methods = web::methods(r, section);
     let when = r.optional_word(section, "when", &whens);
     let asked = asked(r, section, directories);
     let guards = guards(r, section, is_session);
-    if authentication == Some(Authentication::None) {
-        for key in ["guard", "directory"].into_iter().filter(|key| section.has(key)) {
-            r.error(section.place(key), format!("`{key}` is for session firewalls only: here everyone is a guest"));
-        }
-    }
+    let realm = realm(r, section);
+    misplaced(r, section, authentication);
     let invalid = r.word(section, "invalid", &[("refuse", Invalid::Refuse), ("guest", Invalid::Guest)], Invalid::Refuse);
     let entry = r.word(section, "entry", &[("status", Entry::Status), ("page", Entry::Page)], Entry::Status);
     let source = r.file.source(section.span.start);
@@ -90,7 +87,8 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
         methods,
         when,
         authentication,
-        directories: if is_session { asked } else { Vec::new() },
+        realm: if is_basic { realm } else { "".into() },
+        directories: if is_session || is_basic { asked } else { Vec::new() },
         guards: if is_session { guards } else { Guards { csrf: false, ajax: false } },
         invalid,
         entry,
@@ -112,12 +110,49 @@ fn authentication(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Authentic
         Some(text) => text,
         None => return (!section.has("authentication")).then_some(Authentication::Session),
     };
-    if matches!(&*text.value, "jwt" | "basic" | "oauth" | "certificate") {
-        let message = format!("{} is not available: this version has \"session\" and \"none\"", text.shown());
+    if matches!(&*text.value, "jwt" | "oauth" | "certificate") {
+        let message = format!("{} is not available: this version has \"session\", \"basic\" and \"none\"", text.shown());
         r.error(text.span, message);
         return None;
     }
-    r.one_of("authentication", &text, &[("session", Authentication::Session), ("none", Authentication::None)])
+    let words = [("session", Authentication::Session), ("basic", Authentication::Basic), ("none", Authentication::None)];
+    r.one_of("authentication", &text, &words)
+}
+
+/// Keys that say nothing under this method.
+fn misplaced(r: &mut Reader<'_>, section: &Section<'_>, authentication: Option<Authentication>) {
+    let keys: &[(&str, &str)] = match authentication {
+        None => &[],
+        Some(Authentication::Session) => &[("realm", "`realm` belongs to `authentication = \"basic\"`")],
+        Some(Authentication::Basic) => &[("guard", "`guard` is for session firewalls only")],
+        Some(Authentication::None) => &[
+            ("guard", "`guard` is for session firewalls only: here everyone is a guest"),
+            ("directory", "`directory` says nothing here: everyone is a guest"),
+            ("realm", "`realm` belongs to `authentication = \"basic\"`"),
+        ],
+    };
+    for (key, message) in keys.iter().filter(|(key, _)| section.has(key)) {
+        r.error(section.place(key), *message);
+    }
+    let page = section.value("entry").is_some_and(|value| value.get_ref().as_str() == Some("page"));
+    if page && authentication == Some(Authentication::Basic) {
+        let message = "a session has no say here, so a sign-in page would lead nowhere";
+        r.error_with(section.place("entry"), message, "a browser shows its own dialog: leave `entry` out");
+    }
+}
+
+/// What challenges name. By default what Symfony says (ibexa-rest 4).
+fn realm(r: &mut Reader<'_>, section: &Section<'_>) -> Arc<str> {
+    let text = r.text(section, "realm");
+    text.and_then(|text| r.parsed(&text, sound_realm)).unwrap_or_else(|| "Secured Area".into())
+}
+
+fn sound_realm(text: &str) -> Result<Arc<str>, String> {
+    if text.len() <= 255 && text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        Ok(text.into())
+    } else {
+        Err("is no realm\nwrite printable ASCII, at most 255 characters".into())
+    }
 }
 
 /// The directories that are asked, in order; by default all.

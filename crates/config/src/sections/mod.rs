@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod accounts;
 pub(crate) mod api;
+pub(crate) mod basic;
 pub(crate) mod directory;
 pub(crate) mod firewall;
 pub(crate) mod mail;

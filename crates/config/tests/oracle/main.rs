@@ -155,6 +155,7 @@ fn policy(shop: &Loaded) -> Policy {
         methods: vec![],
         when: None,
         authentication: Authentication::Session,
+        realm: "".into(),
         directories: vec!["d".into()],
         guards: Guards { csrf: false, ajax: false },
         invalid: Invalid::Guest,

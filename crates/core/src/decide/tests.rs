@@ -43,6 +43,7 @@ fn firewall(guards: Guards, invalid: Invalid) -> Arc<Firewall> {
         methods: vec![],
         when: None,
         authentication: Authentication::Session,
+        realm: "".into(),
         directories: vec!["d".into()],
         guards,
         invalid,

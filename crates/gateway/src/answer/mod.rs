@@ -2,12 +2,15 @@
 //!
 //! What a caller learns is in `wording` and nothing else: no rule, no role, no file. All of it is `no-store`.
 
+mod challenge;
 #[cfg(test)]
 mod tests;
 mod wording;
 
-use crate::{Admitted, Body, admit::Rejected};
-use doorward_core::{Refusal, policy::Dialect, refusal::Public};
+pub use challenge::{challenge_under, refuse_under};
+
+use crate::{Admitted, Body, admit::Rejected, api::set_retry_after};
+use doorward_core::{Reason, Refusal, policy::Dialect, refusal::Public};
 use doorward_wire::{Document, Format, ibexa, magento, negotiate, problem::Problem};
 use http::{
     HeaderMap, HeaderValue, Method, Response, StatusCode,
@@ -68,6 +71,14 @@ pub fn accept(headers: &HeaderMap) -> Option<String> {
 
 /// The answer to a refusal. The Ibexa and Magento dialects say 401 to guests and known identities alike.
 pub fn refuse(refusal: &Refusal, to: &Reader) -> Response<Body> {
+    let mut response = refusal_of(refusal, to);
+    if let Reason::TooMany(after) = refusal.reason {
+        set_retry_after(&mut response, Some(after));
+    }
+    response
+}
+
+fn refusal_of(refusal: &Refusal, to: &Reader) -> Response<Body> {
     let two_faced = to.dialect == Dialect::Problem;
     let status = match refusal.public {
         Public::BadRequest => StatusCode::BAD_REQUEST,
@@ -76,6 +87,7 @@ pub fn refuse(refusal: &Refusal, to: &Reader) -> Response<Body> {
         Public::NotFound => StatusCode::NOT_FOUND,
         Public::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Public::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+        Public::TooMany => StatusCode::TOO_MANY_REQUESTS,
         Public::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     };
     let document = match to.dialect {

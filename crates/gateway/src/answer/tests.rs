@@ -26,6 +26,7 @@ fn all_reasons() -> Vec<Reason> {
         Reason::NoRoute,
         Reason::NoUpstream,
         Reason::InvalidCredential("secret-how"),
+        Reason::TooMany(std::time::Duration::from_millis(1500)),
         Reason::NotAjax,
         Reason::Csrf,
         Reason::ForeignOrigin,
@@ -65,7 +66,9 @@ fn no_answer_tells_of_the_rule_and_none_may_be_stored() {
                 let response = refuse(&Refusal::new(reason.clone(), true), &reader(dialect, accept));
                 let unavailable = matches!(reason, Reason::Unavailable(_));
                 assert_eq!(response.status() == 503, unavailable);
-                assert_eq!(response.headers().get(RETRY_AFTER).is_some(), unavailable);
+                let limited = matches!(reason, Reason::TooMany(_));
+                assert_eq!(response.status() == 429, limited);
+                assert_eq!(response.headers().get(RETRY_AFTER).is_some(), unavailable || limited);
                 assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
                 assert_eq!(response.headers()[REFERRER_POLICY], "no-referrer");
                 assert_eq!(response.headers()[X_CONTENT_TYPE_OPTIONS], "nosniff");

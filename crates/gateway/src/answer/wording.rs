@@ -13,7 +13,7 @@ pub(super) fn ibexa(refusal: &Refusal) -> &'static str {
         Public::NotFound => "No such route",
         Public::MethodNotAllowed => "Method Not Allowed",
         Public::NotAcceptable => "Not Acceptable",
-        Public::Unavailable => "",
+        Public::TooMany | Public::Unavailable => "",
     })
 }
 
@@ -23,6 +23,7 @@ pub(super) fn detail(reason: &Reason) -> Option<&'static str> {
         Reason::Csrf => Some("Missing or invalid CSRF token"),
         Reason::UserChanged => Some("Expectation failed. User changed."),
         Reason::InvalidCredential(_) => Some("Invalid credentials."),
+        Reason::TooMany(_) => Some("Too many failed sign-ins."),
         Reason::ForeignOrigin => Some("The request comes from another site."),
         Reason::NotAjax => Some("The session counts on AJAX calls only."),
         Reason::Insecure(_) => Some("Operation allowed only in HTTPS"),

@@ -30,7 +30,7 @@ use crate::{
 };
 use doorward_auth::{Auth, LiveSession, SignInError};
 use doorward_core::{
-    Account, Identity, Kind, Policy, Provenance, Reason, Refusal,
+    Account, Carries, Identity, Kind, Policy, Provenance, Reason, Refusal,
     firewall::{Authentication, Firewall},
     policy::{Dialect, Directory, Own},
     ports::StoreError,
@@ -79,6 +79,8 @@ pub struct Asked<'a> {
     pub headers: &'a HeaderMap,
     /// Session cookies of our directories.
     pub cookies: &'a [SessionCookie],
+    /// Credentials that are present, sound or not.
+    pub carries: Carries,
     /// The believed client address.
     pub client: IpAddr,
     /// Whether cookies are `Secure`.
@@ -100,6 +102,7 @@ impl<'a> From<&'a Admitted> for Asked<'a> {
             dialect: request.dialect,
             headers: &request.headers,
             cookies: &request.cookies,
+            carries: request.carries,
             client: request.client,
             secure: request.secure,
             provenance: request.provenance,

@@ -326,6 +326,7 @@ fn policy(directories: Vec<Arc<Directory>>) -> Policy {
             methods: Vec::new(),
             when: None,
             authentication: Authentication::Session,
+            realm: "".into(),
             directories: directories.iter().map(|directory| Arc::clone(&directory.name)).collect(),
             guards: Guards { csrf: true, ajax: false },
             invalid: Invalid::Refuse,

@@ -22,15 +22,19 @@ use crate::{
     record::{Recorder, UpstreamOutcome},
 };
 use arc_swap::ArcSwap;
-use doorward_auth::Auth;
+use doorward_auth::{Auth, Standing};
 use doorward_core::{
-    Found, Offer, Permit, Policy, Reason, Refusal, decide, decide::session_counts, firewall::Entry, policy::Dialect,
-    ports::Entropy, refusal::Public,
+    Found, Offer, Permit, Policy, Reason, Refusal, decide,
+    decide::session_counts,
+    firewall::{Entry, Firewall},
+    policy::Dialect,
+    ports::Entropy,
+    refusal::Public,
 };
 use futures_util::FutureExt;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-pub use identify::{Identified, Known, identify};
+pub use identify::{Identified, Ignored, Known, Proved, SignIn, identify};
 use ids::Ids;
 pub use ours::{Ours, recognise, shown_path};
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
@@ -108,29 +112,26 @@ impl Gateway {
         let ours = recognise(policy, now.jwks_path.as_deref(), &admitted);
         let found = policy.find(&admitted.facts(), ours.as_ref().map(Ours::own));
         trace.found(&found);
-        let identified = identify(Known::from(&*self.parts.auth), policy, Asked::from(&*admitted), &found).await;
+        let identified = identify(Known::from(&self.parts.auth), policy, Asked::from(&*admitted), &found).await;
         let verdict = decide(policy, &self.parts.auth.roles(), &admitted.facts(), &found, &identified.offer);
         let counts = found.firewall.is_some_and(|firewall| session_counts(firewall, &admitted.facts()));
         trace.judged(&identified, &verdict, counts);
+        if let Some(sign_in) = &identified.signed_in {
+            trace.audit_sign_in(&*self.parts.recorder, sign_in);
+        }
         let mut response = match (verdict, ours, found.firewall) {
             (Ok(permit), Some(ours), Some(firewall)) => {
                 // Boxed, as all that is rare and large: the future of a proxied request stays small.
                 let answer = Box::pin(self.answer_ourselves(ours, policy, admitted, firewall, &permit, &identified));
                 let mut response = answer.await;
                 // Some endpoints check more than the decision does, in the order of their contract.
-                if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
-                    trace.refused(&refusal);
-                    trace.audit_refusal(&*self.parts.recorder);
-                }
+                self.note_refusal(&mut response, firewall, trace);
                 return response;
             }
             (Ok(permit), None, Some(firewall)) if permit.rule().is_some_and(|rule| rule.own.is_some()) => {
                 let answer = Box::pin(self.answer_route(policy, admitted, firewall, &found, &permit, &identified));
                 let mut response = answer.await;
-                if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
-                    trace.refused(&refusal);
-                    trace.audit_refusal(&*self.parts.recorder);
-                }
+                self.note_refusal(&mut response, firewall, trace);
                 self.renew_cookie(&mut response, &found, &permit, &identified);
                 return response;
             }
@@ -143,6 +144,15 @@ impl Gateway {
         };
         cookie::delete_dead(response.headers_mut(), &identified.dead, self.parts.auth.clock().now());
         response
+    }
+
+    /// What an endpoint of ours refused by itself is a refusal like all others.
+    fn note_refusal(&self, response: &mut Response<Body>, firewall: &Firewall, trace: &mut Trace) {
+        if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+            trace.refused(&refusal);
+            trace.audit_refusal(&*self.parts.recorder);
+            answer::challenge_under(firewall, &refusal, response);
+        }
     }
 
     /// A session in use keeps its cookie, where that has a lifetime of its own. What is open to everyone sets none.
@@ -174,17 +184,17 @@ impl Gateway {
         }
         // A session that does not count (the guard made its caller a guest) is none.
         let live = identified.session.as_ref().map(|session| &session.live).filter(|_| permit.identity().account().is_some());
-        let token = identified.token.as_ref().filter(|_| permit.identity().account().is_some());
+        let proved = identified.proved.as_ref().map(Proved::standing).filter(|_| permit.identity().account().is_some());
         let (auth, identity, proof) = (&self.parts.auth, permit.identity(), permit.proof());
-        let assertion = match token {
-            Some(token) => auth.assertion_of_token(token, identity, &upstream.name, proof),
+        let assertion = match proved {
+            Some(standing) => auth.assertion_of(standing, identity, &upstream.name, proof),
             None => auth.assertion(live.map(|live| &**live), identity, &upstream.name, proof),
         };
         let Some(assertion) = assertion else {
             return self.refuse_late(Reason::Unenforceable("the assertion cannot be made"), permit, &reader, trace);
         };
         let onward = self.parts.auth.upstream_token(live.map(|live| &**live), permit.identity(), upstream);
-        let session = token.map(|token| token.ended()).or_else(|| live.map(|live| live.ended()));
+        let session = proved.map(Standing::ended).or_else(|| live.map(|live| live.ended()));
         let started = Instant::now();
         let answer =
             self.parts.proxy.forward(permit, admitted, policy, upstream, Outgoing { assertion, token: onward }, session).await;
@@ -237,7 +247,7 @@ impl Gateway {
             (Offer::Absent, Public::Unauthenticated) => pages::entry_redirect(policy, admitted),
             _ => None,
         };
-        page.unwrap_or_else(|| answer::refuse(refusal, &Reader::of(admitted)))
+        page.unwrap_or_else(|| answer::refuse_under(found.firewall.map(|firewall| &**firewall), refusal, &Reader::of(admitted)))
     }
 }
 

@@ -1,12 +1,13 @@
 //! What is remembered of a request while it is judged, for its one event.
 
-use super::identify::Identified;
+use super::identify::{Identified, Ignored, Proved, SignIn};
 use crate::{
     Admitted,
     admit::Rejected,
     answer::Reader,
     record::{AuditEvent, Recorder, RequestEvent},
 };
+use doorward_auth::SignInError;
 use doorward_core::{
     Found, Identity, Offer, Permit, Policy, Refusal, Target,
     firewall::Firewall,
@@ -113,7 +114,7 @@ impl Trace {
                     // Who it was that was refused: the operator wants to know.
                     Offer::Verified(evidence) if !evidence.ambient => {
                         self.identity = Identity::Known(Arc::clone(&evidence.account));
-                        if identified.token.is_some() {
+                        if matches!(identified.proved, Some(Proved::Token(_))) {
                             self.proof = Some("token");
                         }
                     }
@@ -124,8 +125,8 @@ impl Trace {
                     }
                     _ => {}
                 }
-                if let Some(why) = identified.ignored {
-                    self.detail.push_str(&format!("; the bearer token does not count: {why}"));
+                for Ignored { credential, why, .. } in &identified.ignored {
+                    self.detail.push_str(&format!("; the {credential} does not count: {why}"));
                 }
             }
         }
@@ -159,6 +160,27 @@ impl Trace {
             Route::Own(own) => own.name,
             Route::Rule(rule) => &rule.template,
         }
+    }
+
+    /// A sign-in that the request was. It is written down once, however many requests follow.
+    pub(super) fn audit_sign_in(&self, recorder: &dyn Recorder, sign_in: &SignIn) {
+        let (event, outcome, account) = match &sign_in.outcome {
+            Ok(account) => ("sign_in", "success", Some(account)),
+            Err(error @ SignInError::Invalid { account, .. }) => ("sign_in_failed", error.code(), account.as_ref()),
+            Err(error) => ("sign_in_failed", error.code(), None),
+        };
+        let identity = account.map(|account| Identity::Known(Arc::clone(account)).name().into_owned());
+        recorder.audit(&AuditEvent {
+            event,
+            outcome,
+            request_id: &self.request_id,
+            directory: account.map_or("-", |account| &account.directory),
+            identity: identity.as_deref().unwrap_or("-"),
+            login: &sign_in.login,
+            client: self.client,
+            method: "basic pwd",
+            detail: "",
+        });
     }
 
     /// A refusal is what reviewers of access want to find.

@@ -346,6 +346,7 @@ fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
         methods: Vec::new(),
         when: None,
         authentication: Authentication::Session,
+        realm: "".into(),
         directories: vec!["admins".into()],
         guards: Guards { csrf: false, ajax: false },
         invalid: Invalid::Refuse,

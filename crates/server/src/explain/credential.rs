@@ -1,9 +1,11 @@
 //! What `explain` remembers, and the session that it presumes (`--as`): a real one, in a store of its own.
 
+use super::pairs::LookedUp;
 use crate::cli::{
     Failure,
     args::{AccountName, ExplainArgs},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use doorward_auth::{Sessions, TokenSettings, Tokens};
 use doorward_core::{
     Found, Kind, Offer, Policy,
@@ -18,8 +20,13 @@ use doorward_crypto::{
     csrf, session_id,
     system::{SystemClock, SystemEntropy},
 };
-use doorward_gateway::pipeline::{Identified, Known};
+use doorward_gateway::{
+    Admitted,
+    admit::Rejected,
+    pipeline::{Identified, Ignored, Known, Proved},
+};
 use doorward_store::Sqlite;
+use http::{HeaderName, header};
 use std::sync::Arc;
 
 /// What is remembered in the store.
@@ -27,28 +34,34 @@ pub(super) struct Memory {
     pub(super) roles: RoleBook,
     sessions: Sessions,
     tokens: Tokens,
+    pairs: LookedUp,
 }
 
 impl Memory {
-    pub(super) async fn new(store: Arc<dyn Store>, tokens: TokenSettings) -> Result<Self, Failure> {
+    pub(super) async fn new(store: Arc<dyn Store>, tokens: TokenSettings, pairs: LookedUp) -> Result<Self, Failure> {
         let roles = RoleBook::new(store.roles().await?);
         let tokens = Tokens::open(Arc::clone(&store), Arc::new(SystemClock), Arc::new(SystemEntropy), tokens).await?;
-        Ok(Self { roles, sessions: Sessions::new(store, Arc::new(SystemClock)), tokens })
+        Ok(Self { roles, sessions: Sessions::new(store, Arc::new(SystemClock)), tokens, pairs })
     }
 
     pub(super) fn known(&self) -> Known<'_> {
-        Known { sessions: &self.sessions, tokens: &self.tokens }
+        Known { sessions: &self.sessions, tokens: &self.tokens, pairs: &self.pairs }
     }
 }
 
-/// A session that is presumed, as a browser would send it.
+/// An account that is presumed to have signed in: with a session, as a browser would send it or, where the firewall judges
+/// by Basic pairs, with its login and password.
 pub(super) struct Presumed {
     /// The account's directory.
     pub(super) directory: Arc<Directory>,
     /// `NAME=ID`. The id is worth nothing outside of `store`.
-    pub(super) cookie: String,
+    cookie: String,
     /// Its CSRF token, unless a header says what to send.
-    pub(super) token: Option<String>,
+    token: Option<String>,
+    /// A word that stands for its password here, and nowhere else.
+    pub(super) password: String,
+    /// The account as it is stored.
+    pub(super) record: AccountRecord,
     /// The account, its roles and this session; it is forgotten with the command.
     pub(super) store: Arc<dyn Store>,
 }
@@ -60,7 +73,6 @@ impl Presumed {
         arguments: &ExplainArgs,
         policy: &Policy,
         store: &dyn Store,
-        assumptions: &mut Vec<String>,
     ) -> Result<Self, Failure> {
         let AccountName { directory, login } = name;
         let directory =
@@ -68,18 +80,42 @@ impl Presumed {
         let record = store.account_by_login(&directory.name, directory.website, login).await?;
         let record = record.ok_or_else(|| Failure::new(format_args!("there is no account `{}/{login}`", directory.name)))?;
         let token_given = arguments.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("x-csrf-token"));
-        let account = format!("{}/{login}", directory.name);
-        assumptions.push(match (record.enabled, token_given) {
-            (false, _) => format!("{account} is disabled, so it has no live session"),
-            (true, false) => format!("{account} has a live session, and its CSRF token is sent"),
-            (true, true) => format!("{account} has a live session; the X-CSRF-Token given is judged as not the session's"),
-        });
         let id = session_id::generate(&SystemEntropy);
         Ok(Self {
             cookie: format!("{}={id}", directory.cookie.name),
             token: (!token_given).then(|| csrf::token(&id, &SystemEntropy)),
             store: signed_in(&record, &id, store).await?,
+            password: session_id::generate(&SystemEntropy),
             directory: Arc::clone(directory),
+            record,
+        })
+    }
+
+    /// What a browser with the session sends.
+    pub(super) fn headers(&self) -> Vec<(HeaderName, String)> {
+        let cookie = [(header::COOKIE, self.cookie.clone())];
+        let token = self.token.clone().map(|token| (HeaderName::from_static("x-csrf-token"), token));
+        cookie.into_iter().chain(token).collect()
+    }
+
+    /// What is sent in place of that to this firewall, where it reads no sessions.
+    pub(super) fn headers_under(&self, firewall: Option<&Arc<Firewall>>, first: &Admitted) -> Option<Vec<(HeaderName, String)>> {
+        let reads = firewall.is_some_and(|firewall| firewall.authentication == Authentication::Basic);
+        let pair = format!("{}:{}", self.record.account.login, self.password);
+        (reads && !first.headers.contains_key(header::AUTHORIZATION))
+            .then(|| vec![(header::AUTHORIZATION, format!("Basic {}", STANDARD.encode(pair)))])
+    }
+
+    /// What is assumed of the account for this request.
+    pub(super) fn assumption(&self, admitted: &Result<Admitted, Box<Rejected>>) -> Option<String> {
+        let request = admitted.as_ref().ok()?;
+        let account = format!("{}/{}", self.directory.name, self.record.account.login);
+        Some(match (self.record.enabled, request.cookies.is_empty()) {
+            (true, true) => format!("{account} sends its right password"),
+            (false, true) => format!("{account} is disabled, so its password proves nothing"),
+            (false, false) => format!("{account} is disabled, so it has no live session"),
+            (true, false) if self.token.is_some() => format!("{account} has a live session, and its CSRF token is sent"),
+            (true, false) => format!("{account} has a live session; the X-CSRF-Token given is judged as not the session's"),
         })
     }
 }
@@ -126,21 +162,43 @@ async fn signed_in(record: &AccountRecord, id: &str, store: &dyn Store) -> Resul
 /// What was found, in words; `door` is how people sign in, where the Magento dialect stands.
 pub(super) fn words(found: &Found<'_>, identified: &Identified, presumed: Option<&Directory>, door: Option<&ShopDoor>) -> String {
     let Some(firewall) = found.firewall else { return "none is read: no firewall matches".to_owned() };
-    if firewall.authentication != Authentication::Session {
-        return format!("none is read: `{}` uses no credential", firewall.name);
-    }
     if matches!(identified.offer, Offer::Unavailable(_)) {
         return "the store cannot be asked".to_owned();
     }
-    if let Some(token) = &identified.token {
+    match firewall.authentication {
+        Authentication::None => return format!("none is read: `{}` uses no credential", firewall.name),
+        Authentication::Basic => return of_pair(identified),
+        Authentication::Session => {}
+    }
+    if let Some(Proved::Token(token)) = &identified.proved {
         return format!(
             "{} bearer token of `{}`",
             if token.form() == "signed" { "a signed" } else { "an opaque" },
             token.account().directory
         );
     }
-    let ignored = identified.ignored.map(|why| format!("a bearer token that does not count: {why}; then "));
-    format!("{}{}", ignored.unwrap_or_default(), of_cookies(firewall, identified, presumed, door))
+    let judged = identified.ignored.iter().filter(|ignored| ignored.judged);
+    let judged: String =
+        judged.map(|Ignored { credential, why, .. }| format!("a {credential} that does not count: {why}; then ")).collect();
+    format!("{judged}{}", of_cookies(firewall, identified, presumed, door))
+}
+
+/// What came along and was not looked at.
+pub(super) fn unread(identified: &Identified) -> Vec<String> {
+    let unread = identified.ignored.iter().filter(|ignored| !ignored.judged);
+    unread.map(|Ignored { credential, why, .. }| format!("a {credential}: {why}")).collect()
+}
+
+/// What was found of login and password; never the password.
+fn of_pair(identified: &Identified) -> String {
+    match (&identified.proved, &identified.offer) {
+        (Some(Proved::Pair(pair)), _) => {
+            let account = pair.account();
+            format!("the login and password of `{}/{}`", account.directory, account.login)
+        }
+        (_, Offer::Refused(why)) => format!("a Basic pair that is wrong: {why}"),
+        _ => "none: there is no Basic pair".to_owned(),
+    }
 }
 
 /// What was found besides bearer tokens.

@@ -1,6 +1,7 @@
 //! `doorward explain`: the whole way of a request, by the same code that judges requests.
 
 mod credential;
+mod pairs;
 mod text;
 
 use crate::{
@@ -26,6 +27,7 @@ use doorward_gateway::{
 };
 use doorward_store::Sqlite;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use pairs::LookedUp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{net::SocketAddr, sync::Arc};
@@ -44,6 +46,8 @@ pub(crate) struct Explanation {
     assumptions: Vec<String>,
     firewalls: Vec<FirewallStep>,
     credential: String,
+    /// Credentials that came along and that the firewall's method does not read.
+    ignored: Vec<String>,
     identity: String,
     guards: Vec<GuardStep>,
     access_control: Option<AccessStep>,
@@ -149,18 +153,25 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
     };
     let mut explanation = Explanation { policy: policy.hash.to_string(), ..Explanation::default() };
     let presumed = match &arguments.account {
-        Some(name) => Some(Presumed::find(name, arguments, policy, &*store, &mut explanation.assumptions).await?),
+        Some(name) => Some(Presumed::find(name, arguments, policy, &*store).await?),
         None => None,
     };
-    let parts = request(arguments, &config, presumed.as_ref())?;
+    explanation.assumptions.push(format!("the client is at {}", arguments.client));
+    let mut admitted = admitted(arguments, &config, presumed.as_ref().map(Presumed::headers).unwrap_or_default())?;
+    if let (Some(presumed), Ok(first)) = (&presumed, &admitted)
+        && let Some(headers) = presumed.headers_under(policy.find(&first.facts(), None).firewall, first)
+    {
+        admitted = self::admitted(arguments, &config, headers)?;
+    }
+    let pairs = LookedUp::new(Arc::clone(&store), &config, presumed.as_ref());
+    if let Some(presumed) = &presumed {
+        explanation.assumptions.extend(presumed.assumption(&admitted));
+    }
     let (store, directory) = match presumed {
         Some(presumed) => (presumed.store, Some(presumed.directory)),
         None => (store, None),
     };
-    let memory = Memory::new(store, crate::parts::tokens(&config.settings)).await?;
-    let connection = Connection { peer: SocketAddr::new(arguments.client, 0), announced: None };
-    explanation.assumptions.push(format!("the client is at {}", arguments.client));
-    let admitted = admit::admit_parts(parts, Body::Empty, None, &connection, policy, &network(&config.settings), "-".to_owned());
+    let memory = Memory::new(store, crate::parts::tokens(&config.settings), pairs).await?;
     match admitted {
         Ok(admitted) => {
             let jwks = config.settings.assertion.jwks_path.as_deref();
@@ -178,8 +189,23 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
     Ok(explanation)
 }
 
-/// The request that the arguments describe.
-fn request(arguments: &ExplainArgs, config: &Config, presumed: Option<&Presumed>) -> Result<http::request::Parts, Failure> {
+/// The request that the arguments describe, with further headers, as a server would admit it.
+fn admitted(
+    arguments: &ExplainArgs,
+    config: &Config,
+    presumed: Vec<(HeaderName, String)>,
+) -> Result<Result<Admitted, Box<admit::Rejected>>, Failure> {
+    let parts = request(arguments, config, presumed)?;
+    let connection = Connection { peer: SocketAddr::new(arguments.client, 0), announced: None };
+    let network = network(&config.settings);
+    Ok(admit::admit_parts(parts, Body::Empty, None, &connection, &config.policy, &network, "-".to_owned()))
+}
+
+fn request(
+    arguments: &ExplainArgs,
+    config: &Config,
+    presumed: Vec<(HeaderName, String)>,
+) -> Result<http::request::Parts, Failure> {
     let method = Method::from_bytes(arguments.method.as_bytes()).map_err(|_| Failure::usage("METHOD is no HTTP method"))?;
     let uri: Uri = arguments.url.parse().map_err(|error| Failure::usage(format_args!("URL: {error}")))?;
     let public = config.settings.server.public_url.as_deref().unwrap_or_default();
@@ -197,11 +223,8 @@ fn request(arguments: &ExplainArgs, config: &Config, presumed: Option<&Presumed>
         let value = HeaderValue::from_str(value).map_err(|_| Failure::usage(format_args!("{name}: no header value")))?;
         request = request.header(name, value);
     }
-    if let Some(presumed) = presumed {
-        request = request.header(header::COOKIE, &presumed.cookie);
-        if let Some(token) = &presumed.token {
-            request = request.header("x-csrf-token", token);
-        }
+    for (name, value) in presumed {
+        request = request.header(name, value);
     }
     Ok(request.body(()).map_err(Failure::usage)?.into_parts().0)
 }
@@ -226,6 +249,7 @@ async fn judge(
     let identified = identify(memory.known(), policy, Asked::from(admitted), &found).await;
     let door = (admitted.dialect == Dialect::Magento).then_some(&policy.routes.door);
     explanation.credential = credential::words(&found, &identified, presumed, door);
+    explanation.ignored = credential::unread(&identified);
     let offer = identified.offer;
     explanation.input = Some(Question::of(&facts, &explanation.path, own, &offer));
     let verdict = decide(policy, &memory.roles, &facts, &found, &offer);

@@ -28,6 +28,9 @@ impl Display for Pretty<'_> {
         }
         if !e.credential.is_empty() {
             line(f, "credential", &e.credential)?;
+            for ignored in &e.ignored {
+                line(f, "ignored", ignored)?;
+            }
             line(f, "identity", &e.identity)?;
         }
         for guard in &e.guards {

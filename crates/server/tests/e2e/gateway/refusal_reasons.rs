@@ -12,10 +12,8 @@ use std::{
 };
 
 /// Reasons that nothing can provoke over HTTP in this version, and why.
-const OUT_OF_REACH: [(&str, &str); 2] = [
-    ("invalid_credential", "session firewalls read cookies alone, and a cookie without a live session counts as absent"),
-    ("unenforceable", "the proxy carries out all that a rule demands, and signing an assertion does not fail"),
-];
+const OUT_OF_REACH: [(&str, &str); 1] =
+    [("unenforceable", "the proxy carries out all that a rule demands, and signing an assertion does not fail")];
 
 const SERVER: &str = "hosts = [\"shop.test\", \"bare.test\", \"127.0.0.1\"]\ntrusted_proxies = [\"127.0.0.1\"]\n\
                       client_address = \"x-forwarded-for\"\nlimits = { body = \"1KiB\" }";
@@ -28,11 +26,17 @@ name = "ajax"
 path = '/ajax/'
 guard = ["ajax"]
 [[firewall]]
+name = "pairs"
+path = '/pairs/'
+authentication = "basic"
+[[firewall]]
 name = "main"
 host = '^(shop\.test|127\.0\.0\.1)$'
 [[access_control]]
 path = '/internal/'
 roles = ["ROLE_SECRET_CLUB"]
+[sign_in]
+address_failures = 3
 [routes]
 files = ["routes.toml", "webapi.xml", "acl.xml"]
 "#;
@@ -54,6 +58,10 @@ require = ["anonymous"]
 methods = ["GET"]
 path = "/V1/internal/x"
 require = ["anonymous"]
+[[route]]
+methods = ["GET"]
+path = "/V1/pairs/x"
+require = ["Example_Sales::orders"]
 [[route]]
 methods = ["GET"]
 path = "/V1/nowhere"
@@ -88,6 +96,7 @@ fn place(rest: &str, upstream: &Upstream) -> Site {
         ("POST", "open", "anonymous", ""),
         ("GET", "ajax/x", "self", ""),
         ("GET", "internal/x", "anonymous", ""),
+        ("GET", "pairs/x", "Example_Sales::orders", ""),
         ("GET", "nowhere", "anonymous", ""),
         ("GET", "secure", "anonymous", " secure=\"true\""),
         ("GET", "forced", "anonymous", ""),
@@ -180,6 +189,13 @@ impl Observer {
 /// The documents of the three dialects.
 fn shape(dialect: &str, format: &str, status: u16, reply: &Reply) {
     let kind = reply.header("content-type").unwrap_or_default();
+    if reply.header("www-authenticate").is_some_and(|challenge| challenge.starts_with("Basic ")) {
+        assert_eq!(status, 401, "{reply:?}");
+        if dialect == "ibexa" {
+            assert_eq!((&*reply.body, reply.header("content-length")), ("", Some("0")), "{reply:?}");
+            return;
+        }
+    }
     match (dialect, format) {
         ("ibexa", "json") => {
             assert_eq!(kind, "application/vnd.ibexa.api.ErrorMessage+json", "{reply:?}");
@@ -249,6 +265,7 @@ fn provoke_under_deny(observer: &mut Observer) {
         refused("not_granted", 401, "GET", host, "orders", "");
         refused("not_granted", forbidden(dialect), "GET", host, "orders", &cookie);
     }
+    provoke_under_basic(observer);
     let ibexa = head("GET", "shop.test", "/api/ibexa/v2/V1/open", &format!("{cookie}X-Expected-User: {INPUT}\r\n"));
     observer.refused("ibexa", "user_changed", "refusal", 401, &ibexa, "");
     let magento = |path: &str| head("GET", "shop.test", path, "");
@@ -260,6 +277,27 @@ fn provoke_under_deny(observer: &mut Observer) {
     let (reply, event) = observer.request(&format!("{}Accept: text/html\r\nConnection: close\r\n\r\n", magento("/rest/V1/open")));
     assert_eq!((reply.status, &event["reason"]), (406, &"not_acceptable".into()), "{reply:?} {event}");
     observer.seen.insert("not_acceptable".to_owned(), 1);
+}
+
+fn provoke_under_basic(observer: &mut Observer) {
+    for (dialect, prefix) in PREFIXES {
+        let head = |credentials| {
+            let headers = format!("X-Forwarded-For: 203.0.113.9\r\nAuthorization: Basic {credentials}\r\n");
+            head("GET", "shop.test", &format!("{prefix}/pairs/x"), &headers)
+        };
+        // What is malformed is no guess, so nothing counts it.
+        observer.refused(dialect, "invalid_credential", "refusal", 401, &head("!!"), "");
+        // zqmarker:x
+        let wrong = head("enFtYXJrZXI6eA==");
+        if dialect == "ibexa" {
+            for _ in 0..3 {
+                let (reply, event) = observer.request(&format!("{wrong}Connection: close\r\n\r\n"));
+                assert_eq!((reply.status, &event["reason"]), (401, &"invalid_credential".into()), "{reply:?} {event}");
+                *observer.seen.entry("invalid_credential".to_owned()).or_default() += 1;
+            }
+        }
+        observer.refused(dialect, "too_many", "refusal", 429, &wrong, "");
+    }
 }
 
 fn provoke_under_authenticated(observer: &mut Observer, site: &Site) {

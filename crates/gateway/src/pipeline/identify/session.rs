@@ -1,95 +1,44 @@
-//! Who is calling: the one method that the firewall names reads its credential; nothing else does.
+//! Session cookies and, under the Magento prefix, bearer tokens of ours.
 
+use super::{Identified, Ignored, Known, Proved, is_asked};
 use crate::{
     admit::SessionCookie,
     api::{Asked, Presented},
 };
-use doorward_auth::{Auth, LiveSession, LiveToken, Sessions, TokenError, Tokens};
+use doorward_auth::{LiveSession, Sessions, TokenError};
 use doorward_core::{
     Evidence, Found, Kind, Offer, Target,
     facts::is_safe,
-    firewall::{Authentication, Firewall},
-    policy::{Dialect, Directory, Policy},
+    firewall::Firewall,
+    policy::{Dialect, Policy},
     ports::StoreError,
 };
 use doorward_crypto::csrf;
 use std::sync::Arc;
 
-/// What authentication found.
-pub struct Identified {
-    /// For the decision.
-    pub offer: Offer,
-    /// The live session that counts, if any.
-    pub session: Option<Presented>,
-    /// The bearer token that counts, if any. Then no cookie was looked at.
-    pub token: Option<Arc<LiveToken>>,
-    /// Why the bearer token that came along does not count, for the operator.
-    pub ignored: Option<&'static str>,
-    /// Directories whose cookie names no live session; the cookie is deleted.
-    pub dead: Vec<Arc<Directory>>,
-}
-
-impl Identified {
-    fn absent() -> Self {
-        Self { offer: Offer::Absent, session: None, token: None, ignored: None, dead: Vec::new() }
-    }
-}
-
-/// Who knows credentials.
-#[derive(Clone, Copy)]
-pub struct Known<'a> {
-    /// Sessions.
-    pub sessions: &'a Sessions,
-    /// Bearer tokens.
-    pub tokens: &'a Tokens,
-}
-
-impl<'a> From<&'a Auth> for Known<'a> {
-    fn from(auth: &'a Auth) -> Self {
-        Self { sessions: auth.sessions(), tokens: auth.tokens() }
-    }
-}
-
-/// Reads the credential that the firewall's method is about.
-pub async fn identify(known: Known<'_>, policy: &Policy, asked: Asked<'_>, found: &Found<'_>) -> Identified {
-    let mut identified = match found.firewall {
-        Some(firewall) if firewall.authentication == Authentication::Session => {
-            in_magento_order(known, policy, asked, found, firewall).await
-        }
-        _ => Identified::absent(),
-    };
-    // A call that needs no session leaves no trace of one (magento-webapi 0, RestSessionCookieTest).
-    if found.is_open() {
-        identified.dead.clear();
-    }
-    identified
-}
-
 /// Under the Magento prefix a bearer token of ours comes first, and one that is not good counts as absent (magento-webapi
 /// 1.2). Elsewhere cookies alone are read.
-async fn in_magento_order(
+pub(super) async fn identify(
     known: Known<'_>,
     policy: &Policy,
     asked: Asked<'_>,
     found: &Found<'_>,
     firewall: &Firewall,
 ) -> Identified {
-    let token = bearer(asked.headers).filter(|_| asked.dialect == Dialect::Magento && policy.serve.tokens);
+    let token = bearer(asked.headers).filter(|_| reads_tokens(policy, asked));
     let mut ignored = None;
     if let Some(token) = token {
         match known.tokens.find(token).await {
-            Ok(live) if is_asked(policy, firewall, &live) => {
-                let evidence = Evidence { account: live.account(), ambient: false, csrf_valid: false };
-                return Identified { offer: Offer::Verified(evidence), token: Some(live), ..Identified::absent() };
-            }
+            Ok(live) if is_asked(policy, firewall, &live.account()) => return Identified::proved(Proved::Token(live), false),
             Ok(_) => ignored = Some("it is of a directory that the firewall does not ask"),
             Err(TokenError::Refused(why)) => ignored = Some(why),
             Err(TokenError::Unavailable(error)) => {
-                return Identified { offer: Offer::Unavailable(error.to_string().into()), ..Identified::absent() };
+                return Identified::offered(Offer::Unavailable(error.to_string().into()));
             }
         }
     }
-    Identified { ignored, ..by_session(known.sessions, policy, asked, found, firewall).await }
+    let ignored = ignored.map(|why| Ignored { credential: "bearer token", why, judged: true });
+    Identified { ignored: ignored.into_iter().collect(), ..by_session(known.sessions, policy, asked, found, firewall).await }
 }
 
 /// The token of an `Authorization` header: `Bearer`, in whatever case, one space and no other (magento-webapi 6.4).
@@ -100,11 +49,9 @@ fn bearer(headers: &http::HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' ')).then_some(token)
 }
 
-/// Whether the token's account is of one of the firewall's directories, as these are now.
-fn is_asked(policy: &Policy, firewall: &Firewall, live: &LiveToken) -> bool {
-    let account = live.account();
-    firewall.directories.contains(&account.directory)
-        && policy.directory(&account.directory).is_some_and(|directory| directory.kind == account.kind)
+/// Whether bearer tokens of ours are read at this path.
+pub(super) fn reads_tokens(policy: &Policy, asked: Asked<'_>) -> bool {
+    asked.dialect == Dialect::Magento && policy.serve.tokens
 }
 
 /// The first live session in the firewall's order of directories; under the Magento prefix customers come first
@@ -125,7 +72,7 @@ async fn by_session(
                 continue;
             }
             // Not being able to know is neither 401 nor a deleted cookie.
-            Err(error) => return Identified { offer: Offer::Unavailable(error.to_string().into()), ..Identified::absent() },
+            Err(error) => return Identified::offered(Offer::Unavailable(error.to_string().into())),
         };
         identified.offer = Offer::Verified(Evidence {
             account: live.account(),

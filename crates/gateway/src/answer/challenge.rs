@@ -1,0 +1,62 @@
+//! The challenge of a 401: what the firewall's method wants to see (RFC 9110 11.6.1).
+
+use super::{Reader, empty, refuse};
+use crate::Body;
+use doorward_core::{
+    Reason, Refusal,
+    firewall::{Authentication, Firewall},
+    policy::Dialect,
+    refusal::Public,
+};
+use http::{HeaderValue, Response, StatusCode, header::WWW_AUTHENTICATE};
+
+/// The answer to a refusal, in the form that the firewall's method has for it. In the Ibexa dialect the 401 of a Basic
+/// firewall is a challenge and nothing else (ibexa-rest 4); only who expected somebody else is told so.
+pub fn refuse_under(firewall: Option<&Firewall>, refusal: &Refusal, to: &Reader) -> Response<Body> {
+    let Some(firewall) = firewall else { return refuse(refusal, to) };
+    let asks = refusal.public == Public::Unauthenticated;
+    let bare = firewall.authentication == Authentication::Basic
+        && asks
+        && to.dialect == Dialect::Ibexa
+        && refusal.reason != Reason::UserChanged;
+    let mut response = if bare { empty(StatusCode::UNAUTHORIZED) } else { refuse(refusal, to) };
+    challenge_under(firewall, refusal, &mut response);
+    response
+}
+
+/// Puts the challenge of the firewall's method into a 401 of ours, where the refusal asks who is calling. Whoever is known
+/// and may not is not asked again: a browser would drop the right password and show its dialog.
+pub fn challenge_under(firewall: &Firewall, refusal: &Refusal, response: &mut Response<Body>) {
+    if refusal.public != Public::Unauthenticated || response.status() != StatusCode::UNAUTHORIZED {
+        return;
+    }
+    let challenge = match firewall.authentication {
+        Authentication::Basic => basic(&firewall.realm),
+        // Those of sessions are the dialect's affair.
+        Authentication::Session | Authentication::None => return,
+    };
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+}
+
+/// RFC 7617 2 and 2.1. The configuration admits no realm that is no header's text.
+fn basic(realm: &str) -> HeaderValue {
+    let realm = realm.replace('\\', "\\\\").replace('"', "\\\"");
+    let value = HeaderValue::try_from(format!("Basic realm=\"{realm}\", charset=\"UTF-8\""));
+    value.unwrap_or_else(|_| HeaderValue::from_static("Basic realm=\"\", charset=\"UTF-8\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_realm_is_a_quoted_string() {
+        for (realm, header) in [
+            ("Secured Area", r#"Basic realm="Secured Area", charset="UTF-8""#),
+            (r#"a "b" \c"#, r#"Basic realm="a \"b\" \\c", charset="UTF-8""#),
+            ("\n", r#"Basic realm="", charset="UTF-8""#),
+        ] {
+            assert_eq!(basic(realm), header);
+        }
+    }
+}
