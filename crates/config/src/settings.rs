@@ -188,7 +188,7 @@ pub struct SignIn {
 }
 
 /// How people keep their own accounts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accounts {
     /// Whether an e-mail address must be confirmed before its account may sign in.
     pub confirm_email: bool,
@@ -204,6 +204,8 @@ pub struct Accounts {
     pub reset_requests: u32,
     /// How long one e-mail address waits between two.
     pub reset_interval: Duration,
+    /// The tax classes of groups of customers; at least one.
+    pub tax_classes: Arc<[u32]>,
 }
 
 /// The signed token for upstreams.

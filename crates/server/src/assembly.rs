@@ -223,7 +223,7 @@ pub(crate) fn crypt_keys(settings: &Settings) -> CryptKeys {
 
 /// How accounts are kept.
 pub(crate) fn account_rules(settings: &Settings, policy: &Policy) -> AccountRules {
-    let accounts = settings.accounts;
+    let accounts = &settings.accounts;
     AccountRules {
         public_url: public_url(settings),
         stores: policy.routes.magento_prefix.as_ref().map(|_| policy.routes.stores.clone()),
@@ -234,6 +234,7 @@ pub(crate) fn account_rules(settings: &Settings, policy: &Policy) -> AccountRule
         reveal_accounts: accounts.reveal_accounts,
         reset_requests: accounts.reset_requests,
         reset_interval: accounts.reset_interval,
+        tax_classes: Arc::clone(&accounts.tax_classes),
     }
 }
 

@@ -57,6 +57,8 @@ pub struct AccountRules {
     pub reset_requests: u32,
     /// How long one e-mail address waits between two.
     pub reset_interval: Duration,
+    /// The tax classes that groups of customers may have (magento-webapi 9.3); a new group has the first.
+    pub tax_classes: Arc<[u32]>,
 }
 
 impl Default for AccountRules {
@@ -71,6 +73,7 @@ impl Default for AccountRules {
             reveal_accounts: false,
             reset_requests: 5,
             reset_interval: Duration::from_secs(600),
+            tax_classes: Arc::new([3]),
         }
     }
 }

@@ -422,6 +422,12 @@ pub(crate) const TABLES: &[Table] = &[
             key("confirm_lifetime", SPAN, "\"7d\"", "How long a link to confirm an address works."),
             key("reset_requests", COUNT, "`5`", "How many links one e-mail address, or one network, may ask for in an hour."),
             key("reset_interval", SPAN, "\"10m\"", "How long one e-mail address waits between two."),
+            key(
+                "tax_classes",
+                "a list of whole numbers from 1",
+                "`[3]`",
+                "Ids of the tax classes that groups of customers may have; a new group that names none has the first.",
+            ),
         ],
     },
     Table {

@@ -15,6 +15,7 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, mail: bool) -> Accoun
         confirm_lifetime: r.duration(&section, "confirm_lifetime", Duration::from_secs(7 * 86_400)),
         reset_requests: r.count(&section, "reset_requests", 1, 5),
         reset_interval: r.duration(&section, "reset_interval", Duration::from_secs(600)),
+        tax_classes: r.counts(&section, "tax_classes", 1, &[3]).into(),
     };
     for (key, wanted) in [("confirm_email", accounts.confirm_email), ("welcome_mail", accounts.welcome_mail)] {
         if wanted && !mail {

@@ -119,11 +119,15 @@ fn event_of(server: &Server, request_id: &str) -> Value {
 
 /// Magento's own files. They are no part of this project.
 pub(crate) fn magento_data() -> PathBuf {
+    shared_file("data/magento")
+}
+
+/// A file or folder of what is no part of this project.
+pub(crate) fn shared_file(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut places: Vec<PathBuf> = std::env::var_os("DOORWARD_SHARED").map(PathBuf::from).into_iter().collect();
     places.extend(["../../../shared", "../../../../shared"].iter().map(|up| root.join(up)));
-    let found = places.iter().map(|place| place.join("data/magento")).find(|place| place.is_dir());
-    let found =
-        found.unwrap_or_else(|| panic!("set DOORWARD_SHARED to the folder that holds data/magento; looked in {places:?}"));
+    let found = places.iter().map(|place| place.join(name)).find(|place| place.exists());
+    let found = found.unwrap_or_else(|| panic!("set DOORWARD_SHARED to the folder that holds {name}; looked in {places:?}"));
     found.canonicalize().unwrap()
 }

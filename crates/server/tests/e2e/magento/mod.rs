@@ -1,16 +1,26 @@
 //! The Magento dialect against the running binary: the cases of Magento's own suite by their names, and those that it
 //! lacks.
 
+mod account_management_me_test;
+mod account_management_test;
+mod cases;
 mod counter;
+mod customer_repository_test;
 mod customers;
+mod formats;
+mod group_test;
 mod groups;
+mod integration_test;
 mod me;
 mod open_routes;
 mod pipeline;
 mod routing;
 mod sessions;
+mod sharing_test;
 mod stores;
 mod tokens;
+mod unlisted;
+mod webapi_test;
 mod websites;
 
 use crate::{
@@ -59,9 +69,11 @@ impl Shop {
     }
 
     fn prepared(api: &str, more: &str, prepare: impl FnOnce(&Site)) -> Self {
-        let upstream = Upstream::answering(|_| {
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\ntrue".to_owned()
-        });
+        Self::before(Upstream::answering(|_| answer(200, "true")), api, more, prepare)
+    }
+
+    /// One in front of this upstream.
+    fn before(upstream: Upstream, api: &str, more: &str, prepare: impl FnOnce(&Site)) -> Self {
         let site = Self::site(api, more, &upstream);
         prepare(&site);
         Self { server: site.serve(), upstream, site }
@@ -70,7 +82,7 @@ impl Shop {
     /// The place of such a shop, with its people.
     fn site(api: &str, more: &str, upstream: &Upstream) -> Site {
         let modules = magento_data().join("_api-functional");
-        let files: Vec<String> = ["TestModule1", "TestModule2", "TestModule3", "TestModule5"]
+        let files: Vec<String> = ["TestModule1", "TestModule2", "TestModule3", "TestModule4", "TestModule5"]
             .iter()
             .map(|module| format!("{:?}", modules.join(module)))
             .chain([format!("{:?}", magento_data()), "\"routes.toml\"".to_owned()])
@@ -101,6 +113,11 @@ impl Shop {
     fn named(&self) -> String {
         self.upstream.last().header("doorward-identity").unwrap_or_default().to_owned()
     }
+}
+
+/// What an upstream says in JSON.
+fn answer(status: u16, body: &str) -> String {
+    format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 /// `UNAUTH(resources)` of the cases: status and body.

@@ -27,7 +27,7 @@ impl Desk<'_> {
             Some(id) => Some(self.group(id, "id").await?),
             None => None,
         };
-        let draft = draft(&given, before.as_ref())?;
+        let draft = draft(&given, before.as_ref(), &self.call.auth.account_rules().tax_classes)?;
         let stored = self.customers().put_group(before.as_ref().map(|group| group.id), draft).await;
         let group = stored.map_err(|error| match (error, named) {
             (StoreError::Exists(_), _) => Error::bad_request("Customer Group already exists.").into(),
@@ -97,22 +97,24 @@ impl Desk<'_> {
     }
 }
 
+/// The number of a store view; 0 stands for all of them.
 fn known_store(stores: &Stores, id: i64) -> Option<u32> {
-    let id = u32::try_from(id).ok()?;
-    stores.by_id(id).map(|view| view.id)
+    u32::try_from(id).ok().filter(|id| *id == 0 || stores.by_id(*id).is_some())
 }
 
-fn draft(given: &Params, before: Option<&Group>) -> Result<GroupDraft, Error> {
+/// `classes`: the tax classes that there are. A group may keep one that is none of them any more.
+fn draft(given: &Params, before: Option<&Group>, classes: &[u32]) -> Result<GroupDraft, Error> {
     let code = given.optional_text("code")?.map(|code| code.trim().to_owned());
     let code = match (code, before) {
         (Some(code), _) if !code.is_empty() => code.chars().take(LONGEST_CODE).collect::<String>(),
         (None, Some(group)) => group.code.to_string(),
         _ => return Err(Error::required("code")),
     };
-    let usual = before.map_or(document::USUAL_TAX_CLASS, |group| group.tax_class);
+    let usual = before.map(|group| group.tax_class).or_else(|| classes.first().copied());
+    let usual = usual.unwrap_or(document::USUAL_TAX_CLASS);
     let tax_class = match given.optional_int("taxClassId")? {
         None | Some(0) => usual,
-        Some(id) => u32::try_from(id).map_err(|_| {
+        Some(id) => u32::try_from(id).ok().filter(|id| *id == usual || classes.contains(id)).ok_or_else(|| {
             Error::bad_request("Invalid value of \"%value\" provided for the %fieldName field.")
                 .with("fieldName", "taxClassId")
                 .with("value", id)
