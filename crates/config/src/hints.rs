@@ -1,20 +1,20 @@
 //! 'Did you mean' for keys, tables and words.
 
-use crate::keys::{TABLES, Table};
+use crate::keys::{Table, tables};
 
 /// How alike two names must be, of 1, to be offered.
 const ALIKE: f64 = 0.6;
 
 /// What to do about an unknown key of a table.
 pub(crate) fn for_key(table: &Table, name: &str) -> Option<String> {
-    let homes: Vec<String> = TABLES.iter().filter(|other| other.key(name).is_some()).map(Table::header).collect();
+    let homes: Vec<String> = tables().filter(|other| other.key(name).is_some()).map(Table::header).collect();
     let own = nearest(name, table.keys.iter().map(|key| key.name));
     match (&*homes, own) {
         ([home], _) => Some(format!("`{name}` belongs under {home}")),
         (_, Some(near)) => Some(format!("did you mean `{near}`?")),
         ([], None) => {
             // A key of another table, misspelt: a tie is no hint.
-            let elsewhere = TABLES.iter().flat_map(|t| t.keys.iter().map(move |key| (t, key.name)));
+            let elsewhere = tables().flat_map(|t| t.keys.iter().map(move |key| (t, key.name)));
             let near = nearest(name, elsewhere.clone().map(|(_, key)| key));
             let of: Vec<&Table> = elsewhere.filter(|(_, key)| Some(*key) == near).map(|(t, _)| t).collect();
             match (&*of, near) {
@@ -32,11 +32,11 @@ pub(crate) fn for_key(table: &Table, name: &str) -> Option<String> {
 
 /// What to do about an unknown name at the top of the file.
 pub(crate) fn for_table(name: &str) -> Option<String> {
-    let homes: Vec<String> = TABLES.iter().filter(|table| table.key(name).is_some()).map(Table::header).collect();
+    let homes: Vec<String> = tables().filter(|table| table.key(name).is_some()).map(Table::header).collect();
     if !homes.is_empty() {
         return Some(format!("the key `{name}` belongs under {}", list(homes.into_iter(), "or")));
     }
-    let top = TABLES.iter().filter(|table| !table.name.contains('.'));
+    let top = tables().filter(|table| !table.name.contains('.'));
     match nearest(name, top.clone().map(|table| table.name)) {
         Some(near) => top.clone().find(|table| table.name == near).map(|table| format!("did you mean {}?", table.header())),
         None => Some(format!("there are {}", list(top.map(Table::header), "and"))),

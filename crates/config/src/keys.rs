@@ -1,9 +1,9 @@
 //! The one table of known keys: strictness, nearest-key hints and the reference page all come from here.
 
+mod api;
 mod tables;
 
 use std::fmt::Write;
-pub(crate) use tables::TABLES;
 
 /// A table of `doorward.toml`.
 #[derive(Debug)]
@@ -54,9 +54,14 @@ impl Table {
 /// Has no key, so that a name that this table lacks makes every key an error rather than accepting any.
 const NONE: Table = Table { name: "", many: false, doc: "", keys: &[] };
 
+/// Every table, in the order in which people read about them.
+pub(crate) fn tables() -> impl Iterator<Item = &'static Table> + Clone {
+    [tables::SERVER, api::API, tables::WAY].into_iter().flatten()
+}
+
 /// The table of this name.
 pub(crate) fn table(name: &str) -> &'static Table {
-    TABLES.iter().find(|table| table.name == name).unwrap_or(&NONE)
+    tables().find(|table| table.name == name).unwrap_or(&NONE)
 }
 
 /// What the product has and this version does not: table, key (`""` is the whole table), and what to do instead.
@@ -73,9 +78,9 @@ pub fn reference() -> String {
          `doorward.toml` is TOML and strict: an unknown key is an error. Any string may be `\"${ENV_NAME}\"`, which is read from the\n\
          environment; the URLs of stores and of the mail server may be `\"file:PATH\"`, the first line of that file. Relative paths are relative to the\n\
          file. Durations are numbers with the units `s`, `m`, `h` and `d`, such as \"90s\" or \"1h30m\".\n\n\
-         This page is generated from the table of keys in `crates/config/src/keys/tables.rs`.\n",
+         This page is generated from the table of keys in `crates/config/src/keys/`.\n",
     );
-    for table in TABLES {
+    for table in tables() {
         let _ = write!(
             out,
             "\n## `{}`\n\n{}\n\n| key | value | default | meaning |\n| --- | --- | --- | --- |\n",

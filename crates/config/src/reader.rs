@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn check_top(&mut self, root: &DeTable<'_>) {
         for (key, _) in root.iter() {
             let name: &str = key.get_ref();
-            if keys::TABLES.iter().any(|table| table.name == name) {
+            if keys::tables().any(|table| table.name == name) {
                 continue;
             }
             let hint = crate::hints::for_table(name);

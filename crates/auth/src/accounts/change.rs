@@ -59,6 +59,19 @@ pub enum ChangeError {
     Unavailable(#[source] StoreError),
 }
 
+impl ChangeError {
+    /// One word for logs; stable.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ChangeError::NotVerified(error) => error.code(),
+            ChangeError::Flaw(flaw) => flaw.code(),
+            ChangeError::Email | ChangeError::Exists => "refused",
+            ChangeError::Busy { .. } => "busy",
+            ChangeError::Unavailable(_) => "unavailable",
+        }
+    }
+}
+
 impl From<Busy> for ChangeError {
     fn from(busy: Busy) -> Self {
         Self::Busy { retry_after: busy.retry_after }

@@ -8,7 +8,7 @@ use super::{
     LinkToken, Place, bad_link, directory_of,
     form_token::{self, FormToken},
     no_page, page,
-    sign_in::{self, BUSY, TOO_MANY},
+    sign_in::{self, BUSY},
     unavailable,
 };
 use crate::{
@@ -163,7 +163,7 @@ pub(super) async fn change(mut call: Call<'_>, directory: &str) -> Response<Body
             changed_page(&call, &directory, &changed)
         }
         Err(error) => {
-            call.audit("password_changed", outcome(&error), Some(&account), &account.login);
+            call.audit("password_changed", error.code(), Some(&account), &account.login);
             match refusal(&error) {
                 Ok((status, text, after)) => {
                     let mut response = problem(status, &text);
@@ -246,17 +246,6 @@ fn changed_page(call: &Call<'_>, directory: &Directory, changed: &PasswordChange
     response
 }
 
-/// One word for the audit log.
-fn outcome(error: &ChangeError) -> &'static str {
-    match error {
-        ChangeError::NotVerified(error) => error.code(),
-        ChangeError::Flaw(flaw) => flaw.code(),
-        ChangeError::Email | ChangeError::Exists => "refused",
-        ChangeError::Busy { .. } => "busy",
-        ChangeError::Unavailable(_) => "unavailable",
-    }
-}
-
 /// Status, text and when to come back; or what cannot be known now.
 fn refusal(error: &ChangeError) -> Result<(StatusCode, String, Option<Duration>), &StoreError> {
     let bad = StatusCode::BAD_REQUEST;
@@ -264,13 +253,8 @@ fn refusal(error: &ChangeError) -> Result<(StatusCode, String, Option<Duration>)
         ChangeError::NotVerified(SignInError::Unavailable(error)) | ChangeError::Unavailable(error) => return Err(error),
         ChangeError::NotVerified(error) => {
             let (status, after) = failure(error);
-            let text = match error {
-                SignInError::Invalid { .. } => WRONG,
-                SignInError::TooMany { .. } => TOO_MANY,
-                SignInError::Busy { .. } | SignInError::Unavailable(_) => BUSY,
-            };
             // The person is signed in: 401 would say otherwise.
-            (if status == StatusCode::UNAUTHORIZED { bad } else { status }, text.to_owned(), after)
+            (if status == StatusCode::UNAUTHORIZED { bad } else { status }, sign_in::told(error, WRONG).to_owned(), after)
         }
         ChangeError::Flaw(flaw) => (bad, flaw.to_string(), None),
         ChangeError::Busy { retry_after } => (StatusCode::SERVICE_UNAVAILABLE, BUSY.to_owned(), Some(*retry_after)),

@@ -21,7 +21,6 @@ use std::sync::Arc;
 /// The text for every cause: whether there is such an account is nobody's business.
 const WRONG: &str = "The username or the password is wrong.";
 pub(super) const EXPIRED: &str = "This form is too old or was opened without cookies. Please try again.";
-pub(super) const TOO_MANY: &str = "There were too many failed attempts. Please try again later.";
 pub(super) const BUSY: &str = "Too many people are signing in at the moment. Please try again in a few seconds.";
 
 /// The form, or who one is.
@@ -62,15 +61,19 @@ pub(super) async fn submit(mut call: Call<'_>, directory: Option<&str>) -> Respo
         Err(error) => {
             call.audit_failure(&error, login);
             let (status, after) = failure(&error);
-            let text = match error {
-                SignInError::Invalid { .. } => WRONG,
-                SignInError::TooMany { .. } => TOO_MANY,
-                SignInError::Busy { .. } | SignInError::Unavailable(_) => BUSY,
-            };
-            let mut response = form_page(&call, status, &view(text));
+            let mut response = form_page(&call, status, &view(told(&error, WRONG)));
             set_retry_after(&mut response, after);
             response
         }
+    }
+}
+
+/// What people are told of a sign-in that failed; each door has words of its own for what is `wrong`.
+pub(super) fn told<'t>(error: &SignInError, wrong: &'t str) -> &'t str {
+    match error {
+        SignInError::Invalid { .. } => wrong,
+        SignInError::TooMany { .. } => "There were too many failed attempts. Please try again later.",
+        SignInError::Busy { .. } | SignInError::Unavailable(_) => BUSY,
     }
 }
 

@@ -26,8 +26,6 @@ use std::sync::Arc;
 /// The text for every cause: whether there is such an account, and whether it is locked, is nobody's business.
 const WRONG: &str = "The account sign-in was incorrect or your account is disabled temporarily. Please wait and try again later.";
 const EXPIRED: &str = "Invalid Form Key. Please refresh the page.";
-const TOO_MANY: &str = "There were too many failed attempts. Please try again later.";
-const BUSY: &str = "Too many people are signing in at the moment. Please try again in a few seconds.";
 
 /// Whose door it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,12 +247,7 @@ async fn submit(mut call: Call<'_>, door: Door) -> Response<Body> {
         Err(error) => {
             call.audit_failure(&error, login);
             let (status, after) = failure(&error);
-            let text = match error {
-                SignInError::Invalid { .. } => WRONG,
-                SignInError::TooMany { .. } => TOO_MANY,
-                SignInError::Busy { .. } | SignInError::Unavailable(_) => BUSY,
-            };
-            let mut response = form_page(&call, status, &view(text));
+            let mut response = form_page(&call, status, &view(sign_in::told(&error, WRONG)));
             set_retry_after(&mut response, after);
             response
         }

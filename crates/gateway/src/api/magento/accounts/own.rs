@@ -46,7 +46,7 @@ impl Desk<'_> {
         let password = password.ok_or_else(|| Error::bad_request("Provide the current \"password\" to change \"email\"."))?;
         let directory = self.directory_of(account)?;
         let changed = self.call.auth.change_email(&directory, self.caller(account), &password, email).await;
-        let word = changed.as_ref().map_or_else(outcome, |_| "success");
+        let word = changed.as_ref().map_or_else(ChangeError::code, |_| "success");
         self.note("email_changed", word, Some(account));
         changed.map(drop).map_err(failure)
     }
@@ -58,7 +58,7 @@ impl Desk<'_> {
         let directory = self.directory_of(&account)?;
         let keep = self.call.counting_session().is_some();
         let changed = self.call.auth.change_password(&directory, self.caller(&account), &current, &new, keep).await;
-        let word = changed.as_ref().map_or_else(outcome, |_| "success");
+        let word = changed.as_ref().map_or_else(ChangeError::code, |_| "success");
         self.note("password_changed", word, Some(&account));
         self.session = changed.map_err(failure)?.session;
         Ok(true.into())
@@ -109,17 +109,6 @@ pub(super) fn flawed(flaw: Flaw) -> Error {
 
 fn number(account: &Account) -> i64 {
     i64::try_from(account.id).unwrap_or(i64::MAX)
-}
-
-/// One word for the audit log.
-fn outcome(error: &ChangeError) -> &'static str {
-    match error {
-        ChangeError::NotVerified(error) => error.code(),
-        ChangeError::Flaw(flaw) => flaw.code(),
-        ChangeError::Email | ChangeError::Exists => "refused",
-        ChangeError::Busy { .. } => "busy",
-        ChangeError::Unavailable(_) => "unavailable",
-    }
 }
 
 fn failure(error: ChangeError) -> Failure {
