@@ -64,13 +64,6 @@ pub(crate) fn table(name: &str) -> &'static Table {
     tables().find(|table| table.name == name).unwrap_or(&NONE)
 }
 
-/// What the product has and this version does not: table, key (`""` is the whole table), and what to do instead.
-pub(crate) const LATER: &[(&str, &str, &str)] = &[(
-    "server",
-    "tls",
-    "this version speaks plain HTTP: let a TLS-terminating proxy stand in front, and name it in `trusted_proxies`",
-)];
-
 /// The reference page of `doorward.toml`, in Markdown.
 pub fn reference() -> String {
     let mut out = String::from(

@@ -35,15 +35,14 @@ pub struct Config {
 
 impl Config {
     /// The same configuration once the first public listener is bound to `address`: without a `public_url` it is
-    /// `http://address`, which is then our own origin too.
+    /// `http://address` (`https://` with TLS), which is then our own origin too.
     #[must_use]
     pub fn bound_to(mut self, address: SocketAddr) -> Self {
         if self.settings.server.public_url.is_none() {
+            let (scheme, port) = if self.settings.server.tls.is_some() { ("https", ":443") } else { ("http", ":80") };
             // Browsers and `Origin` leave out the port that the scheme has by itself.
-            let url: Arc<str> = match address.port() {
-                80 => format!("http://{}", address.to_string().trim_end_matches(":80")).into(),
-                _ => format!("http://{address}").into(),
-            };
+            let authority = address.to_string();
+            let url: Arc<str> = format!("{scheme}://{}", authority.strip_suffix(port).unwrap_or(&authority)).into();
             self.policy.origins.insert(0, Arc::clone(&url));
             self.settings.server.public_url = Some(url);
         }
@@ -149,7 +148,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let lives = storage::sessions(r, root);
     let (api, api_sound) = soundly(r, |r| api::read(r, root));
     let loopback = server.public_url.as_ref().is_none_or(|url| url.is_loopback);
-    let secure = server.public_url.as_ref().is_some_and(|url| url.secure);
+    let secure = server.public_url.as_ref().map_or(server.server.tls.is_some(), |url| url.secure);
     let directories = directory::read(r, root, lives, secure);
     let (firewalls, firewalls_sound) = soundly(r, |r| firewall::read(r, root, &directories));
     let (access, access_sound) = soundly(r, |r| access::read(r, root));

@@ -120,7 +120,8 @@ impl<'a> Reader<'a> {
     /// The tables `[[name]]` of `parent`.
     pub(crate) fn sections<'d>(&mut self, parent: &'d DeTable<'d>, name: &'static str) -> Vec<Section<'d>> {
         let table = keys::table(name);
-        let Some((_, value)) = parent.iter().find(|(key, _)| key.get_ref() == name) else { return Vec::new() };
+        let last = name.rsplit('.').next().unwrap_or(name);
+        let Some((_, value)) = parent.iter().find(|(key, _)| key.get_ref() == last) else { return Vec::new() };
         let hint = format!("write {} before each one", table.header());
         let DeValue::Array(items) = value.get_ref() else {
             self.error_with(value.span(), format!("`{name}` must be a list of tables, found {}", noun(value.get_ref())), hint);
@@ -154,19 +155,8 @@ impl<'a> Reader<'a> {
             if table.key(name).is_some() {
                 continue;
             }
-            match keys::LATER.iter().find(|(t, k, _)| *t == table.name && *k == name) {
-                Some((_, _, hint)) => {
-                    self.error_with(
-                        key.span(),
-                        format!("`{name}` of {} is not available in this version", table.header()),
-                        *hint,
-                    );
-                }
-                None => {
-                    let hint = crate::hints::for_key(table, name);
-                    self.note(key.span(), format!("unknown key `{name}` in {}", table.header()), hint);
-                }
-            }
+            let hint = crate::hints::for_key(table, name);
+            self.note(key.span(), format!("unknown key `{name}` in {}", table.header()), hint);
         }
         Section { table, content: Some(content), span }
     }

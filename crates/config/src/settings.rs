@@ -1,5 +1,6 @@
 //! Everything that is configured and that no decision reads: listeners, limits, stores, logs.
 
+use doorward_tls::{Certificates, Identity, Setup};
 use ipnet::IpNet;
 use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -37,8 +38,12 @@ pub struct Settings {
 pub struct Server {
     /// Addresses to listen on; never empty. Port 0 picks a free one.
     pub listen: Vec<SocketAddr>,
-    /// Scheme and authority under which browsers reach us, without trailing slash. `None` is `http://` and the first
-    /// bound listener; [`crate::Config::bound_to`] fills it in.
+    /// Addresses that lead browsers to `public_url`, and refuse all else.
+    pub listen_plain: Vec<SocketAddr>,
+    /// `[server.tls]`; `None` speaks plain HTTP.
+    pub tls: Option<Tls>,
+    /// Scheme and authority under which browsers reach us, without trailing slash. `None` is `http://` (with TLS
+    /// `https://`) and the first bound listener; [`crate::Config::bound_to`] fills it in.
     pub public_url: Option<Arc<str>>,
     /// Networks whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
@@ -46,6 +51,42 @@ pub struct Server {
     pub client_address: ClientAddress,
     /// `[server.limits]`.
     pub limits: Limits,
+}
+
+/// TLS on every address of `listen`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate for whatever no other is for.
+    pub certificate: Certificate,
+    /// Further ones, and the names that they are for, in lower case.
+    pub sni: Vec<(Certificate, Vec<String>)>,
+    /// The value of `Strict-Transport-Security`.
+    pub hsts: Option<Arc<str>>,
+}
+
+/// A certificate with its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Its file, as messages name it.
+    pub name: Arc<str>,
+    /// What was in it.
+    pub identity: Identity,
+}
+
+impl Tls {
+    /// What to show to clients.
+    pub fn setup(&self) -> Setup {
+        let mut certificates = Certificates::new(&self.certificate.identity);
+        for (certificate, names) in &self.sni {
+            names.iter().for_each(|name| certificates.put(name, &certificate.identity));
+        }
+        Setup { certificates }
+    }
+
+    /// All certificates.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        std::iter::once(&self.certificate).chain(self.sni.iter().map(|(certificate, _)| certificate))
+    }
 }
 
 /// The one source of the client's address, read right to left.
@@ -75,6 +116,10 @@ pub struct Limits {
     pub connections: usize,
     /// How long a request's head may take.
     pub header_timeout: Duration,
+    /// How long a TLS handshake may take.
+    pub handshake_timeout: Duration,
+    /// How many TLS handshakes may be under way at once.
+    pub handshakes: usize,
     /// How long a connection may rest between two requests.
     pub idle_timeout: Duration,
     /// How long requests in flight may take to finish after SIGTERM.
@@ -89,6 +134,8 @@ impl Default for Limits {
             body: Some(64 << 20),
             connections: 10_000,
             header_timeout: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(10),
+            handshakes: 1000,
             idle_timeout: Duration::from_secs(75),
             drain_timeout: Duration::from_secs(30),
         }
@@ -265,11 +312,16 @@ impl Settings {
         let (la, lb) = (&a.server.limits, &b.server.limits);
         [
             ("server.listen", a.server.listen != b.server.listen),
+            ("server.listen_plain", a.server.listen_plain != b.server.listen_plain),
+            // Certificates are replaced while it runs; that there are any is not.
+            ("server.tls", a.server.tls.is_some() != b.server.tls.is_some()),
             ("server.client_address", proxy_protocol(a) != proxy_protocol(b)),
             ("server.limits.head", la.head != lb.head),
             ("server.limits.headers", la.headers != lb.headers),
             ("server.limits.connections", la.connections != lb.connections),
             ("server.limits.header_timeout", la.header_timeout != lb.header_timeout),
+            ("server.limits.handshake_timeout", la.handshake_timeout != lb.handshake_timeout),
+            ("server.limits.handshakes", la.handshakes != lb.handshakes),
             ("server.limits.idle_timeout", la.idle_timeout != lb.idle_timeout),
             ("operations.listen", a.operations != b.operations),
             ("log.format", a.log.format != b.log.format),

@@ -22,4 +22,4 @@ pub mod record;
 
 pub use admit::Admitted;
 pub use body::Body;
-pub use pipeline::{Gateway, GatewayParts, Snapshot};
+pub use pipeline::{Gateway, GatewayParts, PlainDoor, Snapshot};

@@ -84,6 +84,10 @@ pub trait Recorder: Send + Sync {
     fn audit(&self, event: &AuditEvent<'_>);
     /// The HTTP parser refused what a peer sent. `detail` is the parser's own word, never the input.
     fn parser_refusal(&self, peer: IpAddr, detail: &str);
+    /// A TLS handshake failed. `detail` is the library's own word, never the input.
+    fn handshake_failed(&self, peer: IpAddr, detail: &str) {
+        tracing::warn!(%peer, detail, "a TLS handshake failed");
+    }
     /// Answering a request panicked; the caller got a 500.
     fn panicked(&self, peer: IpAddr) {
         tracing::error!(%peer, "a request panicked");

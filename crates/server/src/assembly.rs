@@ -18,12 +18,14 @@ use doorward_core::{
 };
 use doorward_crypto::password::{CryptKeys, PoolLimits};
 use doorward_gateway::{
-    Gateway, GatewayParts, Snapshot,
+    Gateway, GatewayParts, PlainDoor, Snapshot,
     listen::{Limits, Listener},
     proxy::Proxy,
     record::Recorder,
 };
 use doorward_mail::{Mailer, Patience};
+use doorward_tls::Terminator;
+use http::HeaderValue;
 use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -46,6 +48,8 @@ pub(crate) struct World {
 pub(crate) enum StartError {
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
+    #[error("cannot speak TLS: {0}")]
+    Tls(String),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -59,7 +63,10 @@ pub(crate) struct Server {
     pub(crate) mailer: Arc<Mailer>,
     /// The settings, with the public URL that the first listener gave.
     pub(crate) settings: Settings,
+    /// Carries out handshakes, where we speak TLS.
+    pub(crate) terminator: Option<Arc<Terminator>>,
     public: Vec<(SocketAddr, Listener)>,
+    plain: Vec<(SocketAddr, Listener)>,
     operations: (SocketAddr, TcpListener),
     operator: Arc<Operations>,
     control: Option<Control>,
@@ -69,10 +76,9 @@ pub(crate) struct Server {
 impl Server {
     /// Binds all sockets and puts the parts together.
     pub(crate) async fn bind(config: Config, store: OpenStore, world: World) -> Result<Self, StartError> {
-        let mut public = Vec::new();
-        for &address in &config.settings.server.listen {
-            public.push(listen(address, &config.settings).await.map_err(|error| StartError::Listen(address, error))?);
-        }
+        let terminator = terminator(&config.settings, &world)?;
+        let public = listen_all(&config.settings.server.listen, &config.settings, terminator.as_ref()).await?;
+        let plain = listen_all(&config.settings.server.listen_plain, &config.settings, None).await?;
         let config = match public.first() {
             Some((address, _)) => config.bound_to(*address),
             None => config,
@@ -101,7 +107,7 @@ impl Server {
             let auth = Arc::clone(&auth);
             move || auth.assertion_keys().to_string()
         });
-        Ok(Self { gateway, auth, mailer, settings, public, operations, operator, control, world })
+        Ok(Self { gateway, auth, mailer, settings, terminator, public, plain, operations, operator, control, world })
     }
 
     /// The public listeners' addresses, as they were bound.
@@ -111,7 +117,9 @@ impl Server {
 
     /// `ready http://127.0.0.1:8080 operations http://127.0.0.1:8081`.
     pub(crate) fn ready_line(&self) -> String {
-        let public: Vec<String> = self.addresses().map(|address| format!("http://{address}")).collect();
+        let scheme = if self.terminator.is_some() { "https" } else { "http" };
+        let mut public: Vec<String> = self.addresses().map(|address| format!("{scheme}://{address}")).collect();
+        public.extend(self.plain.iter().map(|(address, _)| format!("http://{address}")));
         format!("ready {} operations http://{}", public.join(" "), self.operations.0)
     }
 
@@ -123,6 +131,10 @@ impl Server {
         for (_, listener) in self.public {
             let recorder: Arc<dyn Recorder> = Arc::clone(&self.world.telemetry) as _;
             listeners.spawn(listener.serve(Arc::clone(&self.gateway), recorder, draining.clone()));
+        }
+        for (_, listener) in self.plain {
+            let (door, recorder) = (Arc::new(PlainDoor(Arc::clone(&self.gateway))), Arc::clone(&self.world.telemetry));
+            listeners.spawn(listener.serve(door, recorder as _, draining.clone()));
         }
         let mut helpers = JoinSet::new();
         helpers.spawn(Arc::clone(&self.operator).serve(self.operations.1));
@@ -168,11 +180,35 @@ async fn no_tunnels(gateway: &Gateway) {
     }
 }
 
+fn terminator(settings: &Settings, world: &World) -> Result<Option<Arc<Terminator>>, StartError> {
+    let Some(tls) = &settings.server.tls else { return Ok(None) };
+    let terminator = Terminator::new(&tls.setup(), Arc::clone(&world.clock), settings.server.limits.handshakes);
+    terminator.map(|terminator| Some(Arc::new(terminator))).map_err(StartError::Tls)
+}
+
+async fn listen_all(
+    addresses: &[SocketAddr],
+    settings: &Settings,
+    terminator: Option<&Arc<Terminator>>,
+) -> Result<Vec<(SocketAddr, Listener)>, StartError> {
+    let mut all = Vec::new();
+    for &address in addresses {
+        let (bound, listener) = listen(address, settings).await.map_err(|error| StartError::Listen(address, error))?;
+        let listener = match terminator {
+            Some(terminator) => listener.with_tls(Arc::clone(terminator)),
+            None => listener,
+        };
+        all.push((bound, listener));
+    }
+    Ok(all)
+}
+
 async fn listen(address: SocketAddr, settings: &Settings) -> io::Result<(SocketAddr, Listener)> {
     let server = &settings.server;
     let limits = Limits {
         max_connections: server.limits.connections,
         head_timeout: server.limits.header_timeout,
+        handshake_timeout: server.limits.handshake_timeout,
         max_head: server.limits.head,
         max_headers: server.limits.headers,
         idle_timeout: server.limits.idle_timeout,
@@ -259,7 +295,8 @@ fn pool(passwords: &Passwords) -> PoolLimits {
 
 /// What requests are judged by.
 pub(crate) fn snapshot(settings: &Settings, policy: Policy) -> Snapshot {
-    Snapshot { policy: Arc::new(policy), network: network(settings), jwks_path: settings.assertion.jwks_path.clone() }
+    let hsts = settings.server.tls.as_ref().and_then(|tls| HeaderValue::from_str(tls.hsts.as_deref()?).ok());
+    Snapshot { policy: Arc::new(policy), network: network(settings), jwks_path: settings.assertion.jwks_path.clone(), hsts }
 }
 
 /// The `iss` of assertions.

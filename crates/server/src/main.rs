@@ -1,6 +1,7 @@
 //! The doorward command.
 
 mod assembly;
+mod certificates;
 mod cli;
 mod control;
 mod demo;

@@ -2,7 +2,7 @@
 
 use crate::{
     assembly::{self, Server, World},
-    kinds, parts, serve,
+    certificates, kinds, parts, serve,
     telemetry::Telemetry,
     watch::{INTERVAL, Watch},
 };
@@ -11,6 +11,7 @@ use doorward_config::{Config, Diagnostics, Outcome, Settings, Severity, settings
 use doorward_core::Time;
 use doorward_gateway::Gateway;
 use doorward_mail::Mailer;
+use doorward_tls::Terminator;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -26,6 +27,7 @@ pub(crate) struct Reloader {
     gateway: Arc<Gateway>,
     auth: Arc<Auth>,
     mailer: Arc<Mailer>,
+    terminator: Option<Arc<Terminator>>,
     watch: Watch,
     world: World,
 }
@@ -40,6 +42,7 @@ impl Reloader {
             gateway: Arc::clone(&server.gateway),
             auth: Arc::clone(&server.auth),
             mailer: Arc::clone(&server.mailer),
+            terminator: server.terminator.clone(),
             watch: Watch::new(files, began, world.clock.now()),
             world,
         }
@@ -86,6 +89,7 @@ impl Reloader {
                 Ok(counts) => report(&telemetry, &kinds::changed(&config.policy, &counts, &self.path)),
                 Err(error) => telemetry.trouble(&format!("nobody can say whether directories changed their kind: {error}")),
             }
+            report(&telemetry, &certificates::unwise(&config.settings, began, &self.path));
             self.take_over(config);
         } else {
             telemetry.reload_failed(&format!("nothing changed, because this needs a restart: {}", restart.join(", ")));
@@ -95,6 +99,11 @@ impl Reloader {
     /// From here on requests are judged by the new policy; those in flight keep the old one.
     fn take_over(&mut self, config: Config) {
         let Config { settings, policy } = config;
+        if let (Some(terminator), Some(tls)) = (&self.terminator, &settings.server.tls)
+            && let Err(error) = terminator.replace(&tls.setup())
+        {
+            return self.world.telemetry.reload_failed(&format!("nothing changed, because TLS cannot be spoken: {error}"));
+        }
         self.auth.set_issuer(assembly::issuer(&settings));
         self.auth.set_account_rules(assembly::account_rules(&settings, &policy));
         self.auth.set_grace(settings.grace);

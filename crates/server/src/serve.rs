@@ -2,6 +2,7 @@
 
 use crate::{
     assembly::{Server, World},
+    certificates,
     cli::{Answer, Failure, Terminal},
     kinds,
     parts::{environment, open_store},
@@ -42,6 +43,7 @@ pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failur
         }
     };
     say(&outcome.diagnostics, terminal)?;
+    say(&certificates::unwise(&config.settings, began, path), terminal)?;
     let store = open_store(&config.settings.store, None)?;
     runtime()?.block_on(async {
         say(&kinds::changed(&config.policy, &store.store.account_counts().await?, path), terminal)?;

@@ -11,6 +11,7 @@ pub(crate) mod operation;
 pub(crate) mod server;
 pub(crate) mod storage;
 pub(crate) mod store_view;
+pub(crate) mod tls;
 pub(crate) mod tokens;
 pub(crate) mod upstream;
 pub(crate) mod upstream_identity;

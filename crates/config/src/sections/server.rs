@@ -1,6 +1,9 @@
 //! `[server]` and `[server.limits]`.
 
-use super::web::{self, PublicUrl};
+use super::{
+    tls,
+    web::{self, PublicUrl},
+};
 use crate::{
     reader::{Reader, Section, Text},
     settings::{ClientAddress, Limits, Server},
@@ -24,10 +27,12 @@ pub(crate) struct Read {
 
 pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Read {
     let section = r.section(Some(root), "server");
-    let listen = listen(r, &section);
+    let listen = listen(r, &section).unwrap_or_else(|| vec![LISTEN]);
     let given = r.text(&section, "public_url");
     let public_url = given.as_ref().and_then(|text| r.parsed(text, web::public_url));
     check_exposure(r, &section, &listen, given.as_ref(), public_url.as_ref());
+    let tls = tls::read(r, &section, public_url.as_ref());
+    let listen_plain = listen_plain(r, &section, &listen);
     let hosts = match r.some_texts(&section, "hosts") {
         Some(texts) => Some(texts.iter().filter_map(|text| r.parsed(text, web::host)).map(Into::into).collect()),
         None => public_url.as_ref().map(|url| vec![url.host.as_str().into()]),
@@ -52,11 +57,29 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Read {
     }
     let limits = limits(r, &section);
     let origin = public_url.as_ref().map(|url| Arc::from(url.origin.as_str()));
-    Read { server: Server { listen, public_url: origin, trusted_proxies, client_address, limits }, public_url, hosts }
+    let server = Server { listen, listen_plain, tls, public_url: origin, trusted_proxies, client_address, limits };
+    Read { server, public_url, hosts }
 }
 
-fn listen(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<SocketAddr> {
-    let Some(texts) = r.some_texts(section, "listen") else { return vec![LISTEN] };
+/// Addresses that lead browsers to the others.
+fn listen_plain(r: &mut Reader<'_>, section: &Section<'_>, listen: &[SocketAddr]) -> Vec<SocketAddr> {
+    if section.has("listen_plain") && !section.has("tls") {
+        let hint = "without TLS `listen` speaks plain HTTP anyway";
+        r.error_with(section.place("listen_plain"), "`listen_plain` leads to HTTPS, and there is no [server.tls]", hint);
+    }
+    let all = addresses(r, section, "listen_plain").unwrap_or_default();
+    if let Some(both) = all.iter().find(|address| address.port() != 0 && listen.contains(address)) {
+        r.error(section.place("listen_plain"), format!("{both} is in `listen` already"));
+    }
+    all
+}
+
+fn listen(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Vec<SocketAddr>> {
+    addresses(r, section, "listen").filter(|all| !all.is_empty())
+}
+
+fn addresses(r: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option<Vec<SocketAddr>> {
+    let texts = r.some_texts(section, key)?;
     let mut all: Vec<SocketAddr> = Vec::new();
     for text in texts {
         let Some(address) = r.parsed(&text, address) else { continue };
@@ -66,7 +89,7 @@ fn listen(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<SocketAddr> {
             all.push(address);
         }
     }
-    if all.is_empty() { vec![LISTEN] } else { all }
+    Some(all)
 }
 
 /// `IP:PORT`.
@@ -97,7 +120,7 @@ fn check_exposure(
             r.error_with(section.place("listen"), "`public_url` is needed when Doorward listens off loopback", hint);
         }
         Some(url) if !url.secure && (exposed || !url.is_loopback) => {
-            let hint = "let a TLS-terminating proxy stand in front, and write the https URL that browsers use";
+            let hint = "write [server.tls], or let a TLS-terminating proxy stand in front, and the https URL that browsers use";
             r.warn(section.place("public_url"), "passwords and cookies travel in the clear: plain HTTP off loopback", hint);
         }
         _ => {}
@@ -131,6 +154,8 @@ fn limits(r: &mut Reader<'_>, server: &Section<'_>) -> Limits {
         body: r.size(&section, "body", 64 << 20),
         connections: r.count(&section, "connections", 1, default.connections),
         header_timeout: r.duration(&section, "header_timeout", default.header_timeout),
+        handshake_timeout: r.duration(&section, "handshake_timeout", default.handshake_timeout),
+        handshakes: r.count(&section, "handshakes", 1, default.handshakes),
         idle_timeout: r.duration(&section, "idle_timeout", default.idle_timeout),
         drain_timeout: r.duration(&section, "drain_timeout", default.drain_timeout),
     }

@@ -132,7 +132,7 @@ mod tests {
         for line in lines {
             headers.append(name, HeaderValue::from_str(line).unwrap());
         }
-        let connection = Connection { peer: SocketAddr::new(peer.parse().unwrap(), 1), announced: None };
+        let connection = Connection::plain(SocketAddr::new(peer.parse().unwrap(), 1));
         client(&headers, &connection, &network).map(|ip| ip.to_string())
     }
 

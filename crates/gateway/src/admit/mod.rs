@@ -55,7 +55,7 @@ pub struct Admitted {
     pub on_upgrade: Option<hyper::upgrade::OnUpgrade>,
     /// The client's address as far as it may be believed.
     pub client: IpAddr,
-    /// Whether `public_url` is https.
+    /// Whether the caller speaks TLS: to us or, where `public_url` is https and we speak none, to the proxy in front.
     pub secure: bool,
     /// The dialect of the path.
     pub dialect: Dialect,
@@ -198,6 +198,7 @@ pub fn admit_parts(
         Ok(reading) => {
             let mut admitted = finish(parts, body, upgrade, reading, policy, network, request_id);
             admitted.on_upgrade = on_upgrade;
+            admitted.secure |= connection.tls.is_some();
             Ok(admitted)
         }
         Err((status, code, detail)) => {

@@ -66,7 +66,7 @@ fn judge_as(method: &str, target: &str, lines: &[(&str, &str)], version: Version
         request = request.header(*name, *value);
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    let connection = Connection { peer: "192.0.2.7:5".parse().unwrap(), announced: None };
+    let connection = Connection::plain("192.0.2.7:5".parse().unwrap());
     admit_parts(parts, Body::Empty, None, &connection, &policy(), &Network::default(), "id".to_owned())
 }
 

@@ -3,6 +3,7 @@
 use super::{Connection, End, Handler, Limits, io::Socket, proxy_protocol};
 use crate::{Body, record::Recorder};
 use bytes::BytesMut;
+use doorward_tls::{Handshake, HandshakeError, Terminator, TlsStream};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, service::service_fn};
@@ -19,7 +20,11 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
 
 /// What every HTTP/2 connection begins with (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -28,6 +33,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(super) struct Server<H> {
     limits: Limits,
     announcers: Option<Vec<IpNet>>,
+    terminator: Option<Arc<Terminator>>,
     handler: Arc<H>,
     recorder: Arc<dyn Recorder>,
     http1: hyper::server::conn::http1::Builder,
@@ -35,7 +41,13 @@ pub(super) struct Server<H> {
 }
 
 impl<H: Handler> Server<H> {
-    pub(super) fn new(limits: Limits, announcers: Option<Vec<IpNet>>, handler: Arc<H>, recorder: Arc<dyn Recorder>) -> Self {
+    pub(super) fn new(
+        limits: Limits,
+        announcers: Option<Vec<IpNet>>,
+        terminator: Option<Arc<Terminator>>,
+        handler: Arc<H>,
+        recorder: Arc<dyn Recorder>,
+    ) -> Self {
         let mut http1 = hyper::server::conn::http1::Builder::new();
         http1
             .timer(TokioTimer::new())
@@ -57,53 +69,96 @@ impl<H: Handler> Server<H> {
             .max_send_buf_size(256 * 1024)
             .keep_alive_interval(Some(Duration::from_secs(20)))
             .keep_alive_timeout(Duration::from_secs(20));
-        Self { limits, announcers, handler, recorder, http1, http2 }
+        Self { limits, announcers, terminator, handler, recorder, http1, http2 }
     }
 
     /// Serves one connection to its end.
-    pub(super) async fn serve(&self, mut stream: TcpStream, peer: SocketAddr, end: End) {
+    pub(super) async fn serve(&self, stream: TcpStream, peer: SocketAddr, end: End) {
         let _open = Open::new(&*self.recorder);
-        let begun = timeout(self.limits.head_timeout, self.begin(&mut stream, peer));
-        let begun = tokio::select! {
-            biased;
-            begun = begun => begun,
-            // Nothing was asked yet.
-            () = end.stop.cancelled() => Ok(Ok(None)),
-        };
-        match begun {
-            Ok(Ok(Some((first, announced)))) => self.converse(stream, first, Connection { peer, announced }, end).await,
-            // The peer hung up without a word, or said nothing for too long.
-            Ok(Ok(None)) | Err(_) => {}
-            Ok(Err(detail)) => self.recorder.parser_refusal(peer.ip(), detail),
+        match &self.terminator {
+            None => self.serve_plain(stream, peer, end).await,
+            // Boxed, once for each connection, so that what it takes does not make those without TLS larger.
+            Some(terminator) => Box::pin(self.serve_tls(terminator, stream, peer, end)).await,
         }
     }
 
-    /// Reads the PROXY header where one is due, then so much that the protocol is known.
-    async fn begin(
-        &self,
-        stream: &mut TcpStream,
-        peer: SocketAddr,
-    ) -> Result<Option<(BytesMut, Option<SocketAddr>)>, &'static str> {
+    async fn serve_plain(&self, mut stream: TcpStream, peer: SocketAddr, end: End) {
         let mut buffer = BytesMut::with_capacity(1024);
-        let trusted = |networks: &Vec<IpNet>| networks.iter().any(|network| network.contains(&peer.ip().to_canonical()));
-        let announced =
-            if self.announcers.as_ref().is_some_and(trusted) { proxy_protocol::read(stream, &mut buffer).await? } else { None };
-        while is_undecided(&buffer) {
-            match stream.read_buf(&mut buffer).await {
-                Ok(0) | Err(_) => return Ok(None),
-                Ok(_) => {}
+        let begin = async {
+            let announced = self.announced(&mut stream, &mut buffer, peer).await?;
+            Ok(begin(&mut stream, &mut buffer).await.then_some(announced))
+        };
+        match until(&end, timeout(self.limits.head_timeout, begin)).await {
+            Some(Ok(Ok(Some(announced)))) => {
+                let is_http2 = buffer.starts_with(PREFACE);
+                let io = Socket::new(stream, buffer.freeze(), self.limits.write_timeout);
+                self.converse(io, is_http2, Connection { peer, announced, tls: None }, end).await;
+            }
+            // The peer hung up without a word, or said nothing for too long, or nothing was asked yet.
+            Some(Ok(Ok(None)) | Err(_)) | None => {}
+            Some(Ok(Err(detail))) => self.recorder.parser_refusal(peer.ip(), detail),
+        }
+    }
+
+    async fn serve_tls(&self, terminator: &Terminator, stream: TcpStream, peer: SocketAddr, end: End) {
+        let shaken = timeout(self.limits.handshake_timeout, self.shake_hands(terminator, stream, peer));
+        let (mut stream, announced, handshake) = match until(&end, shaken).await {
+            Some(Ok(Ok(Some(shaken)))) => shaken,
+            Some(Ok(Ok(None))) | None => return,
+            Some(Ok(Err(detail))) => return self.recorder.parser_refusal(peer.ip(), detail),
+            Some(Err(_)) => return self.recorder.handshake_failed(peer.ip(), "it took too long"),
+        };
+        let mut buffer = BytesMut::with_capacity(1024);
+        if let Some(Ok(true)) = until(&end, timeout(self.limits.head_timeout, begin(&mut stream, &mut buffer))).await {
+            let io = Socket::new(stream, buffer.freeze(), self.limits.write_timeout);
+            let connection = Connection { peer, announced, tls: Some(Arc::new(handshake)) };
+            // Over TLS both sides have said what they speak (RFC 9113, 3.2): no bytes make HTTP/2 of anything else.
+            let is_http2 = connection.tls.as_ref().is_some_and(|handshake| handshake.http2);
+            self.converse(io, is_http2, connection, end).await;
+        }
+    }
+
+    /// The PROXY header where one is due, then the handshake; nothing when the peer hung up or was told what is wrong.
+    async fn shake_hands(
+        &self,
+        terminator: &Terminator,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+    ) -> Result<Option<Shaken>, &'static str> {
+        let mut buffer = BytesMut::new();
+        let announced = self.announced(&mut stream, &mut buffer, peer).await?;
+        let io = Socket::new(stream, buffer.freeze(), self.limits.write_timeout);
+        match terminator.accept(io).await {
+            Ok((stream, handshake)) => Ok(Some((stream, announced, handshake))),
+            Err(HandshakeError::Gone) => Ok(None),
+            Err(HandshakeError::Failed(detail)) => {
+                self.recorder.handshake_failed(peer.ip(), &detail);
+                Ok(None)
             }
         }
-        Ok(Some((buffer, announced)))
     }
 
-    async fn converse(&self, stream: TcpStream, first: BytesMut, connection: Connection, end: End) {
-        let is_http2 = first.starts_with(PREFACE);
-        let io = TokioIo::new(Socket::new(stream, first.freeze(), self.limits.write_timeout));
+    /// Reads the PROXY header where one is due.
+    async fn announced(
+        &self,
+        stream: &mut TcpStream,
+        buffer: &mut BytesMut,
+        peer: SocketAddr,
+    ) -> Result<Option<SocketAddr>, &'static str> {
+        let trusted = |networks: &Vec<IpNet>| networks.iter().any(|network| network.contains(&peer.ip().to_canonical()));
+        if self.announcers.as_ref().is_some_and(trusted) { proxy_protocol::read(stream, buffer).await } else { Ok(None) }
+    }
+
+    async fn converse<S>(&self, io: Socket<S>, is_http2: bool, connection: Connection, end: End)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let peer = connection.peer.ip();
+        let io = TokioIo::new(io);
         let activity = Arc::new(Activity::default());
         let service = service_fn(|request| {
             let (handler, recorder, activity) = (&self.handler, &self.recorder, Arc::clone(&activity));
-            let (handler, recorder) = (Arc::clone(handler), Arc::clone(recorder));
+            let (handler, recorder, connection) = (Arc::clone(handler), Arc::clone(recorder), connection.clone());
             // The whole way of a request is a large future: boxed, it is not copied from place to place.
             Box::pin(async move {
                 let _busy = activity.begin();
@@ -134,9 +189,32 @@ impl<H: Handler> Server<H> {
         if let Err(error) = ended
             && (error.is_parse() || (is_http2 && !error.is_closed() && !error.is_incomplete_message()))
         {
-            self.recorder.parser_refusal(connection.peer.ip(), &error.to_string());
+            self.recorder.parser_refusal(peer, &error.to_string());
         }
     }
+}
+
+/// A connection after its handshake.
+type Shaken = (TlsStream<Socket<TcpStream>>, Option<SocketAddr>, Handshake);
+
+/// What comes of `future`, unless the end comes first.
+async fn until<T>(end: &End, future: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        value = future => Some(value),
+        () = end.stop.cancelled() => None,
+    }
+}
+
+/// Reads so much that the protocol is known; whether anything came.
+async fn begin<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut BytesMut) -> bool {
+    while is_undecided(buffer) {
+        match stream.read_buf(buffer).await {
+            Ok(0) | Err(_) => return false,
+            Ok(_) => {}
+        }
+    }
+    true
 }
 
 /// Whether the first bytes may still become the preface of HTTP/2.
@@ -152,6 +230,7 @@ async fn answer<H: Handler>(
     connection: Connection,
 ) -> Response<Body> {
     let is_head = request.method() == Method::HEAD;
+    let peer = connection.peer.ip();
     match AssertUnwindSafe(handler.handle(request, connection)).catch_unwind().await {
         Ok(mut response) => {
             // A POST may stand for a HEAD; who sent it waits for as much as the length says.
@@ -161,7 +240,7 @@ async fn answer<H: Handler>(
             response
         }
         Err(_) => {
-            recorder.panicked(connection.peer.ip());
+            recorder.panicked(peer);
             let mut response = Response::new(Body::Empty);
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -5,6 +5,7 @@ mod io;
 mod proxy_protocol;
 
 use crate::{Body, record::Recorder};
+use doorward_tls::{Handshake, Terminator};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use ipnet::IpNet;
@@ -13,12 +14,21 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// What is known of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Connection {
     /// Who is at the other end of the socket.
     pub peer: SocketAddr,
     /// The client's address by the PROXY protocol, where a trusted peer spoke it.
     pub announced: Option<SocketAddr>,
+    /// What the TLS handshake came to, where we speak TLS.
+    pub tls: Option<Arc<Handshake>>,
+}
+
+impl Connection {
+    /// One without TLS and without a word of who is behind it.
+    pub fn plain(peer: SocketAddr) -> Self {
+        Self { peer, announced: None, tls: None }
+    }
 }
 
 /// Whoever answers requests.
@@ -35,6 +45,8 @@ pub struct Limits {
     /// How long a head may take, counted from the opening of the connection or the end of the answer before. It is
     /// the idle time of kept connections, too.
     pub head_timeout: Duration,
+    /// How long a TLS handshake may take.
+    pub handshake_timeout: Duration,
     /// The largest head in bytes.
     pub max_head: usize,
     /// The most headers of a request.
@@ -54,6 +66,7 @@ impl Default for Limits {
         Self {
             max_connections: 10_000,
             head_timeout: Duration::from_secs(30),
+            handshake_timeout: Duration::from_secs(10),
             max_head: 32 * 1024,
             max_headers: 100,
             write_timeout: Duration::from_secs(60),
@@ -76,18 +89,26 @@ pub struct Listener {
     limits: Limits,
     /// Networks whose connections begin with a PROXY header; `None` when that protocol is not spoken.
     announcers: Option<Vec<IpNet>>,
+    terminator: Option<Arc<Terminator>>,
 }
 
 impl Listener {
     /// Binds `address`; port 0 picks one.
     pub async fn bind(address: SocketAddr, limits: Limits) -> std::io::Result<Self> {
-        Ok(Self { socket: TcpListener::bind(address).await?, limits, announcers: None })
+        Ok(Self { socket: TcpListener::bind(address).await?, limits, announcers: None, terminator: None })
     }
 
     /// Connections from `trusted` must begin with a PROXY header (version 1 or 2); others have none.
     #[must_use]
     pub fn with_proxy_protocol(mut self, trusted: Vec<IpNet>) -> Self {
         self.announcers = Some(trusted);
+        self
+    }
+
+    /// Connections speak TLS, after the PROXY header where there is one.
+    #[must_use]
+    pub fn with_tls(mut self, terminator: Arc<Terminator>) -> Self {
+        self.terminator = Some(terminator);
         self
     }
 
@@ -102,7 +123,8 @@ impl Listener {
         let places = Arc::new(Semaphore::new(self.limits.max_connections));
         let tasks = TaskTracker::new();
         let cut = CancellationToken::new();
-        let server = Arc::new(connection::Server::new(self.limits.clone(), self.announcers.clone(), handler, recorder));
+        let (announcers, terminator) = (self.announcers.clone(), self.terminator.clone());
+        let server = Arc::new(connection::Server::new(self.limits.clone(), announcers, terminator, handler, recorder));
         loop {
             let place = tokio::select! {
                 biased;

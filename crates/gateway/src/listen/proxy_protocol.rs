@@ -3,14 +3,17 @@
 use bytes::{Buf, BytesMut};
 use ppp::{HeaderResult, PartialResult, v1, v2};
 use std::net::{IpAddr, SocketAddr};
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// No sound header is longer, with room for the extensions of version 2.
 const LONGEST: usize = 2048;
 
 /// Reads the header from the stream into what `buffer` holds already, and takes it off. `None` where the peer speaks
 /// for itself (`LOCAL`, `UNKNOWN`).
-pub(super) async fn read(stream: &mut TcpStream, buffer: &mut BytesMut) -> Result<Option<SocketAddr>, &'static str> {
+pub(super) async fn read<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    buffer: &mut BytesMut,
+) -> Result<Option<SocketAddr>, &'static str> {
     loop {
         if !buffer.is_empty() {
             let parsed = HeaderResult::parse(buffer);

@@ -9,6 +9,7 @@
 mod identify;
 mod ids;
 mod ours;
+mod plain;
 mod trace;
 
 use crate::{
@@ -32,11 +33,12 @@ use doorward_core::{
     refusal::Public,
 };
 use futures_util::FutureExt;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, header::STRICT_TRANSPORT_SECURITY};
 use hyper::body::Incoming;
 pub use identify::{Identified, Ignored, Known, Proved, SignIn, identify};
 use ids::Ids;
 pub use ours::{Ours, recognise, shown_path};
+pub use plain::PlainDoor;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 use trace::{Recorded, Trace};
 
@@ -48,6 +50,8 @@ pub struct Snapshot {
     pub network: Network,
     /// Where the assertion keys are published on the public listeners, if anywhere.
     pub jwks_path: Option<Arc<str>>,
+    /// `Strict-Transport-Security` of what we answer over TLS.
+    pub hsts: Option<HeaderValue>,
 }
 
 /// What a gateway is made of.
@@ -255,9 +259,11 @@ impl Handler for Gateway {
     async fn handle(&self, request: Request<Incoming>, connection: Connection) -> Response<Body> {
         let started = Instant::now();
         let now = self.now.load_full();
+        // Over plain HTTP it would mean nothing (RFC 6797, 7.2).
+        let hsts = now.hsts.as_ref().filter(|_| connection.tls.is_some());
         let request_id = self.ids.next();
         let mut trace = Recorded::new(Trace::new(&now.policy, &request_id), &*self.parts.recorder, started);
-        let response = match admit(request, &connection, &now.policy, &now.network, request_id) {
+        let mut response = match admit(request, &connection, &now.policy, &now.network, request_id) {
             Ok(admitted) => {
                 trace.admitted(&admitted);
                 let shaped = (admitted.dialect == Dialect::Magento).then(|| answer::accept(&admitted.headers)).flatten();
@@ -275,6 +281,9 @@ impl Handler for Gateway {
                 answer::error(rejected.status, &rejected.detail, &Reader::of_rejected(&rejected))
             }
         };
+        if let Some(hsts) = hsts {
+            response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
         trace.answered(response.status());
         response
     }

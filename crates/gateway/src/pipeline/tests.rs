@@ -90,7 +90,7 @@ impl Place {
         .await;
         let notes = Arc::new(Notes::default());
         let gateway = Gateway::new(GatewayParts {
-            snapshot: Snapshot { policy: Arc::clone(&world.policy), network: Network::default(), jwks_path: None },
+            snapshot: Snapshot { policy: Arc::clone(&world.policy), network: Network::default(), jwks_path: None, hsts: None },
             auth: Arc::clone(&world.auth),
             proxy: Proxy::new(Settings::default()),
             recorder: Arc::clone(&notes) as _,

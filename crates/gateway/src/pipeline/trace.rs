@@ -91,6 +91,13 @@ impl Trace {
         self.detail = rejected.detail.to_string();
     }
 
+    /// It came over plain HTTP, where we speak TLS.
+    pub(super) fn plain(&mut self, outcome: &'static str, detail: String) {
+        self.outcome = outcome;
+        self.reason = "plain_http";
+        self.detail = detail;
+    }
+
     pub(super) fn found(&mut self, found: &Found<'_>) {
         self.firewall = found.firewall.cloned();
         self.route = match found.target {

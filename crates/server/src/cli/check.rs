@@ -1,8 +1,10 @@
 //! `doorward check`.
 
 use super::terminal::{Answer, Failure, Terminal};
-use crate::{kinds, parts::environment};
+use crate::{certificates, kinds, parts::environment};
 use doorward_config::{Config, Diagnostics, settings::StoreUrl};
+use doorward_core::ports::Clock;
+use doorward_crypto::system::SystemClock;
 use doorward_store::Sqlite;
 use serde_json::json;
 use std::path::Path;
@@ -11,8 +13,9 @@ use std::path::Path;
 pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failure> {
     let mut outcome = doorward_config::load(path, &environment);
     if let Some(config) = &outcome.config {
-        let warnings = changed_kinds(config, path);
-        warnings.iter().for_each(|warning| outcome.diagnostics.push(warning.clone()));
+        let (kinds, certificates) =
+            (changed_kinds(config, path), certificates::unwise(&config.settings, SystemClock.now(), path));
+        kinds.iter().chain(certificates.iter()).for_each(|warning| outcome.diagnostics.push(warning.clone()));
     }
     let (errors, warnings) = (outcome.diagnostics.errors(), outcome.diagnostics.warnings());
     let sound = outcome.config.is_some();

@@ -196,7 +196,7 @@ fn admitted(
     presumed: Vec<(HeaderName, String)>,
 ) -> Result<Result<Admitted, Box<admit::Rejected>>, Failure> {
     let parts = request(arguments, config, presumed)?;
-    let connection = Connection { peer: SocketAddr::new(arguments.client, 0), announced: None };
+    let connection = Connection::plain(SocketAddr::new(arguments.client, 0));
     let network = network(&config.settings);
     Ok(admit::admit_parts(parts, Body::Empty, None, &connection, &config.policy, &network, "-".to_owned()))
 }

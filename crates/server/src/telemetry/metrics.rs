@@ -118,6 +118,7 @@ pub(crate) struct Metrics {
     sign_ins: Family<SignInLabels, Counter>,
     mails: Family<MailLabels, Counter>,
     parser_refusals: Counter,
+    handshake_failures: Counter,
     connections: Gauge,
     connections_opened: Counter,
     sessions: Gauge,
@@ -151,6 +152,7 @@ impl Metrics {
             sign_ins: Family::default(),
             mails: Family::default(),
             parser_refusals: Counter::default(),
+            handshake_failures: Counter::default(),
             connections: Gauge::default(),
             connections_opened: Counter::default(),
             sessions: Gauge::default(),
@@ -240,6 +242,11 @@ impl Metrics {
         self.parser_refusals.inc();
     }
 
+    /// Counts TLS handshakes that failed.
+    pub(super) fn handshake_failure(&self) {
+        self.handshake_failures.inc();
+    }
+
     /// Counts connections.
     pub(super) fn connection(&self, opened: bool) {
         if opened {
@@ -319,6 +326,7 @@ impl Metrics {
         r.register("sign_ins", "Sign-ins by directory and outcome", self.sign_ins.clone());
         r.register("mails", "Mails by what they are about and how they fared", self.mails.clone());
         r.register("parser_refusals", "What the HTTP parser refused", self.parser_refusals.clone());
+        r.register("handshake_failures", "TLS handshakes that failed", self.handshake_failures.clone());
         r.register("connections", "Open connections", self.connections.clone());
         r.register("connections_opened", "Connections that were opened", self.connections_opened.clone());
         r.register("sessions", "Live sessions", self.sessions.clone());

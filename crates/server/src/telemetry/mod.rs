@@ -184,6 +184,12 @@ impl Recorder for Telemetry {
         self.write(line.address("client", Some(peer)).field("detail", detail));
     }
 
+    fn handshake_failed(&self, peer: IpAddr, detail: &str) {
+        self.metrics.handshake_failure();
+        let line = Line::new(self.format, self.clock.now(), Level::Warn, "handshake_failed");
+        self.write(line.address("client", Some(peer)).field("detail", detail));
+    }
+
     fn connection(&self, opened: bool) {
         self.metrics.connection(opened);
     }

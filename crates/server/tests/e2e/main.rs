@@ -29,3 +29,4 @@ mod serve;
 mod sign_in_flood;
 mod sign_in_limits;
 mod support;
+mod tls;

@@ -182,7 +182,7 @@ impl Server {
         let ready = lines.into_iter().find(|line| line.starts_with("ready ")).unwrap_or_default();
         let address = |after: &str| {
             let rest = ready.split_once(after)?.1;
-            rest.split_whitespace().next()?.strip_prefix("http://")?.parse().ok()
+            rest.split_whitespace().next()?.split_once("://")?.1.parse().ok()
         };
         let Some(public) = address("ready ") else {
             let _ = child.wait();

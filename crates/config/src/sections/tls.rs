@@ -1,0 +1,111 @@
+//! `[server.tls]` and `[[server.tls.sni]]`.
+
+use super::web::{self, PublicUrl};
+use crate::{
+    reader::{Reader, Section, Text},
+    settings::{Certificate, Tls},
+};
+use doorward_tls::{Chain, Identity, Key};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// A year (ASVS 5.0, 3.4.1).
+const HSTS: u64 = 365 * 24 * 3600;
+
+pub(crate) fn read(r: &mut Reader<'_>, server: &Section<'_>, public_url: Option<&PublicUrl>) -> Option<Tls> {
+    if !server.has("tls") {
+        return None;
+    }
+    let section = r.section(Reader::content(server), "server.tls");
+    if public_url.is_some_and(|url| !url.secure) {
+        let hint = "write the https URL that browsers use";
+        r.error_with(server.place("public_url"), "`public_url` is plain HTTP, and [server.tls] speaks HTTPS alone", hint);
+    }
+    let certificate = certificate(r, &section);
+    let sni = match Reader::content(&section) {
+        Some(content) => {
+            let sections = r.sections(content, "server.tls.sni");
+            let mut taken = BTreeSet::new();
+            sections.iter().filter_map(|section| named(r, section, &mut taken)).collect()
+        }
+        None => Vec::new(),
+    };
+    // What browsers remember for `localhost` would hold for whatever else is tried out there.
+    let loopback = public_url.is_none_or(|url| url.is_loopback);
+    let hsts = hsts(r, &section, loopback);
+    Some(Tls { certificate: certificate?, sni, hsts })
+}
+
+/// A certificate and its key, each problem at the name of its file.
+fn certificate(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Certificate> {
+    let (chain, key) = (r.required(section, "certificate"), r.required(section, "private_key"));
+    let chain = chain.and_then(|text| Some((file(r, &text, Chain::read)?, text)));
+    let key = key.and_then(|text| Some((file(r, &text, Key::read)?, text)));
+    let ((chain, name), (key, text)) = (chain?, key?);
+    match Identity::new(chain, key) {
+        Ok(identity) => Some(Certificate { name: name.shown().into(), identity }),
+        Err(why) => {
+            r.error(text.span.clone(), format!("{} {why} in {}", text.shown(), name.shown()));
+            None
+        }
+    }
+}
+
+/// What a parser makes of the file that a text names; its error continues the name.
+fn file<T>(r: &mut Reader<'_>, text: &Text, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+    match r.files.read(&text.value) {
+        Ok(file) => r.parsed(text, |_| parse(&file.text)),
+        Err(error) if text.is_literal() => {
+            r.error(text.span.clone(), error.to_string());
+            None
+        }
+        Err(error) => {
+            r.error(text.span.clone(), format!("{} names a file that {}", text.shown(), error.why));
+            None
+        }
+    }
+}
+
+/// A further certificate and the names that it is for.
+fn named(r: &mut Reader<'_>, section: &Section<'_>, taken: &mut BTreeSet<String>) -> Option<(Certificate, Vec<String>)> {
+    let certificate = certificate(r, section);
+    let given = r.some_texts(section, "hosts");
+    let names = match &given {
+        Some(texts) => texts.iter().filter_map(|text| r.parsed(text, name)).collect(),
+        None => certificate.as_ref().map(|certificate| certificate.identity.names()).unwrap_or_default(),
+    };
+    if certificate.is_some() && names.is_empty() && given.is_none() {
+        r.error_with(
+            section.place("certificate"),
+            "its certificate has no DNS name",
+            "name the hosts that it is for: hosts = [..]",
+        );
+    }
+    for name in &names {
+        if !taken.insert(name.clone()) {
+            r.error(section.place("hosts"), format!("another [[server.tls.sni]] is for \"{name}\" already"));
+        }
+    }
+    Some((certificate?, names))
+}
+
+/// A host, or `*.` and the rest of one.
+fn name(text: &str) -> Result<String, String> {
+    match text.strip_prefix("*.") {
+        Some(rest) => Ok(format!("*.{}", web::host(rest)?)),
+        None => web::host(text),
+    }
+}
+
+/// The value of `Strict-Transport-Security` (RFC 6797, 6.1).
+fn hsts(r: &mut Reader<'_>, section: &Section<'_>, loopback: bool) -> Option<Arc<str>> {
+    let subdomains = r.flag(section, "hsts_subdomains", false);
+    let seconds = match r.text(section, "hsts") {
+        Some(text) if text.value == "off" => None,
+        Some(text) => r.parsed(&text, crate::units::duration).map(|time| time.as_secs()),
+        None => (!loopback).then_some(HSTS),
+    };
+    if subdomains && seconds.is_none() {
+        r.error(section.place("hsts_subdomains"), "`hsts_subdomains` widens `hsts`, which is off");
+    }
+    seconds.map(|seconds| format!("max-age={seconds}{}", if subdomains { "; includeSubDomains" } else { "" }).into())
+}

@@ -1,0 +1,117 @@
+//! The clients that people have: curl, and OpenSSL's `s_client`.
+
+use crate::support::Server;
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+/// What curl printed: head and body, and its exit code.
+#[derive(Debug)]
+pub(super) struct Got {
+    pub(super) code: i32,
+    pub(super) text: String,
+    /// For messages.
+    #[allow(dead_code, clippy::allow_attributes, reason = "shown where a test fails")]
+    pub(super) err: String,
+}
+
+impl Got {
+    /// The status of the answer; 0 without one.
+    pub(super) fn status(&self) -> u16 {
+        self.text.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0)
+    }
+
+    /// `HTTP/2` or `HTTP/1.1`.
+    pub(super) fn version(&self) -> &str {
+        self.text.split_whitespace().next().unwrap_or("")
+    }
+
+    /// A header's value, whatever the case of its name.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let head = self.text.split("\r\n\r\n").next()?;
+        let mut lines = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        lines.find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+}
+
+/// `curl -i https://HOST:PORT/PATH` with more arguments, HOST being this machine.
+pub(super) fn curl(server: &Server, host: &str, path: &str, arguments: &[&str]) -> Got {
+    let port = server.public.port();
+    let output = Command::new("curl")
+        .args(["-sS", "-i", "--max-time", "30", "--noproxy", "*", "--resolve", &format!("{host}:{port}:127.0.0.1")])
+        .args(arguments)
+        .arg(format!("https://{host}:{port}{path}"))
+        .stdin(Stdio::null())
+        .output()
+        .expect("curl runs");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Got { code: output.status.code().unwrap_or(-1), text: text(output.stdout), err: text(output.stderr) }
+}
+
+/// Everything that `openssl s_client` says about one handshake.
+pub(super) fn s_client(server: &Server, arguments: &[&str]) -> String {
+    let output = Command::new("openssl")
+        .args(["s_client", "-connect", &server.public.to_string()])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("openssl runs");
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+/// A connection of `s_client` that stays open.
+pub(super) struct Open {
+    child: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+impl Open {
+    pub(super) fn new(server: &Server, host: &str, authority: &Path) -> Self {
+        let mut child = Command::new("openssl")
+            .args(["s_client", "-quiet", "-ign_eof", "-verify_return_error", "-servername", host])
+            .args(["-connect", &server.public.to_string(), "-CAfile"])
+            .arg(authority)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("openssl runs");
+        let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        Self { child, to, from }
+    }
+
+    /// One request on it; the status.
+    pub(super) fn get(&mut self, host: &str, path: &str) -> u16 {
+        write!(self.to, "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+        self.to.flush().unwrap();
+        let (mut status, mut length) = (0, 0);
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.from.read_line(&mut line).unwrap(), 0, "the connection ended");
+            if line.trim().is_empty() {
+                break;
+            }
+            if let Some(rest) = line.strip_prefix("HTTP/1.1 ") {
+                status = rest.split(' ').next().unwrap().parse().unwrap();
+            }
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().unwrap();
+            }
+        }
+        let mut body = vec![0; length];
+        self.from.read_exact(&mut body).unwrap();
+        status
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,14 @@
+//! Certificates: those that we show, those that clients show, and handshakes.
+//!
+//! Everything of TLS goes through here, so that one place knows the library that speaks it. Trust is decided by rustls;
+//! what is read of a certificate besides (names, dates) is read after that, or for people alone.
+
+mod certificate;
+mod pem;
+mod sni;
+mod terminator;
+
+pub use certificate::{Identity, Warning, system_roots};
+pub use pem::{Chain, Key};
+pub use sni::Certificates;
+pub use terminator::{Handshake, HandshakeError, Setup, Terminator, TlsStream};

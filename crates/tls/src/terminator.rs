@@ -1,0 +1,222 @@
+//! Handshakes: TLS 1.2 and 1.3 with what rustls considers sound today, HTTP/2 and HTTP/1.1 by ALPN.
+
+use crate::Certificates;
+use arc_swap::ArcSwap;
+use doorward_core::ports::Clock;
+use rustls::{
+    ServerConfig,
+    crypto::{CryptoProvider, aws_lc_rs},
+    pki_types::UnixTime,
+    server::{Acceptor, ProducesTickets},
+    time_provider::TimeProvider,
+};
+use std::{fmt, io, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::Semaphore,
+};
+use tokio_rustls::LazyConfigAcceptor;
+pub use tokio_rustls::server::TlsStream;
+
+/// What to show to clients.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Our certificates.
+    pub certificates: Certificates,
+}
+
+/// What a handshake came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handshake {
+    /// The name that the client asked for, in lower case.
+    pub name: Option<Box<str>>,
+    /// Both agreed on HTTP/2.
+    pub http2: bool,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum HandshakeError {
+    /// The peer hung up: nothing that anybody need know.
+    #[error("the peer hung up")]
+    Gone,
+    /// What one side found wrong with the other, in the library's words.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Carries out handshakes. What it shows can be replaced; connections that stand keep what they agreed on.
+pub struct Terminator {
+    config: ArcSwap<ServerConfig>,
+    parts: Parts,
+    /// Handshakes whose costly part is under way.
+    places: Semaphore,
+}
+
+struct Parts {
+    provider: Arc<CryptoProvider>,
+    clock: Arc<ByClock>,
+    tickets: Arc<dyn ProducesTickets>,
+}
+
+impl Terminator {
+    /// Shows `setup`; at most `handshakes` at a time.
+    ///
+    /// # Errors
+    /// The crypto library refuses.
+    pub fn new(setup: &Setup, clock: Arc<dyn Clock>, handshakes: usize) -> Result<Self, String> {
+        let tickets = aws_lc_rs::Ticketer::new().map_err(|error| error.to_string())?;
+        let parts = Parts { provider: Arc::new(aws_lc_rs::default_provider()), clock: Arc::new(ByClock(clock)), tickets };
+        let config = ArcSwap::new(parts.config(setup)?);
+        Ok(Self { config, parts, places: Semaphore::new(handshakes.min(Semaphore::MAX_PERMITS)) })
+    }
+
+    /// Shows `setup` from now on.
+    ///
+    /// # Errors
+    /// The crypto library refuses; then nothing changed.
+    pub fn replace(&self, setup: &Setup) -> Result<(), String> {
+        self.config.store(self.parts.config(setup)?);
+        Ok(())
+    }
+
+    /// Carries out one handshake. Whoever calls it bounds its time.
+    ///
+    /// # Errors
+    /// The peer is gone, or one of both does not like what the other sent; an alert has told it so.
+    pub async fn accept<IO: AsyncRead + AsyncWrite + Unpin>(&self, io: IO) -> Result<(TlsStream<IO>, Handshake), HandshakeError> {
+        let start = LazyConfigAcceptor::new(Acceptor::default(), io).await.map_err(failed)?;
+        let name = start.client_hello().server_name().map(|name| name.to_ascii_lowercase().into_boxed_str());
+        // Who has said nothing yet takes no place; who stalls now keeps one until its time is over.
+        let _place = self.places.acquire().await.map_err(|_| HandshakeError::Gone)?;
+        let stream = start.into_stream(self.config.load_full()).await.map_err(failed)?;
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP2);
+        Ok((stream, Handshake { name, http2 }))
+    }
+}
+
+impl fmt::Debug for Terminator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Terminator")
+    }
+}
+
+/// Its name in ALPN (RFC 9113, 3.1).
+const HTTP2: &[u8] = b"h2";
+
+impl Parts {
+    fn config(&self, setup: &Setup) -> Result<Arc<ServerConfig>, String> {
+        let (provider, clock) = (Arc::clone(&self.provider), Arc::clone(&self.clock) as _);
+        let builder = ServerConfig::builder_with_details(provider, clock);
+        let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
+        let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(setup.certificates.clone()));
+        config.alpn_protocols = vec![HTTP2.to_vec(), b"http/1.1".to_vec()];
+        config.ticketer = Arc::clone(&self.tickets);
+        Ok(Arc::new(config))
+    }
+}
+
+/// The time of our own clock.
+struct ByClock(Arc<dyn Clock>);
+
+impl TimeProvider for ByClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_millis(self.0.now().0)))
+    }
+}
+
+impl fmt::Debug for ByClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ByClock")
+    }
+}
+
+/// What the library says was wrong, without the input.
+fn failed(error: io::Error) -> HandshakeError {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(error) => HandshakeError::Failed(error.to_string()),
+        // Load balancers look whether a port is open; people close their browsers.
+        None => HandshakeError::Gone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Chain, Identity, Key};
+    use doorward_core::Time;
+    use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio_rustls::TlsConnector;
+
+    struct Now;
+
+    impl Clock for Now {
+        fn now(&self) -> Time {
+            Time(1_800_000_000_000)
+        }
+    }
+
+    /// A terminator for `shop.test`, and a client that trusts it.
+    fn both(handshakes: usize) -> (Arc<Terminator>, TlsConnector) {
+        let made = rcgen::generate_simple_self_signed(vec!["shop.test".to_owned()]).unwrap();
+        let chain = Chain::read(&made.cert.pem()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(chain.0[0].clone()).unwrap();
+        let identity = Identity::new(chain, Key::read(&made.signing_key.serialize_pem()).unwrap()).unwrap();
+        let setup = Setup { certificates: Certificates::new(&identity) };
+        let terminator = Terminator::new(&setup, Arc::new(Now), handshakes).unwrap();
+        let client = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let client = client.with_safe_default_protocol_versions().unwrap();
+        let client = client.with_root_certificates(roots).with_no_client_auth();
+        (Arc::new(terminator), TlsConnector::from(Arc::new(client)))
+    }
+
+    fn accept(terminator: &Arc<Terminator>) -> (DuplexStream, tokio::task::JoinHandle<Result<Handshake, HandshakeError>>) {
+        let (ours, theirs) = duplex(64 * 1024);
+        let terminator = Arc::clone(terminator);
+        (theirs, tokio::spawn(async move { terminator.accept(ours).await.map(|(_, handshake)| handshake) }))
+    }
+
+    #[tokio::test]
+    async fn those_who_stall_keep_a_place_and_those_who_are_silent_none() {
+        let (terminator, client) = both(1);
+        let silent: Vec<_> = (0..3).map(|_| accept(&terminator)).collect();
+        let name = ServerName::try_from("shop.test").unwrap();
+        // Somebody begins, gets our answer, and says nothing more.
+        let (mut stalling, stalled) = accept(&terminator);
+        let hello = {
+            let (mut near, far) = duplex(64 * 1024);
+            let connecting = tokio::spawn(client.connect(name.clone(), far));
+            let mut hello = vec![0; 16 * 1024];
+            let length = near.read(&mut hello).await.unwrap();
+            connecting.abort();
+            hello.truncate(length);
+            hello
+        };
+        stalling.write_all(&hello).await.unwrap();
+        let mut answer = [0; 1];
+        stalling.read_exact(&mut answer).await.unwrap();
+        let (theirs, waiting) = accept(&terminator);
+        let connecting = tokio::spawn(client.connect(name, theirs));
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "there is one place");
+        drop(stalling);
+        assert!(matches!(stalled.await.unwrap(), Err(HandshakeError::Gone)));
+        let handshake = waiting.await.unwrap().unwrap();
+        assert_eq!((handshake.name.as_deref(), handshake.http2), (Some("shop.test"), false));
+        connecting.await.unwrap().unwrap();
+        assert!(silent.iter().all(|(_, task)| !task.is_finished()));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_handshake_fails_and_who_hangs_up_is_gone() {
+        let (terminator, _) = both(9);
+        let (mut theirs, accepting) = accept(&terminator);
+        theirs.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        assert!(matches!(accepting.await.unwrap(), Err(HandshakeError::Failed(_))));
+        let (theirs, accepting) = accept(&terminator);
+        drop(theirs);
+        assert!(matches!(accepting.await.unwrap(), Err(HandshakeError::Gone)));
+    }
+}
