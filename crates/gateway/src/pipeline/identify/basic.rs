@@ -12,7 +12,7 @@ use std::sync::Arc;
 const LONGEST: usize = 7168;
 
 /// What needs no hash: no pair at all, a malformed one, or one that is remembered as right.
-pub(super) fn at_once(known: Known<'_>, policy: &Policy, asked: Asked<'_>, firewall: &Firewall) -> Option<Identified> {
+pub(super) fn at_once(known: &Known<'_>, policy: &Policy, asked: &Asked<'_>, firewall: &Firewall) -> Option<Identified> {
     let decoded = match read(asked.headers) {
         None => return Some(Identified::absent()),
         Some(Err(why)) => return Some(Identified::offered(Offer::Refused(why))),
@@ -28,7 +28,7 @@ pub(super) fn at_once(known: Known<'_>, policy: &Policy, asked: Asked<'_>, firew
 }
 
 /// The rest.
-pub(super) async fn verify(known: Known<'_>, policy: &Policy, asked: Asked<'_>, firewall: &Firewall) -> Identified {
+pub(super) async fn verify(known: &Known<'_>, policy: &Policy, asked: &Asked<'_>, firewall: &Firewall) -> Identified {
     let Some(Ok(decoded)) = read(asked.headers) else { return Identified::absent() };
     let (login, password) = match parts(&decoded) {
         Ok(parts) => parts,
@@ -45,7 +45,7 @@ pub(super) async fn verify(known: Known<'_>, policy: &Policy, asked: Asked<'_>, 
     }
 }
 
-fn question<'a>(asked: Asked<'_>, firewall: &'a Firewall, login: &'a str, password: &'a str) -> PairAsked<'a> {
+fn question<'a>(asked: &Asked<'_>, firewall: &'a Firewall, login: &'a str, password: &'a str) -> PairAsked<'a> {
     PairAsked { directories: &firewall.directories, login, password, address: asked.client }
 }
 

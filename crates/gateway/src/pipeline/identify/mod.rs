@@ -104,11 +104,11 @@ impl<'a> From<&'a Arc<Auth>> for Known<'a> {
 pub async fn identify(known: Known<'_>, policy: &Policy, asked: Asked<'_>, found: &Found<'_>) -> Identified {
     let Some(firewall) = found.firewall else { return Identified::absent() };
     let mut identified = match firewall.authentication {
-        Authentication::Session => session::identify(known, policy, asked, found, firewall).await,
-        Authentication::Basic => match basic::at_once(known, policy, asked, firewall) {
+        Authentication::Session => session::identify(&known, policy, &asked, found, firewall).await,
+        Authentication::Basic => match basic::at_once(&known, policy, &asked, firewall) {
             Some(identified) => identified,
             // Boxed, as all that is rare: the future of other requests stays small.
-            None => Box::pin(basic::verify(known, policy, asked, firewall)).await,
+            None => Box::pin(basic::verify(&known, policy, &asked, firewall)).await,
         },
         Authentication::None => Identified::absent(),
     };
@@ -116,12 +116,12 @@ pub async fn identify(known: Known<'_>, policy: &Policy, asked: Asked<'_>, found
     if found.is_open() {
         identified.dead.clear();
     }
-    note_unread(&mut identified.ignored, policy, asked, firewall);
+    note_unread(&mut identified.ignored, policy, &asked, firewall);
     identified
 }
 
 /// Credentials that the firewall's method does not read: there is never a second guess.
-fn note_unread(ignored: &mut Vec<Ignored>, policy: &Policy, asked: Asked<'_>, firewall: &Firewall) {
+fn note_unread(ignored: &mut Vec<Ignored>, policy: &Policy, asked: &Asked<'_>, firewall: &Firewall) {
     let method = firewall.authentication;
     let carries = asked.carries;
     for (credential, unread) in [

@@ -19,9 +19,9 @@ use std::sync::Arc;
 /// Under the Magento prefix a bearer token of ours comes first, and one that is not good counts as absent (magento-webapi
 /// 1.2). Elsewhere cookies alone are read.
 pub(super) async fn identify(
-    known: Known<'_>,
+    known: &Known<'_>,
     policy: &Policy,
-    asked: Asked<'_>,
+    asked: &Asked<'_>,
     found: &Found<'_>,
     firewall: &Firewall,
 ) -> Identified {
@@ -50,7 +50,7 @@ fn bearer(headers: &http::HeaderMap) -> Option<&str> {
 }
 
 /// Whether bearer tokens of ours are read at this path.
-pub(super) fn reads_tokens(policy: &Policy, asked: Asked<'_>) -> bool {
+pub(super) fn reads_tokens(policy: &Policy, asked: &Asked<'_>) -> bool {
     asked.dialect == Dialect::Magento && policy.serve.tokens
 }
 
@@ -59,7 +59,7 @@ pub(super) fn reads_tokens(policy: &Policy, asked: Asked<'_>) -> bool {
 async fn by_session(
     sessions: &Sessions,
     policy: &Policy,
-    asked: Asked<'_>,
+    asked: &Asked<'_>,
     found: &Found<'_>,
     firewall: &Firewall,
 ) -> Identified {
@@ -94,7 +94,7 @@ async fn find(sessions: &Sessions, cookie: &SessionCookie) -> Result<Option<Arc<
 }
 
 /// The presented cookies of the firewall's directories, in the order in which they count.
-fn in_order<'a>(policy: &'a Policy, asked: Asked<'a>, firewall: &'a Firewall) -> impl Iterator<Item = &'a SessionCookie> {
+fn in_order<'a>(policy: &'a Policy, asked: &'a Asked<'a>, firewall: &'a Firewall) -> impl Iterator<Item = &'a SessionCookie> {
     let of_kind = move |kind: Option<Kind>| {
         let directories = firewall.directories.iter();
         let directories = directories.filter_map(|name| policy.directory(name));
@@ -110,7 +110,7 @@ fn in_order<'a>(policy: &'a Policy, asked: Asked<'a>, firewall: &'a Firewall) ->
 }
 
 /// Whether the request carries a CSRF token of this session. Only asked where the guard wants one.
-fn csrf_valid(asked: Asked<'_>, found: &Found<'_>, firewall: &Firewall, session_id: &str) -> bool {
+fn csrf_valid(asked: &Asked<'_>, found: &Found<'_>, firewall: &Firewall, session_id: &str) -> bool {
     let wanted = match found.target {
         Target::Own(own) => own.csrf,
         Target::Route(_) | Target::Unmatched | Target::Unprocessed(_) => true,
