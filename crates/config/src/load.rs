@@ -5,8 +5,8 @@ use crate::{
     reader::{Reader, Span},
     rules,
     sections::{
-        access, accounts, api, basic, directory, firewall, mail, operation, server, storage, store_view, tokens, upstream,
-        upstream_identity,
+        access, accounts, api, basic, directory, firewall, integration, mail, operation, server, storage, store_view, tokens,
+        upstream, upstream_identity,
     },
     settings::Settings,
 };
@@ -158,6 +158,8 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let mut origins: Vec<Arc<str>> = server.server.public_url.iter().cloned().collect();
     origins.extend(operation::origins(r, root));
     let mail = mail::read(r, root, loopback);
+    let tokens = tokens::read(r, root);
+    let integrations = integration::read(r, root, &directories, tokens.integration_bearer);
     let settings = Settings {
         accounts: accounts::read(r, root, mail.is_some()),
         server: server.server,
@@ -168,13 +170,17 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         sign_in: operation::sign_in(r, root),
         grace: lives.grace,
         assertion: operation::assertion(r, root),
-        tokens: tokens::read(r, root),
+        tokens,
         basic: basic::read(r, root),
+        integrations: integrations.iter().map(|placed| placed.integration.clone()).collect(),
         mail,
     };
     let stores = store_view::read(r, root, api.sharing, server.hosts.as_deref());
     let directories = per_website(directories, &stores);
     let ((routes, resources), rules_sound) = soundly(r, |r| routes(r, &entries.files, &api, stores));
+    if rules_sound {
+        integration::check(r, &integrations, &resources);
+    }
     let sound = Sound {
         firewalls: firewalls_sound,
         access: access_sound,

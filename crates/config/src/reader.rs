@@ -317,10 +317,13 @@ impl<'a> Reader<'a> {
     /// A list of whole numbers of at least `least`, without an empty one; `default` when absent or wrong.
     pub(crate) fn counts(&mut self, section: &Section<'_>, key: &str, least: u32, default: &[u32]) -> Vec<u32> {
         let Some(value) = section.value(key) else { return default.to_vec() };
-        let Some(items) = value.get_ref().as_array().filter(|items| items.iter().next().is_some()) else {
+        let Some(items) = value.get_ref().as_array() else {
             self.wrong_type(section, key, value);
             return default.to_vec();
         };
+        if items.iter().next().is_none() {
+            self.error(value.span(), format!("`{key}` names nothing"));
+        }
         let mut numbers = Vec::new();
         for item in items.iter() {
             let number = item.get_ref().as_integer().and_then(|n| u32::from_str_radix(n.as_str(), n.radix()).ok());

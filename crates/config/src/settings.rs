@@ -2,7 +2,7 @@
 
 use doorward_tls::{Certificates, Identity, Setup};
 use ipnet::IpNet;
-use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// What is not part of the [`doorward_core::Policy`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Settings {
     pub accounts: Accounts,
     /// `[tokens]`.
     pub tokens: Tokens,
+    /// `[[integration]]`.
+    pub integrations: Vec<Integration>,
     /// `[basic]`.
     pub basic: Basic,
     /// `[mail]`; `None` sends none.
@@ -253,6 +255,19 @@ pub struct Accounts {
     pub reset_interval: Duration,
     /// The tax classes of groups of customers; at least one.
     pub tax_classes: Arc<[u32]>,
+}
+
+/// A program that the configuration makes and keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Integration {
+    /// The login of its account.
+    pub name: Arc<str>,
+    /// The directory, of kind `integration`.
+    pub directory: Arc<str>,
+    /// Whom to write to about it.
+    pub email: Option<Arc<str>>,
+    /// What it may use; at least one.
+    pub resources: BTreeSet<Arc<str>>,
 }
 
 /// The signed token for upstreams.

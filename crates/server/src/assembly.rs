@@ -2,6 +2,7 @@
 
 use crate::{
     control::Control,
+    integrations,
     operations::Operations,
     parts::{self, OpenStore, cost, network, tokens},
     serve::Ends,
@@ -93,6 +94,7 @@ impl Server {
             let telemetry = Arc::clone(&world.telemetry);
             move |change| audited(change, |event| telemetry.audit(event))
         });
+        integrations::keep(&auth, &settings.integrations).await?;
         world.telemetry.policy(&policy.hash);
         let recorder: Arc<dyn Recorder> = Arc::clone(&world.telemetry) as _;
         let gateway = Arc::new(Gateway::new(GatewayParts {

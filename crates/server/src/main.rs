@@ -6,6 +6,7 @@ mod cli;
 mod control;
 mod demo;
 mod explain;
+mod integrations;
 mod kinds;
 mod operations;
 mod parts;

@@ -2,7 +2,7 @@
 
 use crate::{
     assembly::{self, Server, World},
-    certificates, kinds, parts, serve,
+    certificates, integrations, kinds, parts, serve,
     telemetry::Telemetry,
     watch::{INTERVAL, Watch},
 };
@@ -90,7 +90,12 @@ impl Reloader {
                 Err(error) => telemetry.trouble(&format!("nobody can say whether directories changed their kind: {error}")),
             }
             report(&telemetry, &certificates::unwise(&config.settings, began, &self.path));
-            self.take_over(config);
+            match integrations::keep(&self.auth, &config.settings.integrations).await {
+                Ok(()) => self.take_over(config),
+                Err(error) => {
+                    telemetry.reload_failed(&format!("the old policy stands, because integrations cannot be kept: {error}"))
+                }
+            }
         } else {
             telemetry.reload_failed(&format!("nothing changed, because this needs a restart: {}", restart.join(", ")));
         }

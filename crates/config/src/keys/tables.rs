@@ -383,6 +383,17 @@ pub(super) const WAY: &[Table] = &[
         ],
     },
     Table {
+        name: "integration",
+        many: true,
+        doc: "A program with an account of kind `integration`. Account and role are made, and kept as it says here, at the start and at every reload; a token is issued by command.",
+        keys: &[
+            key("name", TEXT, "required", "The login of its account."),
+            key("directory", TEXT, "the only one of kind `integration`", "The directory that the account is in."),
+            key("email", TEXT, "none", "Whom to write to about it."),
+            key("resources", TEXTS, "required", "What it may use: ids of resources, or \"Magento_Backend::all\"."),
+        ],
+    },
+    Table {
         name: "mail",
         many: false,
         doc: "How mail is sent to people who have an account: to confirm addresses, to set passwords anew, to say what changed.",

@@ -6,6 +6,7 @@ pub(crate) mod api;
 pub(crate) mod basic;
 pub(crate) mod directory;
 pub(crate) mod firewall;
+pub(crate) mod integration;
 pub(crate) mod mail;
 pub(crate) mod operation;
 pub(crate) mod server;

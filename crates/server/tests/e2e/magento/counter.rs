@@ -123,11 +123,6 @@ impl Counter {
         self.shop.caller("admin")
     }
 
-    /// The token in the newest mail of a sort.
-    pub(super) fn token(&self, sort: &str) -> String {
-        self.token_of(sort, "")
-    }
-
     /// The token in the newest mail of a sort to this address.
     pub(super) fn token_of(&self, sort: &str, to: &str) -> String {
         let folder = self.shop.site.path().join("mail");

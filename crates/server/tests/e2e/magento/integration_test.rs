@@ -6,7 +6,9 @@ use super::{
     counter::not_authorized,
     formats::{Format, in_both},
 };
-use serde_json::Value;
+use crate::support::eventually;
+use serde_json::{Value, json};
+use std::fs;
 
 const PROGRAMS: &str = "[[directory]]\nname = \"programs\"\nkind = \"integration\"\n[tokens]\nintegration_bearer = true\n";
 
@@ -58,4 +60,58 @@ fn an_integration_without_the_resource_is_refused() {
         assert!(get(&shop, format, "/V1/testmodule4/1", &erp).is_err());
         assert_eq!(get(&shop, format, "/V1/testmodule1/1", &erp), Ok(()));
     });
+}
+
+const SERVE: &str = "serve = [\"sessions\", \"tokens\"]";
+const NAME: &str = "programs/Test Integration1";
+
+/// A program that the configuration declares is there from the start, with its address and its resources.
+#[test]
+fn config_based_integration_creation() {
+    let declared = "[[integration]]\nname = \"Test Integration1\"\nemail = \"test-integration@example.com\"\n\
+                    resources = [\"Magento_TestModule4::resource1\"]\n";
+    let shop = Shop::prepared(SERVE, &format!("{FIREWALLS}{PROGRAMS}{declared}"), |_| {});
+    let show = || shop.site.ok(&["user", "show", NAME, "--json"], "").json();
+    let made = show();
+    assert_eq!(
+        (&made["kind"], &made["email"], &made["roles"], &made["enabled"]),
+        (&json!("integration"), &json!("test-integration@example.com"), &json!([NAME]), &json!(true))
+    );
+    let issue = || format!("Authorization: Bearer {}\r\n", shop.site.ok(&["token", "issue", NAME], "").out.trim());
+    let token = issue();
+    in_both(|format| {
+        assert_eq!(get(&shop, format, "/V1/testmodule4/1", &token), Ok(()));
+        assert_eq!(shop.named(), format!("integration/{}", made["id"]));
+    });
+    assert_eq!(shop.server.get("/rest/V1/testmodule1/1", &token).status, 401, "it holds what is declared, and no more");
+
+    // It is kept as it is declared, whatever a command said, at the start of another server too.
+    shop.site.ok(&["role", "add", NAME, "--allow", "Magento_Backend::all"], "");
+    assert_eq!(shop.server.get("/rest/V1/testmodule1/1", &token).status, 200);
+    let again = shop.site.serve();
+    assert_eq!(again.get("/rest/V1/testmodule1/1", &token).status, 401);
+    assert_eq!(again.get("/rest/V1/testmodule4/1", &token).status, 200);
+    assert_eq!(again.stop().0, 0);
+
+    // A reload changes it, and whether it is disabled is for commands to say.
+    shop.site.ok(&["user", "disable", NAME], "");
+    let file = shop.site.path().join("doorward.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let changed = text.replace("TestModule4::resource1", "TestModule1::resource1").replace("test-integration@", "erp@");
+    shop.site.write("doorward.toml", &changed);
+    shop.server.signal("HUP");
+    eventually("the new address", || (show()["email"] == "erp@example.com").then_some(()));
+    assert_eq!((&show()["id"], &show()["enabled"]), (&made["id"], &json!(false)));
+    shop.site.ok(&["user", "enable", NAME], "");
+    let token = issue();
+    eventually("the other resource", || (shop.server.get("/rest/V1/testmodule1/1", &token).status == 200).then_some(()));
+    in_both(|format| assert!(get(&shop, format, "/V1/testmodule4/1", &token).is_err()));
+
+    // A resource that there is not changes nothing.
+    shop.site.write("doorward.toml", &changed.replace("TestModule1::resource1\"]\n", "TestModule1::resource9\"]\n"));
+    let check = shop.site.run(&["check"], "");
+    assert!(check.code == 1 && check.err.contains("the resource `Magento_TestModule1::resource9` is in none"), "{check:?}");
+    shop.server.signal("HUP");
+    shop.server.logged("the configuration is unsound");
+    assert_eq!(shop.server.get("/rest/V1/testmodule1/1", &token).status, 200);
 }

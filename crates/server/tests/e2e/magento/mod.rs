@@ -9,7 +9,6 @@ mod customer_repository_test;
 mod customers;
 mod formats;
 mod group_test;
-mod groups;
 mod integration_test;
 mod me;
 mod open_routes;
