@@ -82,6 +82,9 @@ pub trait ImportStore: Send + Sync {
     /// New accounts are no [`Change`](super::Change): nobody remembers anything of them.
     async fn import(&self, batch: ImportBatch, now: Time) -> Result<Vec<Result<Imported, StoreError>>, StoreError>;
 
+    /// Makes the store ready for very many rows: from now on it takes more memory, some 64 MiB, and writes less often.
+    async fn expect_many(&self) -> Result<(), StoreError>;
+
     /// How many rows of a source were taken in or refused; 0 where it is unknown.
     async fn imported_rows(&self, source: &str) -> Result<u64, StoreError>;
 }

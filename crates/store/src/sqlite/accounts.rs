@@ -73,7 +73,9 @@ pub(super) fn insert(connection: &Connection, new: &NewAccount, past: Past, now:
             past.enabled,
             integer(past.created.0),
         ])?;
-    set_roles(connection, new.kind, id, &new.roles)?;
+    if !new.roles.is_empty() {
+        set_roles(connection, new.kind, id, &new.roles)?;
+    }
     tally::came(connection, directory, new.kind, new.password.as_deref())?;
     Ok(id)
 }

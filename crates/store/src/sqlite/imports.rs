@@ -11,6 +11,20 @@ use doorward_core::{
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
+/// Pages that indexes are looked up and changed in while rows come in their own order, in KiB: with few, each row reads and
+/// writes pages anew.
+const CACHE: i64 = 64 * 1024;
+/// Pages in the log before they are written back; those that changed several times are written once. Not so many that
+/// a server that happens to do it keeps anybody waiting.
+const LOG: i64 = 4096;
+
+/// More memory and a longer log for this connection.
+pub(super) fn expect_many(connection: &Connection) -> Outcome<()> {
+    connection.pragma_update(None, "cache_size", -CACHE)?;
+    // It answers with the new value.
+    Ok(connection.pragma_update_and_check(None, "wal_autocheckpoint", LOG, |_| Ok(()))?)
+}
+
 /// Takes rows in; what is refused leaves nothing behind, and trouble with the database ends all of it.
 pub(super) fn take(connection: &Connection, batch: &ImportBatch, now: Time) -> Outcome<Vec<Result<Imported, StoreError>>> {
     let execute = |sql: &str| connection.prepare_cached(sql)?.execute([]);

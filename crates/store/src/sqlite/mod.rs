@@ -96,7 +96,7 @@ impl Sqlite {
         let count = || {
             let connection = look_into(path)?;
             schema::judge_readable(&connection)?;
-            tally::recount(&connection)
+            tally::counts_of_any(&connection)
         };
         count().map_err(StoreError::from)
     }
@@ -331,6 +331,10 @@ impl Store for Sqlite {
 impl ImportStore for Sqlite {
     async fn import(&self, batch: ImportBatch, now: Time) -> Result<Vec<Result<Imported, StoreError>>, StoreError> {
         self.write(move |c| imports::take(c, &batch, now)).await
+    }
+
+    async fn expect_many(&self) -> Result<(), StoreError> {
+        self.write(imports::expect_many).await
     }
 
     async fn imported_rows(&self, source: &str) -> Result<u64, StoreError> {

@@ -38,8 +38,11 @@ pub(super) fn counts(connection: &Connection) -> Outcome<Vec<AccountCount>> {
     select(connection, "SELECT directory, kind, accounts FROM account_count ORDER BY directory, kind")
 }
 
-/// The same by looking at all of them, in databases of every version.
-pub(super) fn recount(connection: &Connection) -> Outcome<Vec<AccountCount>> {
+/// The same in databases of every version: in older ones by looking at all accounts.
+pub(super) fn counts_of_any(connection: &Connection) -> Outcome<Vec<AccountCount>> {
+    if connection.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'account_count'")?.exists([])? {
+        return counts(connection);
+    }
     select(connection, "SELECT directory, kind, count(*) FROM account GROUP BY directory, kind ORDER BY directory, kind")
 }
 

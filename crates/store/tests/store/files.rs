@@ -182,9 +182,11 @@ async fn accounts_are_counted_without_leaving_a_trace() {
     let before = (names(), std::fs::read(&path).unwrap());
     assert_eq!(Sqlite::count_accounts(&path).unwrap(), expected);
     assert_eq!((names(), std::fs::read(&path).unwrap()), before);
-    let raw = Connection::open(&path).unwrap();
-    raw.pragma_update(None, "user_version", 77).unwrap();
-    drop(raw);
+    let with_version = |version: u32| Connection::open(&path).unwrap().pragma_update(None, "user_version", version).unwrap();
+    Connection::open(&path).unwrap().execute_batch("DROP TABLE account_count").unwrap();
+    with_version(7);
+    assert_eq!(Sqlite::count_accounts(&path).unwrap(), expected, "an older one that counts nothing is looked through");
+    with_version(77);
     assert!(Sqlite::count_accounts(&path).is_err(), "a newer one may mean something else");
 }
 

@@ -1,4 +1,4 @@
-//! Rows from a thread that reads the file, some hundred at a time; it waits while enough of them are waiting.
+//! Rows from a thread that reads the file, many at a time; it waits while enough of them are waiting.
 
 use crate::cli::Failure;
 use doorward_import::{Broken, Row, Rower};
@@ -14,8 +14,9 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-/// Rows in one transaction: enough that its end weighs little, few enough that a server beside it waits little.
-const PORTION: usize = 500;
+/// Rows in one transaction: enough that a page of an index is seldom written for one row alone, few enough that a server
+/// beside it waits a tenth of a second or two.
+const PORTION: usize = 1000;
 /// Portions that wait.
 const WAITING: usize = 2;
 

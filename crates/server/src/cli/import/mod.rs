@@ -1,7 +1,7 @@
 //! `doorward import`: accounts, roles and tokens of another program.
 //!
 //! ```text
-//! file -> rows (a thread of its own) -> a few hundred at a time -> one transaction with how far it came -> report
+//! file -> rows (a thread of its own) -> many at a time -> one transaction with how far it came -> report
 //! ```
 //! A run that was killed goes on where its last transaction ended. A dry run does all of it in a copy of the database.
 
@@ -158,8 +158,9 @@ fn open(path: &Path) -> Result<BufReader<File>, Failure> {
     Ok(BufReader::with_capacity(1 << 16, file))
 }
 
-/// Accounts or tokens, some hundred in each transaction.
+/// Accounts or tokens, many in each transaction.
 async fn rows(mut job: Job, context: &mut Context<'_>, report: &mut Report) -> Result<(), Failure> {
+    job.store.expect_many().await?;
     if !job.restart {
         report.resumed = job.store.imported_rows(&job.source).await?;
     }
