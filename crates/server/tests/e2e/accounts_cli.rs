@@ -2,6 +2,7 @@
 
 use crate::support::Site;
 use serde_json::json;
+use std::process::{Command, Stdio};
 
 const CONFIG: &str = r#"
 [[directory]]
@@ -130,4 +131,22 @@ fn a_database_of_another_application_is_refused_by_name() {
     let output = site.run(&["user", "list"], "");
     assert_eq!(output.code, 1, "{output:?}");
     assert!(output.err.contains("doorward.db") && output.err.contains("not a database"), "{output:?}");
+}
+
+#[test]
+fn a_reader_that_has_read_enough_of_a_list_is_no_error() {
+    let site = site();
+    site.ok(&["user", "add", "admins/anna", "--password-stdin"], GOOD);
+    for form in [&["user", "list"][..], &["user", "list", "--json"]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_doorward"))
+            .args(form)
+            .current_dir(site.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()), "{form:?}");
+    }
 }

@@ -2,21 +2,12 @@
 
 use crate::{
     people::{PASSWORD, Town},
-    support::{Site, upstream::Upstream},
+    support::{
+        Site,
+        python::{browse, screenshots},
+        upstream::Upstream,
+    },
 };
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
-
-/// The Python that has the browser driver: of the environment variable, or where `scripts/test` installs it.
-fn python() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let python = env::var_os("DOORWARD_TEST_PYTHON").map_or(workspace.join("target/test-venv/bin/python"), PathBuf::from);
-    assert!(python.exists(), "{} is missing: run scripts/test, which installs what the tests need", python.display());
-    python
-}
 
 #[test]
 fn a_person_signs_in_is_refused_and_signs_out() {
@@ -25,18 +16,13 @@ fn a_person_signs_in_is_refused_and_signs_out() {
     });
     let site = Town { more: "[[firewall]]\nname = \"main\"\nentry = \"page\"", ..Town::default() }.site(&upstream);
     let server = site.serve();
-    // Kept after the test, to be looked at.
-    let shots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
-    fs::create_dir_all(&shots).unwrap();
-    let output = Command::new(python())
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/browser.py"))
-        .args([&format!("http://{}", server.public), "jane", PASSWORD, "/closed", "/orders"])
-        .arg(&shots)
-        .output()
-        .unwrap();
-    let (said, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}{why}\n{}", server.log());
-    assert!(said.lines().count() >= 12, "{said}");
+    let shots = screenshots();
+    browse(
+        "browser.py",
+        &server,
+        &["jane".as_ref(), PASSWORD.as_ref(), "/closed".as_ref(), "/orders".as_ref(), shots.as_os_str()],
+        12,
+    );
 }
 
 #[test]
@@ -46,17 +32,9 @@ fn a_person_sets_a_forgotten_password_by_mail_and_changes_it() {
     let site = Town { more, ..Town::default() }.site(&upstream);
     site.ok(&["user", "add", "customers/anna@example.com", "--email", "anna@example.com", "--password-stdin"], PASSWORD);
     let server = site.serve();
-    let shots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
-    fs::create_dir_all(&shots).unwrap();
-    let output = Command::new(python())
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/browser_password.py"))
-        .args([&format!("http://{}", server.public), "anna@example.com", "Quite another one 7"])
-        .args([&site.path().join("mail"), &shots])
-        .output()
-        .unwrap();
-    let (said, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}{why}\n{}", server.log());
-    assert!(said.lines().count() >= 12, "{said}");
+    let (mail, shots) = (site.path().join("mail"), screenshots());
+    let arguments = ["anna@example.com".as_ref(), "Quite another one 7".as_ref(), mail.as_os_str(), shots.as_os_str()];
+    browse("browser_password.py", &server, &arguments, 12);
 }
 
 /// 'If a customer is logged in to the Magento storefront and the JavaScript widget invokes the `self` API, details for the
@@ -86,12 +64,5 @@ fn a_storefront_widget_fetches_the_logged_in_customer_and_a_direct_browser_reque
     site.write("routes.toml", "[[route]]\nmethods = [\"GET\"]\npath = \"/storefront\"\nrequire = [\"anonymous\"]\n");
     site.user("customers/jane@example.com", PASSWORD, &[]);
     let server = site.serve();
-    let output = Command::new(python())
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/browser_shop.py"))
-        .args([&format!("http://{}", server.public), "jane@example.com", PASSWORD, "/storefront"])
-        .output()
-        .unwrap();
-    let (said, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}{why}\n{}", server.log());
-    assert!(said.lines().count() >= 14, "{said}");
+    browse("browser_shop.py", &server, &["jane@example.com", PASSWORD, "/storefront"], 14);
 }

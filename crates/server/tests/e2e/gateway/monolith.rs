@@ -1,8 +1,9 @@
 //! An old application behind: it learns who calls by a token of its own kind, keeps its cookies, and reads signatures that we do not.
 
-use super::{PASSWORD, SignedIn, site, upstream::claims};
+use super::{PASSWORD, SignedIn, site};
 use crate::support::{
     Server, Site,
+    python::claims,
     upstream::{Received, Upstream},
 };
 use serde_json::{Value, json};

@@ -3,15 +3,10 @@
 use super::{PASSWORD, SignedIn, site};
 use crate::support::{
     Server, Site,
+    python::claims,
     upstream::{Received, Upstream},
 };
 use serde_json::Value;
-use std::{
-    ffi::OsStr,
-    io::Write,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
 
 const ROUTES: &str = "[[route]]\nmethods = [\"GET\", \"POST\"]\npath = \"/*rest\"\nrequire = [\"anonymous\"]\n";
 
@@ -48,36 +43,10 @@ fn passed(server: &Server, upstream: &Upstream, path: &str, headers: &str) -> Re
     received.last().unwrap().clone()
 }
 
-fn python() -> PathBuf {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-venv/bin/python");
-    let python = std::env::var_os("DOORWARD_TEST_PYTHON").map_or(beside, PathBuf::from);
-    assert!(python.exists(), "{} with PyJWT is needed: run scripts/test, which installs it", python.display());
-    python
-}
-
 /// The claims as an independent library verifies them.
 fn verify(site: &Site, keys: &str, audience: &str, issuer: &str, token: &str) -> Result<Value, String> {
     let keys = site.write("keys.json", keys);
     claims("verify_assertion.py", &[keys.as_os_str(), audience.as_ref(), issuer.as_ref()], token)
-}
-
-/// What a script beside the workspace's tests says of a token: its claims, or why it is not good.
-pub(super) fn claims(script: &str, arguments: &[&OsStr], token: &str) -> Result<Value, String> {
-    let mut child = Command::new(python())
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests").join(script))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(token.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    if output.status.success() {
-        Ok(serde_json::from_slice(&output.stdout).unwrap())
-    } else {
-        Err(String::from_utf8(output.stderr).unwrap())
-    }
 }
 
 #[test]

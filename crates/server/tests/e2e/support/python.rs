@@ -1,0 +1,50 @@
+//! Scripts beside the workspace's tests: a browser that is driven, and a library of other authors that verifies tokens.
+
+use super::Server;
+use serde_json::Value;
+use std::{
+    ffi::OsStr,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// Lets a browser walk through pages of the server; the script says a line for each thing that it saw, at least so many.
+pub(crate) fn browse<S: AsRef<OsStr>>(script: &str, server: &Server, arguments: &[S], seen: usize) {
+    let output = command(script).arg(format!("http://{}", server.public)).args(arguments).output().unwrap();
+    let (said, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}{why}\n{}", server.log());
+    assert!(said.lines().count() >= seen, "{said}");
+}
+
+/// Where a browser puts pictures, which are kept after the test to be looked at.
+pub(crate) fn screenshots() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// What an independent library says of a token: its claims, or why it is not good.
+pub(crate) fn claims(script: &str, arguments: &[&OsStr], token: &str) -> Result<Value, String> {
+    let mut child =
+        command(script).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(token.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    if output.status.success() {
+        Ok(serde_json::from_slice(&output.stdout).unwrap())
+    } else {
+        Err(String::from_utf8(output.stderr).unwrap())
+    }
+}
+
+/// The Python of the environment variable, or where `scripts/test` installs it.
+fn command(script: &str) -> Command {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let installed = workspace.join("target/test-venv/bin/python");
+    let python = std::env::var_os("DOORWARD_TEST_PYTHON").map_or(installed, PathBuf::from);
+    assert!(python.exists(), "{} is missing: run scripts/test, which installs what the tests need", python.display());
+    let mut command = Command::new(python);
+    command.arg(workspace.join("tests").join(script));
+    command
+}
