@@ -4,6 +4,7 @@ use crate::{
     Roles, Sessions, Standing, Throttle, ThrottleLimits, TokenSettings, Tokens,
     accounts::{AccountRules, Requests},
     assertions::Assertions,
+    holders::Named,
     pairs::Remembered,
     sessions::LiveSession,
     tokens::TOKEN_KEYS,
@@ -97,6 +98,7 @@ pub struct Auth {
     sessions: Sessions,
     tokens: Tokens,
     pairs: Remembered,
+    named: Named,
     roles: Roles,
     throttle: Arc<Throttle>,
     form_key: Arc<[u8]>,
@@ -140,6 +142,7 @@ impl Auth {
             pool,
             tokens,
             pairs: Remembered::new(&*entropy),
+            named: Named::default(),
             sessions: Sessions::new(Arc::clone(&store), Arc::clone(&clock)),
             roles,
             throttle: Arc::new(Throttle::new(settings.throttle)),
@@ -290,6 +293,7 @@ impl Auth {
     pub fn set_directories(&self, directories: Vec<Arc<Directory>>) {
         self.directories.store(Arc::new(directories));
         self.directories_of_pairs_changed();
+        self.directories_of_holders_changed();
         self.sessions.timeouts_changed();
     }
 
@@ -312,6 +316,7 @@ impl Auth {
             self.sessions.forget_assertions();
             self.tokens.forget_assertions();
             self.pairs.forget_assertions();
+            self.named.forget_assertions();
         }
     }
 
@@ -366,11 +371,17 @@ impl Auth {
         &self.pairs
     }
 
+    /// Accounts that certificates named.
+    pub(crate) fn named(&self) -> &Named {
+        &self.named
+    }
+
     /// While `deaf`, changes may be missed, so nothing that is remembered is trusted without the store.
     pub(crate) fn set_deaf(&self, deaf: bool) {
         self.sessions.set_deaf(deaf);
         self.tokens.set_deaf(deaf);
         self.pairs.set_deaf(deaf);
+        self.named.set_deaf(deaf);
     }
 
     /// The counters of failed sign-ins.
@@ -394,6 +405,7 @@ impl Auth {
                 self.sessions.account_changed(*kind, *id, &self.directories()).await;
                 self.tokens.account_changed(*kind, *id).await;
                 self.pairs_of_account_changed(*kind, *id).await;
+                self.holder_changed(*kind, *id).await;
             }
             Changed::Unlocked(directory, login) => self.throttle.unlock(directory, login),
             Changed::Role(..) => {
@@ -402,6 +414,7 @@ impl Auth {
                 self.sessions.everything_changed(&self.directories()).await;
                 self.tokens.everything_changed().await;
                 self.all_pairs_changed().await;
+                self.all_holders_changed().await;
             }
             Changed::Keys(purpose) if **purpose == *TOKEN_KEYS => self.tokens.keys_changed().await?,
             // The others are read once, when a server starts.
@@ -415,6 +428,7 @@ impl Auth {
         self.sessions.everything_changed(&self.directories()).await;
         self.tokens.keys_changed().await?;
         self.all_pairs_changed().await;
+        self.all_holders_changed().await;
         self.roles.reload(&*self.store).await
     }
 }

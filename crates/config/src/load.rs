@@ -5,8 +5,8 @@ use crate::{
     reader::{Reader, Span},
     rules,
     sections::{
-        access, accounts, api, basic, directory, firewall, integration, mail, operation, server, storage, store_view, tokens,
-        upstream, upstream_identity,
+        access, accounts, api, basic, certificate, directory, firewall, integration, mail, operation, server, storage,
+        store_view, tokens, upstream, upstream_identity,
     },
     settings::Settings,
 };
@@ -119,6 +119,8 @@ fn widened(text: &str, span: Span) -> Span {
 /// Everything read, with places, for the checks across tables.
 pub(crate) struct Draft {
     pub(crate) firewalls: Vec<firewall::Placed>,
+    /// Whether requests may carry certificates.
+    pub(crate) certificates: bool,
     pub(crate) access: Vec<access::Placed>,
     /// Hosts that are known to be served.
     pub(crate) hosts: Vec<Arc<str>>,
@@ -141,7 +143,7 @@ pub(crate) struct Sound {
 
 fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     r.check_top(root);
-    let server = server::read(r, root);
+    let (server, server_sound) = soundly(r, |r| server::read(r, root));
     let operations = operation::operations(r, root, &server.server.listen);
     let log = operation::log(r, root);
     let store = storage::store(r, root);
@@ -160,6 +162,8 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let mail = mail::read(r, root, loopback);
     let tokens = tokens::read(r, root);
     let integrations = integration::read(r, root, &directories, tokens.integration_bearer);
+    let certificate = certificate::read(r, root, &server.server);
+    let shown = server.server.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
     let settings = Settings {
         accounts: accounts::read(r, root, mail.is_some()),
         server: server.server,
@@ -173,6 +177,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         tokens,
         basic: basic::read(r, root),
         integrations: integrations.iter().map(|placed| placed.integration.clone()).collect(),
+        certificate,
         mail,
     };
     let stores = store_view::read(r, root, api.sharing, server.hosts.as_deref());
@@ -189,7 +194,21 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let jwks_path = settings.assertion.jwks_path.clone();
     let unmatched = entries.unmatched;
     let hosts = server.hosts.clone().unwrap_or_default();
-    let draft = Draft { firewalls, access, hosts, upstreams, directories, api, unmatched, jwks_path, routes, resources, sound };
+    let certificates = !server_sound || shown || settings.certificate.form.is_some();
+    let draft = Draft {
+        firewalls,
+        certificates,
+        access,
+        hosts,
+        upstreams,
+        directories,
+        api,
+        unmatched,
+        jwks_path,
+        routes,
+        resources,
+        sound,
+    };
     checks::run(r, &draft);
     if r.out.has_errors() {
         return None;

@@ -1,6 +1,6 @@
 //! Everything that is configured and that no decision reads: listeners, limits, stores, logs.
 
-use doorward_tls::{Certificates, Identity, Setup};
+use doorward_tls::{Certificates, Clients, Form, Identity, Map, Revoked, Setup};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -31,6 +31,8 @@ pub struct Settings {
     pub integrations: Vec<Integration>,
     /// `[basic]`.
     pub basic: Basic,
+    /// `[certificate]`.
+    pub certificate: ClientCertificates,
     /// `[mail]`; `None` sends none.
     pub mail: Option<doorward_mail::Setup>,
 }
@@ -62,8 +64,21 @@ pub struct Tls {
     pub certificate: Certificate,
     /// Further ones, and the names that they are for, in lower case.
     pub sni: Vec<(Certificate, Vec<String>)>,
+    /// Whom to believe about clients.
+    pub clients: Option<ClientTrust>,
     /// The value of `Strict-Transport-Security`.
     pub hsts: Option<Arc<str>>,
+}
+
+/// Whom to believe about clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientTrust {
+    /// The file of the authorities, as messages name it.
+    pub name: Arc<str>,
+    /// The authorities and the lists.
+    pub clients: Clients,
+    /// The lists, and the names of their files.
+    pub lists: Vec<(Arc<str>, Revoked)>,
 }
 
 /// A certificate with its key.
@@ -82,7 +97,7 @@ impl Tls {
         for (certificate, names) in &self.sni {
             names.iter().for_each(|name| certificates.put(name, &certificate.identity));
         }
-        Setup { certificates }
+        Setup { certificates, clients: self.clients.as_ref().map(|trust| trust.clients.clone()) }
     }
 
     /// All certificates.
@@ -294,6 +309,15 @@ pub struct Tokens {
     pub lock: Duration,
     /// Whether the tokens of integrations count.
     pub integration_bearer: bool,
+}
+
+/// How clients' certificates count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientCertificates {
+    /// What of a certificate is a login.
+    pub map: Map,
+    /// The form in which proxies pass certificates on; `None` takes those of handshakes.
+    pub form: Option<Form>,
 }
 
 /// Login and password in each request.

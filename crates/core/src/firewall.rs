@@ -14,6 +14,8 @@ pub enum Authentication {
     Session,
     /// Login and password in each request (RFC 7617).
     Basic,
+    /// A client's certificate.
+    Certificate,
     /// Nothing is asked: everyone is a guest.
     None,
 }
@@ -24,6 +26,7 @@ impl Authentication {
         match self {
             Authentication::Session => "session",
             Authentication::Basic => "basic",
+            Authentication::Certificate => "certificate",
             Authentication::None => "none",
         }
     }
@@ -117,6 +120,12 @@ pub enum Mismatch {
 }
 
 impl Firewall {
+    /// Whether a certificate can count for some request to this host: then clients are asked for one.
+    pub fn reads_certificates(&self, host: &str) -> bool {
+        (self.authentication == Authentication::Certificate || self.when == Some(When::Certificate))
+            && self.host.as_ref().is_none_or(|pattern| pattern.is_match(host))
+    }
+
     /// `None` when the firewall matches, else the first thing that does not.
     pub fn mismatch(&self, facts: &Facts<'_>) -> Option<Mismatch> {
         if self.host.as_ref().is_some_and(|r| !r.is_match(facts.host)) {

@@ -261,6 +261,11 @@ impl Policy {
         Some(if of_view { Cow::Owned(stores::moved_to(own, host)) } else { Cow::Borrowed(own) })
     }
 
+    /// Whether a client's certificate can count for some request to this host.
+    pub fn reads_certificates(&self, host: &str) -> bool {
+        self.firewalls.iter().any(|firewall| firewall.reads_certificates(host))
+    }
+
     /// The directory of this name.
     pub fn directory(&self, name: &str) -> Option<&Arc<Directory>> {
         self.directories.iter().find(|directory| &*directory.name == name)

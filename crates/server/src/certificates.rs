@@ -2,6 +2,7 @@
 
 use doorward_config::{Diagnostic, Diagnostics, Place, Settings, SourceFile};
 use doorward_core::Time;
+use doorward_tls::Warning;
 use std::{path::Path, sync::Arc};
 
 /// A warning for whatever is unwise at `now` about the certificates that `file` names.
@@ -10,11 +11,17 @@ pub(crate) fn unwise(settings: &Settings, now: Time, file: &Path) -> Diagnostics
     let Some(tls) = &settings.server.tls else { return diagnostics };
     let file = Arc::new(SourceFile::new(&*file.to_string_lossy(), ""));
     let roots = doorward_tls::system_roots();
-    for certificate in tls.certificates() {
-        for warning in certificate.identity.warnings(now, &roots) {
-            let message = format!("{}: {}", certificate.name, warning.message);
-            diagnostics.push(Diagnostic::warning(&file, Place::File, message).hint(warning.hint));
-        }
+    let ours = tls.certificates().flat_map(|ours| about(&ours.name, ours.identity.warnings(now, &roots)));
+    let trust = tls.clients.iter();
+    let authorities = trust.clone().flat_map(|trust| about(&trust.name, trust.clients.warnings(now)));
+    let lists = trust.flat_map(|trust| &trust.lists).flat_map(|(name, list)| about(name, list.warnings(now)));
+    for (message, hint) in ours.chain(authorities).chain(lists) {
+        diagnostics.push(Diagnostic::warning(&file, Place::File, message).hint(hint));
     }
     diagnostics
+}
+
+/// What is said of a file.
+fn about(name: &str, warnings: Vec<Warning>) -> Vec<(String, String)> {
+    warnings.into_iter().map(|warning| (format!("{name}: {}", warning.message), warning.hint)).collect()
 }

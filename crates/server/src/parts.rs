@@ -67,6 +67,11 @@ pub(crate) fn network(settings: &Settings) -> Network {
             ClientAddress::Forwarded => admit::ClientAddress::Forwarded,
             ClientAddress::ProxyProtocol => admit::ClientAddress::ProxyProtocol,
         },
+        certificates: admit::Certificates {
+            map: settings.certificate.map,
+            asked: server.tls.as_ref().is_some_and(|tls| tls.clients.is_some()),
+            form: settings.certificate.form,
+        },
         max_body: server.limits.body.unwrap_or(u64::MAX),
         ..Network::default()
     }

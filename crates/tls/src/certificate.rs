@@ -93,7 +93,7 @@ fn is_root(certificate: &X509Certificate<'_>) -> bool {
 }
 
 /// A certificate that is not valid yet, not any more, or not for long.
-fn aged(index: usize, certificate: &X509Certificate<'_>, now: Time) -> Option<Warning> {
+pub(crate) fn aged(index: usize, certificate: &X509Certificate<'_>, now: Time) -> Option<Warning> {
     let which = if index == 0 { String::new() } else { format!(" (number {} of the file)", index + 1) };
     let seconds = |time: i64| u64::try_from(time).unwrap_or(0);
     let (begin, end) = (&certificate.validity().not_before, &certificate.validity().not_after);

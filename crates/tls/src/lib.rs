@@ -4,11 +4,18 @@
 //! what is read of a certificate besides (names, dates) is read after that, or for people alone.
 
 mod certificate;
+mod clients;
+mod forwarded;
+mod name;
 mod pem;
 mod sni;
+mod subject;
 mod terminator;
 
 pub use certificate::{Identity, Warning, system_roots};
+pub use clients::{Clients, PeerCertificate, Revoked};
+pub use forwarded::{Form, Forwarded};
 pub use pem::{Chain, Key};
 pub use sni::Certificates;
+pub use subject::Map;
 pub use terminator::{Handshake, HandshakeError, Setup, Terminator, TlsStream};

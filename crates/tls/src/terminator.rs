@@ -1,13 +1,16 @@
 //! Handshakes: TLS 1.2 and 1.3 with what rustls considers sound today, HTTP/2 and HTTP/1.1 by ALPN.
 
-use crate::Certificates;
+use crate::{
+    Certificates, Clients, PeerCertificate,
+    clients::{Trust, Trusted},
+};
 use arc_swap::ArcSwap;
 use doorward_core::ports::Clock;
 use rustls::{
     ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::UnixTime,
-    server::{Acceptor, ProducesTickets},
+    server::{Acceptor, NoServerSessionStorage, ProducesTickets, danger::ClientCertVerifier},
     time_provider::TimeProvider,
 };
 use std::{fmt, io, sync::Arc, time::Duration};
@@ -23,15 +26,21 @@ pub use tokio_rustls::server::TlsStream;
 pub struct Setup {
     /// Our certificates.
     pub certificates: Certificates,
+    /// Whom to believe about clients; without it none is asked for a certificate.
+    pub clients: Option<Clients>,
 }
 
 /// What a handshake came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Handshake {
     /// The name that the client asked for, in lower case.
     pub name: Option<Box<str>>,
     /// Both agreed on HTTP/2.
     pub http2: bool,
+    /// The client was asked for a certificate.
+    pub asked: bool,
+    /// The one that it showed, which was good.
+    pub certificate: Option<PeerCertificate>,
 }
 
 /// Why there is no connection.
@@ -47,10 +56,17 @@ pub enum HandshakeError {
 
 /// Carries out handshakes. What it shows can be replaced; connections that stand keep what they agreed on.
 pub struct Terminator {
-    config: ArcSwap<ServerConfig>,
+    now: ArcSwap<Configs>,
+    trust: Arc<Trust>,
     parts: Parts,
     /// Handshakes whose costly part is under way.
     places: Semaphore,
+}
+
+struct Configs {
+    plain: Arc<ServerConfig>,
+    /// Where a certificate is asked for.
+    asking: Option<(Arc<ServerConfig>, Arc<Trusted>)>,
 }
 
 struct Parts {
@@ -67,31 +83,45 @@ impl Terminator {
     pub fn new(setup: &Setup, clock: Arc<dyn Clock>, handshakes: usize) -> Result<Self, String> {
         let tickets = aws_lc_rs::Ticketer::new().map_err(|error| error.to_string())?;
         let parts = Parts { provider: Arc::new(aws_lc_rs::default_provider()), clock: Arc::new(ByClock(clock)), tickets };
-        let config = ArcSwap::new(parts.config(setup)?);
-        Ok(Self { config, parts, places: Semaphore::new(handshakes.min(Semaphore::MAX_PERMITS)) })
+        let trust = Arc::new(Trust::default());
+        let now = ArcSwap::from_pointee(parts.configs(setup, &trust)?);
+        Ok(Self { now, trust, parts, places: Semaphore::new(handshakes.min(Semaphore::MAX_PERMITS)) })
     }
 
-    /// Shows `setup` from now on.
+    /// Shows `setup` from now on. Certificates that clients showed before are looked at again.
     ///
     /// # Errors
     /// The crypto library refuses; then nothing changed.
     pub fn replace(&self, setup: &Setup) -> Result<(), String> {
-        self.config.store(self.parts.config(setup)?);
+        self.now.store(Arc::new(self.parts.configs(setup, &self.trust)?));
         Ok(())
     }
 
-    /// Carries out one handshake. Whoever calls it bounds its time.
+    /// Carries out one handshake. `asks` says whether clients that ask for a name, or for none, are to show a certificate;
+    /// one that is not good ends it. Whoever calls it bounds its time.
     ///
     /// # Errors
     /// The peer is gone, or one of both does not like what the other sent; an alert has told it so.
-    pub async fn accept<IO: AsyncRead + AsyncWrite + Unpin>(&self, io: IO) -> Result<(TlsStream<IO>, Handshake), HandshakeError> {
+    pub async fn accept<IO: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        io: IO,
+        asks: impl FnOnce(Option<&str>) -> bool,
+    ) -> Result<(TlsStream<IO>, Handshake), HandshakeError> {
         let start = LazyConfigAcceptor::new(Acceptor::default(), io).await.map_err(failed)?;
         let name = start.client_hello().server_name().map(|name| name.to_ascii_lowercase().into_boxed_str());
         // Who has said nothing yet takes no place; who stalls now keeps one until its time is over.
         let _place = self.places.acquire().await.map_err(|_| HandshakeError::Gone)?;
-        let stream = start.into_stream(self.config.load_full()).await.map_err(failed)?;
-        let http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP2);
-        Ok((stream, Handshake { name, http2 }))
+        let now = self.now.load_full();
+        let asking = now.asking.as_ref().filter(|_| asks(name.as_deref()));
+        let config = asking.map_or(&now.plain, |(config, _)| config);
+        let stream = start.into_stream(Arc::clone(config)).await.map_err(failed)?;
+        let session = stream.get_ref().1;
+        let http2 = session.alpn_protocol() == Some(HTTP2);
+        let certificate = asking.zip(session.peer_certificates()).map(|((_, trusted), chain)| {
+            let chain = chain.iter().map(|certificate| certificate.clone().into_owned()).collect();
+            PeerCertificate::new(chain, Arc::clone(&self.trust), trusted, self.parts.clock.0.now())
+        });
+        Ok((stream, Handshake { name, http2, asked: asking.is_some(), certificate }))
     }
 }
 
@@ -105,14 +135,33 @@ impl fmt::Debug for Terminator {
 const HTTP2: &[u8] = b"h2";
 
 impl Parts {
-    fn config(&self, setup: &Setup) -> Result<Arc<ServerConfig>, String> {
+    fn configs(&self, setup: &Setup, trust: &Trust) -> Result<Configs, String> {
+        let verifier = setup.clients.as_ref().map(|clients| clients.verifier(&self.provider)).transpose()?;
+        let mut plain = self.config(setup, None)?;
+        plain.ticketer = Arc::clone(&self.tickets);
+        let asking = verifier.as_ref().map(|verifier| self.config(setup, Some(Arc::clone(verifier)))).transpose()?;
+        let asking = asking.map(|mut config| {
+            // Each handshake looks at the certificate: a session that is resumed would bring along what held before.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+            Arc::new(config)
+        });
+        // Last, when nothing can fail any more.
+        let trusted = trust.set(verifier);
+        Ok(Configs { plain: Arc::new(plain), asking: asking.zip(trusted) })
+    }
+
+    fn config(&self, setup: &Setup, verifier: Option<Arc<dyn ClientCertVerifier>>) -> Result<ServerConfig, String> {
         let (provider, clock) = (Arc::clone(&self.provider), Arc::clone(&self.clock) as _);
         let builder = ServerConfig::builder_with_details(provider, clock);
         let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-        let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(setup.certificates.clone()));
+        let builder = match verifier {
+            Some(verifier) => builder.with_client_cert_verifier(verifier),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(Arc::new(setup.certificates.clone()));
         config.alpn_protocols = vec![HTTP2.to_vec(), b"http/1.1".to_vec()];
-        config.ticketer = Arc::clone(&self.tickets);
-        Ok(Arc::new(config))
+        Ok(config)
     }
 }
 
@@ -164,7 +213,7 @@ mod tests {
         let mut roots = RootCertStore::empty();
         roots.add(chain.0[0].clone()).unwrap();
         let identity = Identity::new(chain, Key::read(&made.signing_key.serialize_pem()).unwrap()).unwrap();
-        let setup = Setup { certificates: Certificates::new(&identity) };
+        let setup = Setup { certificates: Certificates::new(&identity), clients: None };
         let terminator = Terminator::new(&setup, Arc::new(Now), handshakes).unwrap();
         let client = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
         let client = client.with_safe_default_protocol_versions().unwrap();
@@ -175,7 +224,7 @@ mod tests {
     fn accept(terminator: &Arc<Terminator>) -> (DuplexStream, tokio::task::JoinHandle<Result<Handshake, HandshakeError>>) {
         let (ours, theirs) = duplex(64 * 1024);
         let terminator = Arc::clone(terminator);
-        (theirs, tokio::spawn(async move { terminator.accept(ours).await.map(|(_, handshake)| handshake) }))
+        (theirs, tokio::spawn(async move { terminator.accept(ours, |_| true).await.map(|(_, handshake)| handshake) }))
     }
 
     #[tokio::test]

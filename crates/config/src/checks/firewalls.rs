@@ -3,7 +3,7 @@
 use crate::{load::Draft, patterns, reader::Reader};
 use doorward_core::{
     facts::covers,
-    firewall::{Firewall, When},
+    firewall::{Authentication, Firewall, When},
 };
 
 pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
@@ -17,9 +17,13 @@ pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
         }
     }
     for (firewall, place) in &draft.firewalls {
-        if let (Some(When::Certificate), Some(place)) = (firewall.when, place) {
-            let message = format!("firewall `{}` can never match", firewall.name);
-            r.warn(place.clone(), message, "no request carries a certificate, since this version speaks plain HTTP");
+        let Some(place) = place.clone().filter(|_| !draft.certificates) else { continue };
+        let hint = "name `client_ca` in [server.tls] or, behind a proxy that asks for certificates, `header` in [certificate]";
+        if firewall.authentication == Authentication::Certificate {
+            r.error_with(place, format!("nobody can pass firewall `{}`: no request carries a certificate", firewall.name), hint);
+        } else if firewall.when == Some(When::Certificate) {
+            let message = format!("firewall `{}` can never match: no request carries a certificate", firewall.name);
+            r.warn(place, message, hint);
         }
     }
     if let Some((_, Some(place))) = draft.firewalls.last()

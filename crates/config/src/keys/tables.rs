@@ -57,6 +57,18 @@ pub(super) const SERVER: &[Table] = &[
             ),
             key("private_key", TEXT, "required", "File with the certificate's key, not encrypted. It may be the same file."),
             key(
+                "client_ca",
+                TEXT,
+                "none: nobody is asked",
+                "File with the authorities that vouch for clients. Clients are asked for a certificate where a `certificate` firewall may judge them.",
+            ),
+            key(
+                "client_crl",
+                TEXTS,
+                "none: nothing is revoked",
+                "Files with lists of revoked certificates. With them every certificate needs a list that speaks of it and is not out of date.",
+            ),
+            key(
                 "hsts",
                 "a duration such as \"365d\", or \"off\"",
                 "\"365d\"; \"off\" where `public_url` is on loopback",
@@ -150,7 +162,7 @@ pub(super) const WAY: &[Table] = &[
                 "authentication",
                 TEXT,
                 "\"session\"",
-                "`session`, `basic` (login and password in each request) or `none` (everyone is a guest).",
+                "`session`, `basic` (login and password in each request), `certificate` (of the client) or `none` (everyone is a guest).",
             ),
             key("directory", TEXTS, "all, in the order of the file", "The directories that are asked, in order."),
             key(
@@ -360,6 +372,25 @@ pub(super) const WAY: &[Table] = &[
                 FLAG,
                 "`false`",
                 "Whether tokens of accounts of kind `integration` count. They do not end by themselves.",
+            ),
+        ],
+    },
+    Table {
+        name: "certificate",
+        many: false,
+        doc: "How clients' certificates count, under firewalls with `authentication = \"certificate\"`.",
+        keys: &[
+            key(
+                "map",
+                TEXT,
+                "\"subject\"",
+                "What of a certificate is the login of its account, exactly: `subject` (as RFC 4514 writes it), `cn`, `email`, `dns`, `uri`, `serial` (with the issuer) or `fingerprint`.",
+            ),
+            key(
+                "header",
+                TEXT,
+                "none: certificates of the handshake",
+                "The one header in which `trusted_proxies` pass certificates on: `Client-Cert`, `X-Forwarded-Client-Cert`, `X-SSL-Client-Cert`, `X-SSL-Client-S-DN`, `SSL_CLIENT_S_DN` or `SSL_CLIENT_S_DN_Email`.",
             ),
         ],
     },

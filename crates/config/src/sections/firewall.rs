@@ -68,6 +68,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
     let authentication = authentication(r, section);
     let is_session = authentication == Some(Authentication::Session);
     let is_basic = authentication == Some(Authentication::Basic);
+    let is_certificate = authentication == Some(Authentication::Certificate);
     let host = patterns::host(r, section);
     let path = patterns::path(r, section);
     let methods = web::methods(r, section);
@@ -88,7 +89,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
         when,
         authentication,
         realm: if is_basic { realm } else { "".into() },
-        directories: if is_session || is_basic { asked } else { Vec::new() },
+        directories: if is_session || is_basic || is_certificate { asked } else { Vec::new() },
         guards: if is_session { guards } else { Guards { csrf: false, ajax: false } },
         invalid,
         entry,
@@ -110,12 +111,18 @@ fn authentication(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Authentic
         Some(text) => text,
         None => return (!section.has("authentication")).then_some(Authentication::Session),
     };
-    if matches!(&*text.value, "jwt" | "oauth" | "certificate") {
-        let message = format!("{} is not available: this version has \"session\", \"basic\" and \"none\"", text.shown());
+    if matches!(&*text.value, "jwt" | "oauth") {
+        let message =
+            format!("{} is not available: this version has \"session\", \"basic\", \"certificate\" and \"none\"", text.shown());
         r.error(text.span, message);
         return None;
     }
-    let words = [("session", Authentication::Session), ("basic", Authentication::Basic), ("none", Authentication::None)];
+    let words = [
+        ("session", Authentication::Session),
+        ("basic", Authentication::Basic),
+        ("certificate", Authentication::Certificate),
+        ("none", Authentication::None),
+    ];
     r.one_of("authentication", &text, &words)
 }
 
@@ -125,6 +132,9 @@ fn misplaced(r: &mut Reader<'_>, section: &Section<'_>, authentication: Option<A
         None => &[],
         Some(Authentication::Session) => &[("realm", "`realm` belongs to `authentication = \"basic\"`")],
         Some(Authentication::Basic) => &[("guard", "`guard` is for session firewalls only")],
+        Some(Authentication::Certificate) => {
+            &[("guard", "`guard` is for session firewalls only"), ("realm", "`realm` belongs to `authentication = \"basic\"`")]
+        }
         Some(Authentication::None) => &[
             ("guard", "`guard` is for session firewalls only: here everyone is a guest"),
             ("directory", "`directory` says nothing here: everyone is a guest"),
@@ -135,7 +145,7 @@ fn misplaced(r: &mut Reader<'_>, section: &Section<'_>, authentication: Option<A
         r.error(section.place(key), *message);
     }
     let page = section.value("entry").is_some_and(|value| value.get_ref().as_str() == Some("page"));
-    if page && authentication == Some(Authentication::Basic) {
+    if page && matches!(authentication, Some(Authentication::Basic | Authentication::Certificate)) {
         let message = "a session has no say here, so a sign-in page would lead nowhere";
         r.error_with(section.place("entry"), message, "a browser shows its own dialog: leave `entry` out");
     }

@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod accounts;
 pub(crate) mod api;
 pub(crate) mod basic;
+pub(crate) mod certificate;
 pub(crate) mod directory;
 pub(crate) mod firewall;
 pub(crate) mod integration;

@@ -3,9 +3,9 @@
 use super::web::{self, PublicUrl};
 use crate::{
     reader::{Reader, Section, Text},
-    settings::{Certificate, Tls},
+    settings::{Certificate, ClientTrust, Tls},
 };
-use doorward_tls::{Chain, Identity, Key};
+use doorward_tls::{Chain, Clients, Identity, Key, Revoked};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// A year (ASVS 5.0, 3.4.1).
@@ -32,7 +32,8 @@ pub(crate) fn read(r: &mut Reader<'_>, server: &Section<'_>, public_url: Option<
     // What browsers remember for `localhost` would hold for whatever else is tried out there.
     let loopback = public_url.is_none_or(|url| url.is_loopback);
     let hsts = hsts(r, &section, loopback);
-    Some(Tls { certificate: certificate?, sni, hsts })
+    let clients = clients(r, &section);
+    Some(Tls { certificate: certificate?, sni, clients, hsts })
 }
 
 /// A certificate and its key, each problem at the name of its file.
@@ -60,6 +61,30 @@ fn file<T>(r: &mut Reader<'_>, text: &Text, parse: impl FnOnce(&str) -> Result<T
         }
         Err(error) => {
             r.error(text.span.clone(), format!("{} names a file that {}", text.shown(), error.why));
+            None
+        }
+    }
+}
+
+/// The authorities of clients, and the lists of what they revoked.
+fn clients(r: &mut Reader<'_>, section: &Section<'_>) -> Option<ClientTrust> {
+    let authorities = r.text(section, "client_ca").and_then(|text| Some((file(r, &text, Chain::read)?, text)));
+    let files = r.texts(section, "client_crl").unwrap_or_default();
+    let lists: Vec<(Arc<str>, Revoked)> =
+        files.iter().filter_map(|text| Some((text.shown().into(), file(r, text, Revoked::read)?))).collect();
+    if section.has("client_crl") && !section.has("client_ca") {
+        let hint = "name the authorities in `client_ca`";
+        r.error_with(section.place("client_crl"), "`client_crl` revokes certificates of clients, and none is asked for", hint);
+    }
+    let (authorities, text) = authorities?;
+    // Without a list that cannot be read, what it revokes would count.
+    if lists.len() != files.len() {
+        return None;
+    }
+    match Clients::new(authorities, lists.iter().map(|(_, list)| list.clone()).collect()) {
+        Ok(clients) => Some(ClientTrust { name: text.shown().into(), clients, lists }),
+        Err(why) => {
+            r.error(text.span.clone(), format!("{} {why}", text.shown()));
             None
         }
     }

@@ -1,11 +1,13 @@
 //! Admit: one unambiguous, canonical request with nothing spoofed in it, or a refusal with 400 or 421.
 
 mod address;
+pub(crate) mod certificate;
 mod cookies;
 mod guard;
 pub(crate) mod names;
 
 pub use address::ClientAddress;
+pub use certificate::{Certificates, ClientCertificate};
 pub(crate) use cookies::{is_ours, joined};
 pub use guard::Cut;
 pub(crate) use guard::{Announced, Guarded};
@@ -65,6 +67,8 @@ pub struct Admitted {
     pub cookies: Vec<SessionCookie>,
     /// Credentials that are present.
     pub carries: Carries,
+    /// The client's certificate, sound or not.
+    pub certificate: Option<ClientCertificate>,
     /// `X-Requested-With: XMLHttpRequest`, exactly and once.
     pub ajax: bool,
     /// `Sec-Fetch-Mode: navigate`.
@@ -111,6 +115,8 @@ pub struct Network {
     pub trusted_proxies: Vec<IpNet>,
     /// The one source of the client's address.
     pub client_address: ClientAddress,
+    /// How clients' certificates count.
+    pub certificates: Certificates,
     /// The largest body of a request in bytes.
     pub max_body: u64,
     /// How long a body of a request may rest.
@@ -122,6 +128,7 @@ impl Default for Network {
         Self {
             trusted_proxies: Vec::new(),
             client_address: ClientAddress::Peer,
+            certificates: Certificates::default(),
             max_body: u64::MAX,
             body_timeout: Duration::from_secs(30),
         }
@@ -230,6 +237,7 @@ struct Reading {
     prefix: String,
     cookies: Vec<SessionCookie>,
     carries: Carries,
+    certificate: Option<ClientCertificate>,
     provenance: Provenance,
     expected_user: Option<String>,
 }
@@ -241,13 +249,18 @@ fn read(parts: &Parts, body: &Body, connection: &Connection, policy: &Policy, ne
     if policy.hosts.as_ref().is_some_and(|hosts| !hosts.iter().any(|host| **host == *authority.host)) {
         return Err((StatusCode::MISDIRECTED_REQUEST, "host_not_served", "the host is not served here".into()));
     }
+    if certificate::is_misdirected(connection, policy, network, &authority.host) {
+        let detail = "the TLS handshake was for a host with other rules about certificates";
+        return Err((StatusCode::MISDIRECTED_REQUEST, "handshake", detail.into()));
+    }
     let path = path(parts.uri.path(), policy)?;
     let (dialect, prefix) = policy.dialect(&path);
     let method = method(parts, dialect)?;
     let client = address::client(headers, connection, network).map_err(|detail| wrong("client_address", detail))?;
     let cookies = cookies::sessions(headers, &policy.directories).map_err(|detail| wrong("session_cookie", detail))?;
     let (bearer, basic) = authorization(headers)?;
-    let carries = Carries { cookie: !cookies.is_empty(), bearer, basic, certificate: false };
+    let certificate = certificate::client(headers, connection, network);
+    let carries = Carries { cookie: !cookies.is_empty(), bearer, basic, certificate: certificate.is_some() };
     let provenance = provenance(headers, policy, &authority.host);
     let expected_user = if dialect == Dialect::Ibexa { expected_user(headers)? } else { None };
     Ok(Reading {
@@ -259,6 +272,7 @@ fn read(parts: &Parts, body: &Body, connection: &Connection, policy: &Policy, ne
         prefix: prefix.to_owned(),
         cookies,
         carries,
+        certificate,
         provenance,
         expected_user,
     })
@@ -302,6 +316,7 @@ fn finish(
         prefix: reading.prefix,
         cookies: reading.cookies,
         carries: reading.carries,
+        certificate: reading.certificate,
         ajax,
         navigation,
         provenance: reading.provenance,

@@ -41,6 +41,19 @@ const FORWARDING: [&str; 11] = [
 const OVERRIDING: [&str; 6] =
     ["x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url", "proxy"];
 
+/// Beginnings of names by which proxies tell of a client's certificate, and what may tell so alone: always dropped. What is
+/// believed of them is read before.
+const CERTIFICATES: [&str; 8] = [
+    "client-cert",
+    "ssl-client-",
+    "ssl-cert",
+    "x-amzn-mtls-",
+    "x-arr-clientcert",
+    "x-client-cert",
+    "x-ssl-cert",
+    "x-ssl-client-",
+];
+
 /// Headers that decide here, in the spelling in which they do. Another spelling of them decides nothing here, so an
 /// upstream that folds names must not see it.
 const DECIDING: [&str; 14] = [
@@ -69,6 +82,7 @@ pub(crate) fn is_dropped(name: &HeaderName) -> bool {
     }
     is_ours(name)
         || folds_to_prefix(name, "x-forwarded-")
+        || CERTIFICATES.iter().any(|plain| folds_to_prefix(name, plain))
         || FORWARDING.iter().chain(&OVERRIDING).any(|plain| folds_to(name, plain))
         || (name.bytes().any(|b| b != b'-' && !b.is_ascii_alphanumeric()) && DECIDING.iter().any(|plain| folds_to(name, plain)))
 }
@@ -187,6 +201,15 @@ mod tests {
             "content_length",
             "transfer_encoding",
             "x_requested_with",
+            "client-cert",
+            "client_cert_chain",
+            "x-forwarded-client-cert",
+            "x-ssl-client-s-dn",
+            "x_ssl_client_verify",
+            "ssl_client_s_dn_email",
+            "ssl-client-cert",
+            "x.ssl.client.cert",
+            "x-client-certificate",
         ];
         for name in spellings {
             assert!(is_dropped(&name.parse().unwrap()), "{name}");

@@ -33,7 +33,8 @@ pub fn challenge_under(firewall: &Firewall, refusal: &Refusal, response: &mut Re
     let challenge = match firewall.authentication {
         Authentication::Basic => basic(&firewall.realm),
         // Those of sessions are the dialect's affair.
-        Authentication::Session | Authentication::None => return,
+        // Nothing that a caller could send in a header would help without a certificate.
+        Authentication::Session | Authentication::Certificate | Authentication::None => return,
     };
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
 }

@@ -23,7 +23,7 @@ pub(crate) use {form::Form, read::header};
 
 use crate::{
     Admitted, Body,
-    admit::SessionCookie,
+    admit::{ClientCertificate, SessionCookie},
     answer::{self, Reader},
     pages,
     record::{AuditEvent, Recorder},
@@ -81,6 +81,8 @@ pub struct Asked<'a> {
     pub cookies: &'a [SessionCookie],
     /// Credentials that are present, sound or not.
     pub carries: Carries,
+    /// The client's certificate.
+    pub certificate: Option<&'a ClientCertificate>,
     /// The believed client address.
     pub client: IpAddr,
     /// Whether cookies are `Secure`.
@@ -103,6 +105,7 @@ impl<'a> From<&'a Admitted> for Asked<'a> {
             headers: &request.headers,
             cookies: &request.cookies,
             carries: request.carries,
+            certificate: request.certificate.as_ref(),
             client: request.client,
             secure: request.secure,
             provenance: request.provenance,

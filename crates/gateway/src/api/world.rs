@@ -250,6 +250,7 @@ impl World {
             dialect,
             prefix: prefix.into(),
             carries: Carries { cookie: !cookies.is_empty(), ..Carries::default() },
+            certificate: None,
             cookies,
             ajax: text("x-requested-with").as_deref() == Some("XMLHttpRequest"),
             navigation: text("sec-fetch-mode").as_deref() == Some("navigate"),

@@ -1,7 +1,7 @@
 //! One connection: its first bytes, its protocol, its requests, its end.
 
 use super::{Connection, End, Handler, Limits, io::Socket, proxy_protocol};
-use crate::{Body, record::Recorder};
+use crate::{Body, admit::certificate::asks, record::Recorder};
 use bytes::BytesMut;
 use doorward_tls::{Handshake, HandshakeError, Terminator, TlsStream};
 use futures_util::FutureExt;
@@ -127,8 +127,9 @@ impl<H: Handler> Server<H> {
     ) -> Result<Option<Shaken>, &'static str> {
         let mut buffer = BytesMut::new();
         let announced = self.announced(&mut stream, &mut buffer, peer).await?;
+        let local = stream.local_addr().ok().map(|address| address.ip());
         let io = Socket::new(stream, buffer.freeze(), self.limits.write_timeout);
-        match terminator.accept(io).await {
+        match terminator.accept(io, |name| asks(&*self.handler, name, local)).await {
             Ok((stream, handshake)) => Ok(Some((stream, announced, handshake))),
             Err(HandshakeError::Gone) => Ok(None),
             Err(HandshakeError::Failed(detail)) => {

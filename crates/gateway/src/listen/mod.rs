@@ -35,6 +35,12 @@ impl Connection {
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request; every failure is an answer too.
     fn handle(&self, request: Request<Incoming>, connection: Connection) -> impl Future<Output = Response<Body>> + Send;
+
+    /// Whether TLS clients that ask for this host are asked for a certificate.
+    fn asks_certificate(&self, host: &str) -> bool {
+        let _ = host;
+        false
+    }
 }
 
 /// Bounds of one listener.

@@ -256,6 +256,11 @@ impl Gateway {
 }
 
 impl Handler for Gateway {
+    fn asks_certificate(&self, host: &str) -> bool {
+        let now = self.now.load();
+        now.network.certificates.asks(&now.policy, host)
+    }
+
     async fn handle(&self, request: Request<Incoming>, connection: Connection) -> Response<Body> {
         let started = Instant::now();
         let now = self.now.load_full();

@@ -1,6 +1,6 @@
 //! What `explain` remembers, and the session that it presumes (`--as`): a real one, in a store of its own.
 
-use super::pairs::LookedUp;
+use super::{holders, pairs::LookedUp};
 use crate::cli::{
     Failure,
     args::{AccountName, ExplainArgs},
@@ -22,7 +22,7 @@ use doorward_crypto::{
 };
 use doorward_gateway::{
     Admitted,
-    admit::Rejected,
+    admit::{ClientCertificate, Rejected},
     pipeline::{Identified, Ignored, Known, Proved},
 };
 use doorward_store::Sqlite;
@@ -35,17 +35,23 @@ pub(super) struct Memory {
     sessions: Sessions,
     tokens: Tokens,
     pairs: LookedUp,
+    holders: holders::LookedUp,
 }
 
 impl Memory {
-    pub(super) async fn new(store: Arc<dyn Store>, tokens: TokenSettings, pairs: LookedUp) -> Result<Self, Failure> {
+    pub(super) async fn new(
+        store: Arc<dyn Store>,
+        tokens: TokenSettings,
+        pairs: LookedUp,
+        holders: holders::LookedUp,
+    ) -> Result<Self, Failure> {
         let roles = RoleBook::new(store.roles().await?);
         let tokens = Tokens::open(Arc::clone(&store), Arc::new(SystemClock), Arc::new(SystemEntropy), tokens).await?;
-        Ok(Self { roles, sessions: Sessions::new(store, Arc::new(SystemClock)), tokens, pairs })
+        Ok(Self { roles, sessions: Sessions::new(store, Arc::new(SystemClock)), tokens, pairs, holders })
     }
 
     pub(super) fn known(&self) -> Known<'_> {
-        Known { sessions: &self.sessions, tokens: &self.tokens, pairs: &self.pairs }
+        Known { sessions: &self.sessions, tokens: &self.tokens, pairs: &self.pairs, holders: &self.holders }
     }
 }
 
@@ -106,10 +112,24 @@ impl Presumed {
             .then(|| vec![(header::AUTHORIZATION, format!("Basic {}", STANDARD.encode(pair)))])
     }
 
+    /// Where the firewall judges by certificates, and none came along, one that names the account.
+    pub(super) fn show_certificate(&self, policy: &Policy, request: &mut Admitted) {
+        let reads = policy.find(&request.facts(), None).firewall;
+        if request.certificate.is_none() && reads.is_some_and(|firewall| firewall.authentication == Authentication::Certificate) {
+            request.certificate = Some(ClientCertificate::presumed(&self.record.account.login));
+            request.carries.certificate = true;
+            request.cookies.clear();
+            request.carries.cookie = false;
+        }
+    }
+
     /// What is assumed of the account for this request.
     pub(super) fn assumption(&self, admitted: &Result<Admitted, Box<Rejected>>) -> Option<String> {
         let request = admitted.as_ref().ok()?;
         let account = format!("{}/{}", self.directory.name, self.record.account.login);
+        if request.certificate.is_some() && request.cookies.is_empty() {
+            return Some(format!("{account} shows a good certificate that names it"));
+        }
         Some(match (self.record.enabled, request.cookies.is_empty()) {
             (true, true) => format!("{account} sends its right password"),
             (false, true) => format!("{account} is disabled, so its password proves nothing"),
@@ -168,6 +188,7 @@ pub(super) fn words(found: &Found<'_>, identified: &Identified, presumed: Option
     match firewall.authentication {
         Authentication::None => return format!("none is read: `{}` uses no credential", firewall.name),
         Authentication::Basic => return of_pair(identified),
+        Authentication::Certificate => return of_certificate(identified),
         Authentication::Session => {}
     }
     if let Some(Proved::Token(token)) = &identified.proved {
@@ -198,6 +219,18 @@ fn of_pair(identified: &Identified) -> String {
         }
         (_, Offer::Refused(why)) => format!("a Basic pair that is wrong: {why}"),
         _ => "none: there is no Basic pair".to_owned(),
+    }
+}
+
+/// What was found of a certificate.
+fn of_certificate(identified: &Identified) -> String {
+    match (&identified.proved, &identified.offer) {
+        (Some(Proved::Certificate(holder)), _) => {
+            let account = holder.account();
+            format!("a certificate that names `{}/{}`", account.directory, account.login)
+        }
+        (_, Offer::Refused(why)) => format!("a certificate that does not count: {why}"),
+        _ => "none: there is no certificate".to_owned(),
     }
 }
 

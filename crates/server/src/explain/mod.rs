@@ -1,6 +1,7 @@
 //! `doorward explain`: the whole way of a request, by the same code that judges requests.
 
 mod credential;
+mod holders;
 mod pairs;
 mod text;
 
@@ -163,6 +164,10 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
     {
         admitted = self::admitted(arguments, &config, headers)?;
     }
+    if let (Some(presumed), Ok(first)) = (&presumed, &mut admitted) {
+        presumed.show_certificate(policy, first);
+    }
+    let holders = holders::LookedUp::new(Arc::clone(&store), policy);
     let pairs = LookedUp::new(Arc::clone(&store), &config, presumed.as_ref());
     if let Some(presumed) = &presumed {
         explanation.assumptions.extend(presumed.assumption(&admitted));
@@ -171,7 +176,7 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
         Some(presumed) => (presumed.store, Some(presumed.directory)),
         None => (store, None),
     };
-    let memory = Memory::new(store, crate::parts::tokens(&config.settings), pairs).await?;
+    let memory = Memory::new(store, crate::parts::tokens(&config.settings), pairs, holders).await?;
     match admitted {
         Ok(admitted) => {
             let jwks = config.settings.assertion.jwks_path.as_deref();

@@ -1,10 +1,11 @@
 //! Who is calling: the one method that the firewall names reads its credential; nothing else does. Each method has a file.
 
 mod basic;
+mod certificate;
 mod session;
 
 use crate::api::{Asked, Presented};
-use doorward_auth::{Auth, LivePair, LiveToken, Pairs, Sessions, SignInError, Standing, Tokens};
+use doorward_auth::{Auth, Holders, LiveHolder, LivePair, LiveToken, Pairs, Sessions, SignInError, Standing, Tokens};
 use doorward_core::{
     Account, Evidence, Found, Offer,
     firewall::{Authentication, Firewall},
@@ -51,6 +52,8 @@ pub enum Proved {
     Token(Arc<LiveToken>),
     /// Login and password.
     Pair(Arc<LivePair>),
+    /// A client's certificate.
+    Certificate(Arc<LiveHolder>),
 }
 
 impl Proved {
@@ -59,6 +62,7 @@ impl Proved {
         match self {
             Proved::Token(token) => token.standing(),
             Proved::Pair(pair) => pair.standing(),
+            Proved::Certificate(holder) => holder.standing(),
         }
     }
 }
@@ -92,11 +96,13 @@ pub struct Known<'a> {
     pub tokens: &'a Tokens,
     /// Pairs of login and password.
     pub pairs: &'a dyn Pairs,
+    /// Whom certificates name.
+    pub holders: &'a dyn Holders,
 }
 
 impl<'a> From<&'a Arc<Auth>> for Known<'a> {
     fn from(auth: &'a Arc<Auth>) -> Self {
-        Self { sessions: auth.sessions(), tokens: auth.tokens(), pairs: auth }
+        Self { sessions: auth.sessions(), tokens: auth.tokens(), pairs: auth, holders: auth }
     }
 }
 
@@ -110,6 +116,8 @@ pub async fn identify(known: Known<'_>, policy: &Policy, asked: Asked<'_>, found
             // Boxed, as all that is rare: the future of other requests stays small.
             None => Box::pin(basic::verify(&known, policy, &asked, firewall)).await,
         },
+        // Boxed, as above.
+        Authentication::Certificate => Box::pin(certificate::identify(known, policy, asked, firewall)).await,
         Authentication::None => Identified::absent(),
     };
     // A call that needs no session leaves no trace of one (magento-webapi 0, RestSessionCookieTest).
@@ -128,12 +136,13 @@ fn note_unread(ignored: &mut Vec<Ignored>, policy: &Policy, asked: &Asked<'_>, f
         ("session cookie", carries.cookie && method != Authentication::Session),
         ("bearer token", carries.bearer && !(method == Authentication::Session && session::reads_tokens(policy, asked))),
         ("Basic pair", carries.basic && method != Authentication::Basic),
-        ("client certificate", carries.certificate),
+        ("client certificate", carries.certificate && method != Authentication::Certificate),
     ] {
         if unread {
             let why = match method {
                 Authentication::Session => "the firewall judges by session cookies",
                 Authentication::Basic => "the firewall judges by Basic pairs",
+                Authentication::Certificate => "the firewall judges by client certificates",
                 Authentication::None => "the firewall judges by no credential",
             };
             ignored.push(Ignored { credential, why, judged: false });

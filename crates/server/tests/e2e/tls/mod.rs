@@ -2,8 +2,10 @@
 
 mod authority;
 mod checks;
+mod clients;
 mod listener;
 mod plain;
+mod proxies;
 mod tools;
 
 use crate::support::{Site, upstream::Upstream};

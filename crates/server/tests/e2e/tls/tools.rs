@@ -38,7 +38,11 @@ impl Got {
 
 /// `curl -i https://HOST:PORT/PATH` with more arguments, HOST being this machine.
 pub(super) fn curl(server: &Server, host: &str, path: &str, arguments: &[&str]) -> Got {
-    let port = server.public.port();
+    curl_at(server.public.port(), host, path, arguments)
+}
+
+/// The same on another port.
+pub(super) fn curl_at(port: u16, host: &str, path: &str, arguments: &[&str]) -> Got {
     let output = Command::new("curl")
         .args(["-sS", "-i", "--max-time", "30", "--noproxy", "*", "--resolve", &format!("{host}:{port}:127.0.0.1")])
         .args(arguments)
@@ -70,10 +74,20 @@ pub(super) struct Open {
 
 impl Open {
     pub(super) fn new(server: &Server, host: &str, authority: &Path) -> Self {
+        Self::with(server, host, authority, None)
+    }
+
+    /// With the certificate `NAME.pem` and its key, of this folder.
+    pub(super) fn with(server: &Server, host: &str, authority: &Path, client: Option<(&Path, &str)>) -> Self {
+        let file = |(folder, name): (&Path, &str), kind: &str| folder.join(format!("{name}.{kind}"));
+        let client = client.into_iter().flat_map(|client| {
+            ["-cert".into(), file(client, "pem").into_os_string(), "-key".into(), file(client, "key").into_os_string()]
+        });
         let mut child = Command::new("openssl")
             .args(["s_client", "-quiet", "-ign_eof", "-verify_return_error", "-servername", host])
             .args(["-connect", &server.public.to_string(), "-CAfile"])
             .arg(authority)
+            .args(client)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

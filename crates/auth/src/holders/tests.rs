@@ -1,0 +1,78 @@
+use super::*;
+use crate::testing::Bench;
+use doorward_core::ports::{AccountChange, Clock, Store};
+
+fn asked<'a>(directories: &'a [Arc<str>], login: &'a str) -> HolderAsked<'a> {
+    HolderAsked { directories, login }
+}
+
+fn names() -> [Arc<str>; 2] {
+    ["admins".into(), "customers".into()]
+}
+
+#[tokio::test]
+async fn the_first_directory_that_has_the_name_decides_and_is_remembered() {
+    let bench = Bench::new().await;
+    let customer = bench.add(Kind::Customer, "jane").await;
+    let names = names();
+    let live = bench.auth.find_holder(asked(&names, "jane")).await.unwrap();
+    assert_eq!(live.account().id, customer.account.id);
+    assert!(bench.auth.remembered_holder(asked(&names, "jane")).is_none(), "somebody before may get the name");
+    let again = bench.auth.find_holder(asked(&names, "jane")).await.unwrap();
+    assert!(Arc::ptr_eq(&again, &live), "streams of both are one's");
+    assert!(matches!(bench.auth.find_holder(asked(&names[..1], "jane")).await, Err(HolderError::Refused(_))));
+    // Somebody of the first directory gets the name.
+    let admin = bench.add(Kind::Admin, "jane").await;
+    let now = bench.auth.find_holder(asked(&names, "jane")).await.unwrap();
+    assert_eq!((now.account().kind, now.account().id), (Kind::Admin, admin.account.id));
+    assert!(live.ended().is_cancelled(), "what the other opened ends");
+    assert!(bench.auth.remembered_holder(asked(&names, "jane")).is_some_and(|again| Arc::ptr_eq(&again, &now)));
+    assert!(bench.auth.remembered_holder(asked(&names[1..], "jane")).is_none(), "another question");
+}
+
+#[tokio::test]
+async fn a_disabled_account_ends_at_once_and_roles_change_without_an_end() {
+    let bench = Bench::new().await;
+    let admin = bench.add(Kind::Admin, "jane").await;
+    let names = names();
+    let live = bench.auth.find_holder(asked(&names, "jane")).await.unwrap();
+    let ended = live.ended().clone();
+    bench.store.put_role("keepers", std::collections::BTreeSet::from(["A::b".into()]).into(), bench.clock.now()).await.unwrap();
+    bench.change(Kind::Admin, admin.account.id, AccountChange::Roles(vec!["keepers".into()])).await;
+    let after = bench.auth.find_holder(asked(&names, "jane")).await.unwrap();
+    assert!(Arc::ptr_eq(&live, &after) && !ended.is_cancelled());
+    assert_eq!(after.account().roles, ["keepers".into()]);
+    bench.change(Kind::Admin, admin.account.id, AccountChange::Disable).await;
+    assert!(ended.is_cancelled());
+    let refused = bench.auth.find_holder(asked(&names, "jane")).await;
+    assert!(matches!(refused, Err(HolderError::Refused("the account is disabled"))), "{refused:?}");
+    assert!(bench.auth.remembered_holder(asked(&names, "jane")).is_none());
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_hear_asks_the_store_and_one_without_a_store_refuses() {
+    let bench = Bench::new().await;
+    let admin = bench.add(Kind::Admin, "jane").await;
+    let names = names();
+    bench.auth.find_holder(asked(&names, "jane")).await.unwrap();
+    bench.auth.set_deaf(true);
+    assert!(bench.auth.remembered_holder(asked(&names, "jane")).is_none());
+    // Nobody tells this node.
+    bench.store.change_account(Kind::Admin, admin.account.id, AccountChange::Disable, bench.clock.now()).await.unwrap();
+    assert!(matches!(bench.auth.find_holder(asked(&names, "jane")).await, Err(HolderError::Refused(_))));
+    bench.store.away.store(true, SeqCst);
+    assert!(matches!(bench.auth.find_holder(asked(&names, "jane")).await, Err(HolderError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn those_of_a_directory_that_is_gone_end() {
+    let bench = Bench::new().await;
+    bench.add(Kind::Admin, "jane").await;
+    let names = names();
+    let live = bench.auth.find_holder(asked(&names, "jane")).await.unwrap();
+    bench.auth.set_directories(bench.both().to_vec());
+    assert!(!live.ended().is_cancelled());
+    bench.auth.set_directories(vec![Arc::clone(&bench.customers)]);
+    assert!(live.ended().is_cancelled());
+    assert!(matches!(bench.auth.find_holder(asked(&names, "jane")).await, Err(HolderError::Refused(_))));
+}

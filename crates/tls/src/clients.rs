@@ -1,0 +1,182 @@
+//! Certificates that clients show: whom we believe about them, and whether that still holds.
+
+use crate::pem::parsed;
+use crate::{Chain, Map, Warning, subject};
+use arc_swap::ArcSwapOption;
+use doorward_core::Time;
+use rustls::{
+    RootCertStore,
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime, pem::PemObject},
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+use x509_parser::prelude::{CertificateRevocationList, FromDer};
+
+/// A connection's certificate is looked at again after so long: it may have expired, or the lists of revoked ones may.
+const AGAIN: u64 = 60;
+/// A list that is out of date within this time is spoken of: authorities write them for days, not for months.
+const SOON: u64 = 24 * 3600;
+
+/// Lists of revoked certificates (RFC 5280, 5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revoked(Vec<CertificateRevocationListDer<'static>>);
+
+impl Revoked {
+    /// Reads every list of a file.
+    ///
+    /// # Errors
+    /// There is none, or one of them cannot be read.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let lists = CertificateRevocationListDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
+        let lists = lists.map_err(|error| format!("cannot be read: {error}"))?;
+        if lists.is_empty() {
+            return Err("holds no list of revoked certificates in PEM (`-----BEGIN X509 CRL-----`)\n\
+                        `openssl crl -inform DER -in LIST -out LIST.pem` makes one of a binary list"
+                .into());
+        }
+        for (index, list) in lists.iter().enumerate() {
+            if !CertificateRevocationList::from_der(list).is_ok_and(|(rest, _)| rest.is_empty()) {
+                return Err(format!("holds something that is no list of revoked certificates (number {})", index + 1));
+            }
+        }
+        Ok(Self(lists))
+    }
+
+    /// Lists that are out of date at `now`, or soon will be.
+    pub fn warnings(&self, now: Time) -> Vec<Warning> {
+        let warn = |list: &CertificateRevocationListDer<'_>| {
+            let (_, list) = CertificateRevocationList::from_der(list).ok()?;
+            let hint = "fetch the authority's new list; until then certificates that it speaks of are refused";
+            let Some(next) = list.next_update() else {
+                return Some(Warning {
+                    message: format!("its list of `{}` does not say until when it holds", list.issuer()),
+                    hint: hint.into(),
+                });
+            };
+            let end = u64::try_from(next.timestamp()).unwrap_or(0);
+            let message = match now.seconds() {
+                now if now > end => format!("its list of `{}` is out of date since {}", list.issuer(), next.to_datetime().date()),
+                now if end - now < SOON => format!("its list of `{}` is out of date within a day", list.issuer()),
+                _ => return None,
+            };
+            Some(Warning { message, hint: hint.into() })
+        };
+        self.0.iter().filter_map(warn).collect()
+    }
+}
+
+/// Whom we believe about clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clients {
+    authorities: Chain,
+    revoked: Vec<Revoked>,
+}
+
+impl Clients {
+    /// Certificates of these authorities count, unless a list says that they were revoked. Where there are lists, there
+    /// must be one for every certificate below an authority, and none may be out of date.
+    ///
+    /// # Errors
+    /// A certificate of the file cannot be an authority, or a list cannot be used; the text continues the file's name.
+    pub fn new(authorities: Chain, revoked: Vec<Revoked>) -> Result<Self, String> {
+        let clients = Self { authorities, revoked };
+        clients.verifier(&Arc::new(rustls::crypto::aws_lc_rs::default_provider()))?;
+        Ok(clients)
+    }
+
+    pub(crate) fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, String> {
+        let mut roots = RootCertStore::empty();
+        for authority in &self.authorities.0 {
+            roots.add(authority.clone()).map_err(|error| format!("cannot be used: {error}"))?;
+        }
+        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+        let builder = builder.with_crls(self.revoked.iter().flat_map(|revoked| revoked.0.iter().cloned()));
+        // Who shows none may still be welcome elsewhere than under a certificate firewall.
+        let built = builder.enforce_revocation_expiration().allow_unauthenticated().build();
+        built.map_err(|error| format!("cannot be used with the lists of revoked certificates: {error}"))
+    }
+
+    /// Authorities that are not valid at `now`, or not for long.
+    pub fn warnings(&self, now: Time) -> Vec<Warning> {
+        let authorities = self.authorities.0.iter().filter_map(parsed);
+        authorities.enumerate().filter_map(|(index, one)| crate::certificate::aged(index, &one, now)).collect()
+    }
+}
+
+/// Whom we believe now. Connections ask again after a change.
+#[derive(Default)]
+pub(crate) struct Trust(ArcSwapOption<Trusted>);
+
+pub(crate) struct Trusted {
+    pub(crate) generation: u64,
+    pub(crate) verifier: Arc<dyn ClientCertVerifier>,
+}
+
+impl Trust {
+    /// Replaces whom we believe.
+    pub(crate) fn set(&self, verifier: Option<Arc<dyn ClientCertVerifier>>) -> Option<Arc<Trusted>> {
+        let generation = self.0.load().as_ref().map_or(0, |trusted| trusted.generation) + 1;
+        let trusted = verifier.map(|verifier| Arc::new(Trusted { generation, verifier }));
+        self.0.store(trusted.clone());
+        trusted
+    }
+}
+
+/// A certificate that a client showed, and that was good then.
+pub struct PeerCertificate {
+    chain: Vec<CertificateDer<'static>>,
+    trust: Arc<Trust>,
+    /// Of the trust that was asked last.
+    generation: AtomicU64,
+    /// When it is asked again, in seconds.
+    again: AtomicU64,
+}
+
+impl PeerCertificate {
+    /// One that was just verified by `trusted`.
+    pub(crate) fn new(chain: Vec<CertificateDer<'static>>, trust: Arc<Trust>, trusted: &Trusted, now: Time) -> Self {
+        let (generation, again) = (AtomicU64::new(trusted.generation), AtomicU64::new(now.seconds() + AGAIN));
+        Self { chain, trust, generation, again }
+    }
+
+    /// Whose it is.
+    ///
+    /// # Errors
+    /// It does not count any more, or does not say; the text is for the operator.
+    pub fn owner(&self, map: Map, now: Time) -> Result<String, &'static str> {
+        let leaf = self.chain.first().ok_or("there is none")?;
+        self.check(leaf, now)?;
+        subject::owner(leaf, map)
+    }
+
+    /// Asks again where whom we believe has changed since, and every minute.
+    fn check(&self, leaf: &CertificateDer<'_>, now: Time) -> Result<(), &'static str> {
+        let trusted = self.trust.0.load_full().ok_or("no authority is believed any more")?;
+        if self.generation.load(SeqCst) == trusted.generation && now.seconds() < self.again.load(SeqCst) {
+            return Ok(());
+        }
+        let at = UnixTime::since_unix_epoch(Duration::from_millis(now.0));
+        let rest = self.chain.get(1..).unwrap_or_default();
+        trusted.verifier.verify_client_cert(leaf, rest, at).map_err(|_| "the certificate does not count any more")?;
+        self.again.store(now.seconds() + AGAIN, SeqCst);
+        self.generation.store(trusted.generation, SeqCst);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for PeerCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerCertificate").field("certificates", &self.chain.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
