@@ -277,14 +277,15 @@ impl Auth {
         Ok(changes.len())
     }
 
-    /// What a command did is written down by one of those who hear of it. Better twice than never: a store that cannot
-    /// say makes it ours.
+    /// What a command did, and what became of keys, is written down by one of those who hear of it. Better twice than never:
+    /// a store that cannot say makes it ours.
     async fn is_ours_to_note(&self, change: &Change) -> bool {
-        change.run.is_none() || self.store.claim_change(change.sequence).await.unwrap_or(true)
+        let shared = change.run.is_some() || matches!(change.what, Changed::Keys(_));
+        !shared || self.store.claim_change(change.sequence).await.unwrap_or(true)
     }
 
-    /// Tells `listener` of each change once, after it was applied; of those by a command only if no other process on
-    /// the store was told before. Only the first listener is told.
+    /// Tells `listener` of each change once, after it was applied; of those by a command and of those of keys only if no other
+    /// process on the store was told before. Only the first listener is told.
     pub fn on_change(&self, listener: impl Fn(&Change) + Send + Sync + 'static) {
         let _ = self.listener.set(Box::new(listener));
     }
@@ -419,6 +420,8 @@ impl Auth {
             Changed::Keys(purpose) if **purpose == *TOKEN_KEYS => self.tokens.keys_changed().await?,
             // The others are read once, when a server starts.
             Changed::Keys(_) => {}
+            // A decision reads them with the roles; no session or token knows what its group may.
+            Changed::Groups => self.roles.reload(&*self.store).await?,
             Changed::Everything => self.forget_everything().await?,
         }
         Ok(())

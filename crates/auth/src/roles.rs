@@ -11,14 +11,17 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Roles {
     book: ArcSwap<RoleBook>,
-    unknown: Arc<RoleBook>,
+    unknown: ArcSwap<RoleBook>,
 }
 
 impl Default for Roles {
     fn default() -> Self {
-        let unknown = RoleBook::unknown("changes of the store cannot be heard, so roles may have changed");
-        Self { book: ArcSwap::default(), unknown: Arc::new(unknown) }
+        Self { book: ArcSwap::default(), unknown: ArcSwap::from_pointee(unknown()) }
     }
+}
+
+fn unknown() -> RoleBook {
+    RoleBook::unknown("changes of the store cannot be heard, so roles may have changed")
 }
 
 impl Roles {
@@ -27,14 +30,17 @@ impl Roles {
         self.book.load_full()
     }
 
-    /// The book while nobody knows.
+    /// The book while nobody knows what roles hold. Whom groups keep out stands as it was last heard: what customers are let
+    /// in to does not grow by that, and their sessions are asked about anyway.
     pub fn unknown(&self) -> Arc<RoleBook> {
-        Arc::clone(&self.unknown)
+        self.unknown.load_full()
     }
 
     /// Reads them anew.
     pub async fn reload(&self, store: &dyn Store) -> Result<(), StoreError> {
-        self.book.store(Arc::new(RoleBook::new(store.roles().await?)));
+        let (roles, exclusions) = (store.roles().await?, store.customers().exclusions().await?);
+        self.unknown.store(Arc::new(unknown().with_exclusions(exclusions.clone())));
+        self.book.store(Arc::new(RoleBook::new(roles).with_exclusions(exclusions)));
         Ok(())
     }
 }

@@ -58,6 +58,8 @@ pub(crate) enum Weight {
     SignIn,
     /// Nobody typed it: it was right before, and nothing is forgotten for its sake.
     Renewal,
+    /// Somebody who is in gives it for what takes it. As a sign-in, but it is not for a website that groups may be kept out of.
+    Proof,
 }
 
 /// Whoever proved to be this account. No session yet.
@@ -101,6 +103,8 @@ pub enum Why {
     Disabled,
     /// The password is right, and the account's e-mail address was not confirmed yet.
     Unconfirmed,
+    /// The password is right, and the account's group is kept out of the website.
+    Excluded,
     /// The account has no password.
     NoPassword,
     /// Too many failures of this account from this network or device; the password was not looked at.
@@ -119,6 +123,7 @@ impl Why {
             Why::WrongPassword => "wrong_password",
             Why::Disabled => "disabled",
             Why::Unconfirmed => "unconfirmed",
+            Why::Excluded => "excluded",
             Why::NoPassword => "no_password",
             Why::Locked => "locked",
             Why::Crowded => "crowded",
@@ -215,6 +220,11 @@ impl Auth {
         self.verify_weighed(directories, attempt, limit, Weight::SignIn).await
     }
 
+    /// The password of whoever is signed in already.
+    pub(crate) async fn verify_again(&self, directory: &Arc<Directory>, attempt: Attempt<'_>) -> Result<Verified, SignInError> {
+        self.verify_weighed(std::slice::from_ref(directory), attempt, None, Weight::Proof).await
+    }
+
     /// The one place where passwords are verified, whoever signs in.
     pub(crate) async fn verify_weighed(
         &self,
@@ -245,9 +255,9 @@ impl Auth {
             subject = subject.within(max_failures, lock);
         }
         let pass = self.pass_gate(&subject, account.as_ref(), now).await?;
-        let verdict = self.judge(found, attempt).await;
+        let verdict = self.judge(found, attempt, weight).await;
         pass.settle(match &verdict {
-            Ok(_) if weight == Weight::SignIn => Outcome::Succeeded,
+            Ok(_) if weight != Weight::Renewal => Outcome::Succeeded,
             Ok(_) => Outcome::Unjudged,
             // The password is right, and the caller may be told that it is.
             Err(SignInError::Invalid { why: Why::Unconfirmed, .. }) => Outcome::Unjudged,
@@ -374,6 +384,7 @@ impl Auth {
         &self,
         found: Option<(AccountRecord, Arc<Directory>)>,
         attempt: Attempt<'_>,
+        weight: Weight,
     ) -> Result<(AccountRecord, Arc<Directory>), SignInError> {
         let phc = found.as_ref().and_then(|(record, _)| record.password.clone());
         let right = self.pool().verify(network(attempt.address), attempt.password, phc.as_deref()).await?;
@@ -387,11 +398,31 @@ impl Auth {
         if !right {
             return refuse(Why::WrongPassword, account);
         }
+        if weight != Weight::Proof && self.is_excluded(&record, &directory, attempt).await? {
+            return refuse(Why::Excluded, account);
+        }
         if !record.confirmed {
             return refuse(Why::Unconfirmed, account);
         }
         self.renew_hash(&record, &phc, attempt).await;
         Ok((record, directory))
+    }
+
+    /// Whether the group of a customer is kept out of the website that is meant (magento-webapi 6.3). The store is asked: a
+    /// sign-in is rare, and what it says is so now.
+    async fn is_excluded(
+        &self,
+        record: &AccountRecord,
+        directory: &Directory,
+        attempt: Attempt<'_>,
+    ) -> Result<bool, SignInError> {
+        if record.account.kind != Kind::Customer {
+            return Ok(false);
+        }
+        let first = || self.account_rules().stores.as_ref().map_or(1, |stores| stores.default_view().website_id);
+        let website = attempt.website.or(directory.website).unwrap_or_else(first);
+        let exclusions = self.store().customers().exclusions().await.map_err(SignInError::Unavailable)?;
+        Ok(exclusions.exclude(record.account.membership.as_ref(), website))
     }
 
     /// Hashes anew what was hashed at another cost. A sign-in does not fail for its sake.

@@ -263,6 +263,9 @@ impl TokenStore for Watched {
     async fn add_key(&self, key: StoredKey) -> Result<(), StoreError> {
         self.there()?.add_key(key).await
     }
+    async fn rotate_key(&self, key: StoredKey, until: Time) -> Result<u64, StoreError> {
+        self.there()?.rotate_key(key, until).await
+    }
     async fn retire_key(&self, purpose: &str, id: &str, at: Time) -> Result<(), StoreError> {
         self.there()?.retire_key(purpose, id, at).await
     }

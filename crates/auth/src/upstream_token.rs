@@ -1,6 +1,6 @@
 //! Tokens by which an application behind us learns who is calling, made as it makes them itself.
 
-use crate::{Auth, LiveSession};
+use crate::{Auth, LiveSession, Standing, assertions::Assertions};
 use doorward_core::{
     Account, Identity, Time, UpstreamIdentity,
     policy::Upstream,
@@ -12,6 +12,7 @@ use doorward_crypto::{
     user_token::{Algorithm, TokenSigner, UserClaims},
 };
 use http::HeaderValue;
+use std::sync::Arc;
 
 /// The `kid` of the one key that Magento signs with (magento-webapi 6.5).
 const MAGENTO_KID: &str = "1";
@@ -24,6 +25,21 @@ impl Auth {
     /// session for half its life, and is dropped with the session's assertions. `None` for guests, for accounts that the
     /// upstream does not know, and for upstreams without such tokens: they see a guest.
     pub fn upstream_token(&self, live: Option<&LiveSession>, identity: &Identity, upstream: &Upstream) -> Option<HeaderValue> {
+        self.token_for(live.map(|live| (live.account(), &live.assertions)), identity, upstream)
+    }
+
+    /// The same for whoever was proved in another way; it is dropped with what was proved.
+    pub fn upstream_token_of(&self, standing: &Standing, identity: &Identity, upstream: &Upstream) -> Option<HeaderValue> {
+        self.token_for(Some((standing.account(), &standing.assertions)), identity, upstream)
+    }
+
+    /// `slot` is where it is kept, and whose that is.
+    fn token_for(
+        &self,
+        slot: Option<(Arc<Account>, &Assertions)>,
+        identity: &Identity,
+        upstream: &Upstream,
+    ) -> Option<HeaderValue> {
         let (kind, signing, make): (_, &Signing, Make) = match &upstream.identity {
             UpstreamIdentity::Doorward => return None,
             UpstreamIdentity::MagentoJwt(signing) => ("magento-jwt", signing, magento),
@@ -35,11 +51,9 @@ impl Auth {
         }
         let now = self.clock().now();
         let sign = || bearer(make, &signing.key, account, now);
-        match live {
+        match slot {
             // The slot must be about this very account, else the token is made for this request alone.
-            Some(live) if *live.account() == **account => {
-                live.assertions.get_or_sign(&upstream.name, kind, Some(&signing.key), now, sign)
-            }
+            Some((owner, slot)) if *owner == **account => slot.get_or_sign(&upstream.name, kind, Some(&signing.key), now, sign),
             _ => sign(),
         }
     }

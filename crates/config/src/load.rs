@@ -165,7 +165,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let certificate = certificate::read(r, root, &server.server);
     let shown = server.server.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
     let settings = Settings {
-        accounts: accounts::read(r, root, mail.is_some()),
+        accounts: accounts::read(r, root, mail.is_some(), api.serve.accounts.then(|| api.serve_place.clone())),
         server: server.server,
         operations,
         log,
@@ -185,6 +185,9 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let ((routes, resources), rules_sound) = soundly(r, |r| routes(r, &entries.files, &api, stores));
     if rules_sound {
         integration::check(r, &integrations, &resources);
+    }
+    if let Some(prefix) = routes.magento_prefix.as_deref().filter(|_| api.serve.sessions && api.door.admin_sessions) {
+        directory::check_reach(r, root, &directories, prefix);
     }
     let sound = Sound {
         firewalls: firewalls_sound,

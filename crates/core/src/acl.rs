@@ -1,8 +1,8 @@
 //! The resource tree and what roles grant of it (magento-webapi 4).
 
-use crate::{Account, Source};
+use crate::{Account, Membership, Source};
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -93,24 +93,52 @@ impl From<BTreeSet<Arc<str>>> for Holds {
     }
 }
 
-/// What every role holds, by the role's name. Roles live in the store; this is a snapshot.
+/// Websites that groups of customers are kept out of (magento-webapi 6.3, 9.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exclusions {
+    /// By the group's number.
+    pub websites: BTreeMap<u32, BTreeSet<u32>>,
+    /// The group of customers of whom nothing was said.
+    pub usual_group: u32,
+}
+
+impl Exclusions {
+    /// Whether a customer who belongs there is kept out of a website by its group.
+    pub fn exclude(&self, membership: Option<&Membership>, website: u32) -> bool {
+        let group = membership.map_or(self.usual_group, |member| member.group);
+        self.websites.get(&group).is_some_and(|websites| websites.contains(&website))
+    }
+}
+
+/// What every role holds, by the role's name, and whom groups keep out. Both live in the store; this is a snapshot.
 #[derive(Clone, Debug, Default)]
 pub struct RoleBook {
     roles: HashMap<Arc<str>, Holds>,
     /// Why nobody knows what roles hold now, if so.
     unknown: Option<Arc<str>>,
+    exclusions: Exclusions,
 }
 
 impl RoleBook {
     /// A book of these roles and their resources.
     pub fn new<H: Into<Holds>>(roles: impl IntoIterator<Item = (Arc<str>, H)>) -> Self {
-        Self { roles: roles.into_iter().map(|(name, holds)| (name, holds.into())).collect(), unknown: None }
+        Self { roles: roles.into_iter().map(|(name, holds)| (name, holds.into())).collect(), ..Self::default() }
     }
 
     /// The book while nobody knows what roles hold, and why: it grants nothing, and what depends on it is no refusal of
     /// the caller but unavailable.
     pub fn unknown(why: &str) -> Self {
         Self { unknown: Some(why.into()), ..Self::default() }
+    }
+
+    /// The same book, which also knows from which websites groups are excluded.
+    pub fn with_exclusions(self, exclusions: Exclusions) -> Self {
+        Self { exclusions, ..self }
+    }
+
+    /// From which websites groups are excluded.
+    pub fn exclusions(&self) -> &Exclusions {
+        &self.exclusions
     }
 
     /// Why it cannot be said what `account` holds, if so. Who has no role holds nothing, whatever roles are.

@@ -194,9 +194,13 @@ fn granted(policy: &Policy, roles: &RoleBook, found: &Found<'_>, identity: &Iden
         (_, Identity::Guest) => false,
         (Requirement::OwnAccount, Identity::Known(account)) => {
             // `self` is no resource: only who holds everything passes it besides customers, and they only where their
-            // website is meant.
+            // website is meant and their group is not kept out of it.
             match account.kind {
-                Kind::Customer => found.store.is_none_or(|scope| policy.routes.stores.shares(scope, account.membership.as_ref())),
+                Kind::Customer => {
+                    let (stores, membership) = (&policy.routes.stores, account.membership.as_ref());
+                    found.store.is_none_or(|scope| stores.shares(scope, membership))
+                        && !stores.excludes(roles.exclusions(), found.store, membership)
+                }
                 Kind::Admin | Kind::Integration => roles.is_full(&policy.resources, account),
             }
         }

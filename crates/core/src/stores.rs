@@ -1,7 +1,7 @@
 //! Store views and websites of a shop (magento-webapi 3.6, 4.6): a path under the Magento prefix may name one, and a
 //! customer is known on one website or on all.
 
-use crate::identity::Membership;
+use crate::{acl::Exclusions, identity::Membership};
 use std::sync::Arc;
 
 /// One view of a shop, which paths name by its code.
@@ -131,6 +131,18 @@ impl Stores {
         self.by_code(code).map_or((None, path), |view| (Some(StoreScope::View(view)), rest))
     }
 
+    /// Whether a customer's group keeps the customer out of what is meant: the view's website or, where none is named (`None`),
+    /// the customer's own, unless all websites share their customers.
+    pub fn excludes(&self, exclusions: &Exclusions, scope: Option<StoreScope<'_>>, membership: Option<&Membership>) -> bool {
+        let own = || membership.map_or(self.first.website_id, |member| member.website);
+        let website = match scope {
+            Some(StoreScope::View(view)) => Some(view.website_id),
+            Some(StoreScope::All) => None,
+            None => (self.sharing == Sharing::Website).then(own),
+        };
+        website.is_some_and(|website| exclusions.exclude(membership, website))
+    }
+
     /// Whether a customer counts there (magento-webapi 4.6). One that belongs nowhere belongs to the first website.
     pub fn shares(&self, scope: StoreScope<'_>, membership: Option<&Membership>) -> bool {
         match (scope, self.sharing) {
@@ -253,6 +265,29 @@ mod tests {
             ("http://[::1]:8080", "[::1]", "http://us.test:8080"),
         ] {
             assert_eq!((host_of(origin), &*moved_to(origin, "us.test")), (host, moved));
+        }
+    }
+
+    #[test]
+    fn a_group_may_be_kept_out_of_a_website() {
+        let member = |group, website| Membership { website, store: 1, group };
+        let exclusions = Exclusions { websites: [(7, [2].into()), (1, [1].into())].into(), usual_group: 1 };
+        for (sharing, path, member, out) in [
+            (Sharing::Website, Some("/us/V1/x"), Some(member(7, 2)), true),
+            (Sharing::Website, Some("/us/V1/x"), Some(member(8, 2)), false),
+            (Sharing::Website, Some("/V1/x"), Some(member(7, 2)), false),
+            (Sharing::Website, None, Some(member(7, 2)), true),
+            (Sharing::Website, None, Some(member(7, 1)), false),
+            (Sharing::Website, None, None, true),
+            (Sharing::Global, None, Some(member(7, 2)), false),
+            (Sharing::Global, Some("/us/V1/x"), Some(member(7, 1)), true),
+            (Sharing::Global, Some("/fr/V1/x"), Some(member(7, 1)), false),
+            (Sharing::Global, Some("/fr/V1/x"), None, true),
+            (Sharing::Global, Some("/all/V1/x"), Some(member(7, 1)), false),
+        ] {
+            let stores = stores(sharing);
+            let scope = path.map(|path| stores.locate("shop.test", path).0);
+            assert_eq!(stores.excludes(&exclusions, scope, member.as_ref()), out, "{sharing:?} {path:?} {member:?}");
         }
     }
 }

@@ -313,6 +313,15 @@ fn sampler(auth: &Arc<Auth>) -> impl Fn() -> Sample + Send + Sync + 'static {
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         Sample {
             sessions: count(stats.sessions),
+            tokens: count(stats.tokens),
+            pairs: count(stats.pairs),
+            throttled: count(stats.throttled),
+            hashes_done: stats.pool.done,
+            hashes_refused: stats.pool.refused,
+            hashes_failed: stats.pool.failed,
+            hashes_peak: count(stats.pool.peak),
+            hash_memory: stats.pool.buffers_kib.saturating_mul(1024),
+            hash_time: stats.pool.typical,
             hashes_queued: count(stats.pool.queued),
             hashes_running: count(stats.pool.running),
             ..Sample::default()

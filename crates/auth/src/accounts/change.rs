@@ -2,11 +2,11 @@
 
 use crate::{Attempt, Auth, SignInError, SignedIn, Verified, network, sign_in::Why};
 use doorward_core::{
-    Account,
+    Account, Kind,
     mail::{About, is_address},
     password::Flaw,
     policy::Directory,
-    ports::{AccountChange, AccountRecord, StoreError},
+    ports::{AccountChange, AccountRecord, LinkPurpose, StoreError},
 };
 use doorward_crypto::password::{Busy, Person, flaw};
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -48,6 +48,9 @@ pub enum ChangeError {
     /// 400: somebody has this address already.
     #[error("an account with this e-mail address exists already")]
     Exists,
+    /// 503: the new address must be confirmed, and mail is not set up.
+    #[error("mail is not set up")]
+    NoMail,
     /// 503: too many passwords are being hashed.
     #[error("too many passwords are being hashed")]
     Busy {
@@ -66,6 +69,7 @@ impl ChangeError {
             ChangeError::NotVerified(error) => error.code(),
             ChangeError::Flaw(flaw) => flaw.code(),
             ChangeError::Email | ChangeError::Exists => "refused",
+            ChangeError::NoMail => "no_mail",
             ChangeError::Busy { .. } => "busy",
             ChangeError::Unavailable(_) => "unavailable",
         }
@@ -112,10 +116,13 @@ impl Auth {
     /// Sets another e-mail address for whoever proves the current password. A login that is the address goes with it. Links
     /// that went to the old address end; a mail goes there. An address that is the present one changes nothing.
     ///
+    /// Where `confirm_email` is set the new address has to be confirmed, as that of a new account: a link goes there, all
+    /// sessions and tokens end, and until then the account cannot sign in.
+    ///
     /// # Errors
     /// When the password is not proved, the address is no good or taken, or it cannot be done now.
     pub async fn change_email(
-        &self,
+        self: &Arc<Self>,
         directory: &Arc<Directory>,
         caller: Caller<'_>,
         current: &str,
@@ -133,9 +140,29 @@ impl Auth {
         if holder.is_some_and(|holder| holder.account.id != before.account.id) {
             return Err(ChangeError::Exists);
         }
-        let record = self.change(&before.account, AccountChange::Email(Some(email.into()))).await?;
-        self.mail_to(&before, About::EmailChanged);
+        let confirm = self.must_confirm(directory);
+        if confirm && !self.can_mail() {
+            return Err(ChangeError::NoMail);
+        }
+        let change =
+            if confirm { AccountChange::UnconfirmedEmail(email.into()) } else { AccountChange::Email(Some(email.into())) };
+        let record = self.change(&before.account, change).await?;
+        self.tell_of_new_email(&before, &record);
         Ok(record)
+    }
+
+    /// Whether another e-mail address of an account there must be confirmed.
+    pub fn must_confirm(&self, directory: &Directory) -> bool {
+        directory.kind == Kind::Customer && self.account_rules().confirm_email
+    }
+
+    /// The mails after an account's address became another one: to the old one that it did and, where the new one is to be
+    /// confirmed, a link to that.
+    pub fn tell_of_new_email(self: &Arc<Self>, before: &AccountRecord, after: &AccountRecord) {
+        self.mail_to(before, About::EmailChanged);
+        if !after.confirmed {
+            self.invite_later(after.clone(), LinkPurpose::Confirm);
+        }
     }
 
     /// The current password, by the one way there is to prove it: throttled, counted, refused for a disabled account.
@@ -149,7 +176,7 @@ impl Auth {
             site: "default",
             website: caller.account.membership.as_ref().map(|membership| membership.website),
         };
-        let verified = self.verify(std::slice::from_ref(directory), attempt).await.map_err(ChangeError::NotVerified)?;
+        let verified = self.verify_again(directory, attempt).await.map_err(ChangeError::NotVerified)?;
         // The login may be somebody else's by now.
         if verified.record.account.id != caller.account.id || verified.record.account.kind != caller.account.kind {
             return Err(ChangeError::NotVerified(SignInError::Invalid { why: Why::Changed, account: None }));

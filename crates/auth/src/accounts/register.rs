@@ -3,11 +3,11 @@
 use super::{LinkState, Whose, links, reset::RedeemError};
 use crate::{Auth, network};
 use doorward_core::{
-    Membership,
+    Kind, Membership,
     mail::{About, is_address},
     password::Flaw,
     policy::Directory,
-    ports::{AccountChange, AccountRecord, LinkPurpose, NewAccount, StoreError},
+    ports::{AccountChange, AccountRecord, AddressDraft, LinkPurpose, NewAccount, StoreError},
 };
 use doorward_crypto::password::{Busy, Person, flaw};
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -23,6 +23,8 @@ pub struct Registration<'a> {
     pub membership: Option<Membership>,
     /// What is known of the person besides: a JSON object.
     pub profile: &'a str,
+    /// A customer's addresses.
+    pub addresses: &'a [AddressDraft],
     /// The client's address.
     pub address: IpAddr,
 }
@@ -103,7 +105,16 @@ impl Auth {
             confirmed: !rules.confirm_email,
             profile: new.profile.into(),
         };
-        let record = self.store().add_account(account, self.clock().now()).await.map_err(|error| match error {
+        let now = self.clock().now();
+        // In one go: nobody is left without the addresses that were sent along.
+        let added = match directory.kind {
+            Kind::Customer => {
+                let added = self.store().customers().add_customer(account, new.addresses.to_vec(), now).await;
+                added.map(|customer| customer.record)
+            }
+            Kind::Admin | Kind::Integration => self.store().add_account(account, now).await,
+        };
+        let record = added.map_err(|error| match error {
             StoreError::Exists(_) => RegisterError::Exists,
             other => RegisterError::Unavailable(other),
         })?;

@@ -74,7 +74,7 @@ async fn bench(rules: AccountRules) -> (Bench, Arc<Mailbox>) {
 }
 
 fn signing_up(email: &str) -> Registration<'_> {
-    Registration { email, password: Some("Quiet-brown-fox-1"), membership: None, profile: "{}", address: HERE }
+    Registration { email, password: Some("Quiet-brown-fox-1"), membership: None, profile: "{}", addresses: &[], address: HERE }
 }
 
 async fn may_sign_in(bench: &Bench, login: &str, password: &str) -> bool {
@@ -336,6 +336,26 @@ async fn another_address_is_told_to_the_old_one_and_ends_its_links() {
     );
     let live = bench.auth.find(&bench.customers, &session.id).await.unwrap().unwrap();
     assert_eq!(&*live.account().login, "neu@example.com", "the session goes on");
+}
+
+#[tokio::test]
+async fn where_addresses_are_confirmed_another_one_is_too() {
+    let (bench, post) = bench(AccountRules { confirm_email: true, ..AccountRules::default() }).await;
+    let record = bench.auth.register(&bench.customers, signing_up(ANNA)).await.unwrap();
+    let token = post.invitation(1).await.token;
+    bench.auth.confirm(&bench.customers, Whose::Bearer, &token).await.unwrap();
+    let session = bench.auth.sign_in(&bench.both(), attempt(ANNA, "Quiet-brown-fox-1"), None).await.unwrap();
+    let change =
+        async |email: &str| bench.auth.change_email(&bench.customers, caller(&record.account), "Quiet-brown-fox-1", email).await;
+    assert!(change(ANNA).await.unwrap().confirmed, "the same one needs nothing");
+    let changed = change("neu@example.com").await.unwrap();
+    assert!(!changed.confirmed && &*changed.account.login == "neu@example.com");
+    let invitation = post.invitation(3).await;
+    assert_eq!(post.names(), [format!("confirm {ANNA}"), format!("email_changed {ANNA}"), "confirm neu@example.com".to_owned()]);
+    assert!(bench.auth.find(&bench.customers, &session.id).await.unwrap().is_none(), "no session outlives it");
+    assert!(!may_sign_in(&bench, "neu@example.com", "Quiet-brown-fox-1").await);
+    bench.auth.confirm(&bench.customers, Whose::Bearer, &invitation.token).await.unwrap();
+    assert!(may_sign_in(&bench, "neu@example.com", "Quiet-brown-fox-1").await);
 }
 
 #[test]

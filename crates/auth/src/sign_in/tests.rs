@@ -354,3 +354,41 @@ async fn who_is_yet_to_confirm_is_told_so_after_the_right_password_and_not_count
     }
     assert_eq!(code("wrong").await, "wrong_password");
 }
+
+#[tokio::test]
+async fn a_group_that_is_kept_out_of_a_website_signs_in_nowhere_on_it() {
+    use doorward_core::ports::GroupDraft;
+    let bench = Bench::new().await;
+    bench.add(Kind::Customer, "jane").await;
+    bench.add(Kind::Admin, "admin").await;
+    let exclude = async |websites: &str| {
+        let document = format!(r#"{{"extension_attributes":{{"exclude_website_ids":{websites}}}}}"#);
+        let draft = GroupDraft { code: "General".into(), tax_class: 3, document: serde_json::from_str(&document).unwrap() };
+        bench.auth.store().customers().put_group(Some(1), draft).await.unwrap();
+    };
+    // Of whom nothing was said is of the usual group.
+    let enter = async |login: &str, password: &str, website| {
+        let attempt = Attempt { website, ..attempt(login, password) };
+        match bench.auth.sign_in(&bench.both(), attempt, None).await {
+            Ok(_) => None,
+            Err(SignInError::Invalid { why, .. }) => Some(why),
+            Err(error) => panic!("{error:?}"),
+        }
+    };
+    exclude("[2]").await;
+    assert_eq!(enter("jane", PASSWORD, Some(1)).await, None);
+    assert_eq!(enter("jane", PASSWORD, Some(2)).await, Some(Why::Excluded));
+    assert_eq!(enter("jane", "wrong", Some(2)).await, Some(Why::WrongPassword));
+    assert_eq!(enter("admin", PASSWORD, Some(2)).await, None, "groups are customers'");
+    // Where no website is named the first one is meant.
+    exclude("[1]").await;
+    assert_eq!(enter("jane", PASSWORD, None).await, Some(Why::Excluded));
+    // It counts as a failure, so that nobody learns by it that a password is right.
+    for _ in 0..12 {
+        enter("jane", PASSWORD, Some(1)).await;
+    }
+    assert_eq!(enter("jane", PASSWORD, Some(1)).await, Some(Why::Locked));
+    exclude("[]").await;
+    bench.clock.advance(MINUTE * 31);
+    assert_eq!(enter("jane", PASSWORD, Some(1)).await, None);
+}

@@ -90,3 +90,30 @@ async fn one_token_serves_a_session_for_half_its_life_and_goes_with_what_it_says
     bench.change(Kind::Admin, admin.account.id, AccountChange::Roles(vec!["SALES".into()])).await;
     assert_eq!(claims(&make(&ibexa))["iat"], START.seconds() + 31);
 }
+
+#[tokio::test]
+async fn one_token_serves_a_bearer_as_it_serves_a_session() {
+    let bench = Bench::new().await;
+    let record = bench.add(Kind::Admin, "admin").await;
+    let issued = bench.auth.tokens().issue(&record, bench.auth.clock().now()).await.unwrap();
+    let find = async || bench.auth.tokens().find(&issued.token).await.unwrap();
+    let magento = upstream(UpstreamIdentity::MagentoJwt(signing(KEY, &["admins"])));
+    let live = find().await;
+    let make = |live: &Standing| bench.auth.upstream_token_of(live, &Identity::Known(live.account()), &magento).unwrap();
+    let first = make(&live);
+    bench.clock.advance(Duration::from_secs(29));
+    assert_eq!(make(&live), first);
+    bench.clock.advance(Duration::from_secs(1));
+    let second = make(&live);
+    assert_ne!(second, first);
+    bench.clock.advance(Duration::from_secs(1));
+    // What is said of somebody else, or of nobody, leaves the slot alone.
+    let other = Identity::Known(Arc::new(account(Kind::Admin, 99, "other")));
+    assert_eq!(claims(&bench.auth.upstream_token_of(&live, &other, &magento).unwrap())["uid"], 99);
+    assert_eq!(bench.auth.upstream_token_of(&live, &Identity::Guest, &magento), None);
+    assert_eq!(make(&live), second);
+    // A change of the account drops it.
+    bench.auth.store().put_role("SALES", BTreeSet::<Arc<str>>::new().into(), START).await.unwrap();
+    bench.change(Kind::Admin, record.account.id, AccountChange::Roles(vec!["SALES".into()])).await;
+    assert_ne!(make(&*find().await), second);
+}

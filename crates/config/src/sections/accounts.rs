@@ -1,11 +1,14 @@
 //! `[accounts]`.
 
-use crate::{reader::Reader, settings::Accounts};
+use crate::{
+    reader::{Reader, Span},
+    settings::Accounts,
+};
 use std::time::Duration;
 use toml::de::DeTable;
 
-/// `mail`: whether mail is set up.
-pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, mail: bool) -> Accounts {
+/// `mail`: whether mail is set up; `served`: where accounts are served, if they are.
+pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, mail: bool, served: Option<Span>) -> Accounts {
     let section = r.section(Some(root), "accounts");
     let accounts = Accounts {
         confirm_email: r.flag(&section, "confirm_email", false),
@@ -25,6 +28,10 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, mail: bool) -> Accoun
                 "add [mail] with `url` and `from`",
             );
         }
+    }
+    if let Some(place) = served.filter(|_| !mail) {
+        let message = "accounts are served without mail: nobody can set a forgotten password anew, and nobody is told of changes";
+        r.warn(place, message, "add [mail] with `url` and `from`");
     }
     if accounts.reset_lifetime > Duration::from_secs(86_400) {
         let hint = "an hour or two is what people need";

@@ -18,6 +18,7 @@ pub(crate) struct Api {
     pub(crate) magento_prefix: Option<Arc<str>>,
     pub(crate) magento_place: Span,
     pub(crate) serve: Serve,
+    pub(crate) serve_place: Span,
     pub(crate) sharing: Sharing,
     pub(crate) door: ShopDoor,
 }
@@ -77,7 +78,15 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Api {
     let words = [("website", Sharing::Website), ("global", Sharing::Global)];
     let sharing = r.word(&section, "customer_sharing", &words, Sharing::default());
     let door = door(r, &section);
-    Api { ibexa_prefixes, magento_prefix, magento_place: section.place("magento_prefix"), serve, sharing, door }
+    Api {
+        ibexa_prefixes,
+        magento_prefix,
+        magento_place: section.place("magento_prefix"),
+        serve,
+        serve_place: section.place("serve"),
+        sharing,
+        door,
+    }
 }
 
 /// How people sign in to a shop (magento-webapi 2.3, 8.2).

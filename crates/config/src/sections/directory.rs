@@ -32,6 +32,27 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, lives: Lives, secure:
     all
 }
 
+/// Warns of admins whose browsers never send the cookie to `prefix`, where their sessions are meant to count
+/// (magento-webapi 2.3).
+pub(crate) fn check_reach(r: &mut Reader<'_>, root: &DeTable<'_>, directories: &[Arc<Directory>], prefix: &str) {
+    for section in r.sections(root, "directory") {
+        let named = r.text(&section, "name");
+        let directory = named.and_then(|name| directories.iter().find(|directory| *directory.name == *name.value));
+        let Some(directory) = directory.filter(|directory| directory.kind == Kind::Admin) else { continue };
+        let path = &directory.cookie.path;
+        if !reaches(path, &format!("{prefix}/V1")) {
+            let message = format!("browsers never send this cookie to `{prefix}`, where admins' sessions are to count");
+            let hint = "drop the key, or write `magento_admin_session = false` in [api]";
+            r.warn(section.place("cookie_path"), message, hint);
+        }
+    }
+}
+
+/// Whether a cookie of this `Path` is sent to `path` (RFC 6265 5.1.4).
+fn reaches(cookie_path: &str, path: &str) -> bool {
+    path.strip_prefix(cookie_path).is_some_and(|rest| rest.is_empty() || cookie_path.ends_with('/') || rest.starts_with('/'))
+}
+
 fn one(r: &mut Reader<'_>, section: &Section<'_>, lives: Lives, secure: bool) -> Option<Directory> {
     let name = r.required(section, "name");
     let name = name.and_then(|text| r.parsed(&text, directory_name));

@@ -1,7 +1,7 @@
 //! Customers of a shop with what is known of them besides the account, their addresses and groups (magento-webapi 9).
 
-use super::{AccountRecord, StoreError};
-use crate::{Membership, Time};
+use super::{AccountRecord, NewAccount, StoreError};
+use crate::{Membership, Time, acl::Exclusions};
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -51,6 +51,8 @@ pub struct CustomerChange {
     pub profile: Document,
     /// Another e-mail address.
     pub email: Option<Arc<str>>,
+    /// Whether that address is still to be confirmed: nothing else that proved who the customer is counts any longer.
+    pub unconfirmed: bool,
     /// What the customer belongs to.
     pub membership: Option<Membership>,
     /// All addresses; those that are not among them go.
@@ -262,6 +264,9 @@ pub struct Page<T> {
 pub trait Customers: Send + Sync {
     /// The customer with this id.
     async fn customer(&self, id: u64) -> Result<Option<Customer>, StoreError>;
+    /// Makes a customer with addresses, all of it or nothing. Addresses have no ids yet. It fails as
+    /// [`super::Store::add_account`] does, and with [`StoreError::Missing`] when the group is not there.
+    async fn add_customer(&self, new: NewAccount, addresses: Vec<AddressDraft>, now: Time) -> Result<Customer, StoreError>;
     /// Changes a customer, all of it or nothing. It fails with [`StoreError::Missing`] when the customer, the group or an
     /// address of the customer is not there, and with [`StoreError::Exists`] when somebody has the e-mail address.
     async fn change_customer(&self, id: u64, change: CustomerChange, now: Time) -> Result<Customer, StoreError>;
@@ -285,6 +290,8 @@ pub trait Customers: Send + Sync {
     /// Deletes a group whose customers then are in the default group; whether it could be: not the one of everyone who
     /// is not signed in, and not one that is a default. Its number is never used again.
     async fn delete_group(&self, id: u32, now: Time) -> Result<bool, StoreError>;
+    /// From which websites groups are excluded: `exclude_website_ids` of their `extension_attributes`.
+    async fn exclusions(&self) -> Result<Exclusions, StoreError>;
     /// Groups.
     async fn search_groups(&self, search: Search<GroupField>) -> Result<Page<Group>, StoreError>;
     /// The group that new customers of a store view belong to; 0 stands for views that have none of their own.

@@ -119,6 +119,9 @@ pub enum AccountChange {
     /// Another e-mail address. A login that is the old one goes with it; links that went there end. It fails with
     /// [`StoreError::Exists`] when the login is taken.
     Email(Option<Arc<str>>),
+    /// Another e-mail address that is still to be confirmed: as [`AccountChange::Email`], and until then it cannot sign in;
+    /// sessions and tokens end.
+    UnconfirmedEmail(Arc<str>),
     /// What a customer belongs to.
     Membership(Membership),
     /// Its e-mail address was confirmed.
@@ -155,6 +158,8 @@ pub enum Changed {
     Session(SessionKey),
     /// Keys of a purpose: one came, or one retired.
     Keys(Arc<str>),
+    /// Groups of customers, or which ones are the usual ones.
+    Groups,
     /// More than is remembered: whoever caches anything forgets all of it.
     Everything,
 }

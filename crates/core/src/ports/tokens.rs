@@ -84,6 +84,10 @@ pub trait TokenStore: Send + Sync {
     async fn all_keys(&self) -> Result<Vec<StoredKey>, StoreError>;
     /// Stores one more key of its purpose. It fails with [`StoreError::Exists`] when the purpose has one of its id.
     async fn add_key(&self, key: StoredKey) -> Result<(), StoreError>;
+    /// Stores one more key of its purpose and lets those that signed until then retire at `until`, both or neither; how many
+    /// they were. Keys that only verify, and those that retire already, stay as they are. It fails as
+    /// [`TokenStore::add_key`] does.
+    async fn rotate_key(&self, key: StoredKey, until: Time) -> Result<u64, StoreError>;
     /// Retires a key at a moment. It fails with [`StoreError::Missing`] when there is none.
     async fn retire_key(&self, purpose: &str, id: &str, at: Time) -> Result<(), StoreError>;
 }

@@ -197,7 +197,10 @@ impl Gateway {
         let Some(assertion) = assertion else {
             return self.refuse_late(Reason::Unenforceable("the assertion cannot be made"), permit, &reader, trace);
         };
-        let onward = self.parts.auth.upstream_token(live.map(|live| &**live), permit.identity(), upstream);
+        let onward = match proved {
+            Some(standing) => auth.upstream_token_of(standing, identity, upstream),
+            None => auth.upstream_token(live.map(|live| &**live), identity, upstream),
+        };
         let session = proved.map(Standing::ended).or_else(|| live.map(|live| live.ended()));
         let started = Instant::now();
         let answer =

@@ -103,18 +103,13 @@ async fn rotate(context: &mut Context<'_>, purpose: Purpose) -> Result<(), Failu
     let now = context.clock.now();
     let active = now + LEAD;
     let longest = context.tokens.customer_lifetime.max(context.tokens.admin_lifetime).max(OVERLAP);
-    let before = context.store.keys(purpose.name()).await?;
     let key = new_token_key(&*context.entropy, now, active);
     let until = active + longest;
     // One that only verifies is another program's: it stays until somebody retires it.
-    let signing: Vec<&StoredKey> = before.iter().filter(|key| key.retired.is_none() && key.active_from.is_some()).collect();
-    context.store.add_key(key.clone()).await?;
-    for old in &signing {
-        context.store.retire_key(&old.purpose, &old.id, until).await?;
-    }
+    let replaced = context.store.rotate_key(key.clone(), until).await?;
     context.changed().await?;
     let mut text = format!("made the key {}/{}; it signs from {} on", key.purpose, key.id, moment(active));
-    if !signing.is_empty() {
+    if replaced > 0 {
         text.push_str(&format!("; the old one verifies until {}", moment(until)));
     }
     let keys = context.store.keys(purpose.name()).await?;

@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use doorward_auth::{Sessions, TokenSettings, Tokens};
 use doorward_core::{
     Found, Kind, Offer, Policy,
-    acl::RoleBook,
+    acl::{Exclusions, RoleBook},
     firewall::{Authentication, Firewall},
     policy::Directory,
     ports::{AccountRecord, Clock, NewAccount, Store, StoreError},
@@ -41,11 +41,12 @@ pub(super) struct Memory {
 impl Memory {
     pub(super) async fn new(
         store: Arc<dyn Store>,
+        exclusions: Exclusions,
         tokens: TokenSettings,
         pairs: LookedUp,
         holders: holders::LookedUp,
     ) -> Result<Self, Failure> {
-        let roles = RoleBook::new(store.roles().await?);
+        let roles = RoleBook::new(store.roles().await?).with_exclusions(exclusions);
         let tokens = Tokens::open(Arc::clone(&store), Arc::new(SystemClock), Arc::new(SystemEntropy), tokens).await?;
         Ok(Self { roles, sessions: Sessions::new(store, Arc::new(SystemClock)), tokens, pairs, holders })
     }
@@ -83,7 +84,11 @@ impl Presumed {
         let AccountName { directory, login } = name;
         let directory =
             policy.directory(directory).ok_or_else(|| Failure::new(format_args!("there is no directory `{directory}`")))?;
-        let record = store.account_by_login(&directory.name, directory.website, login).await?;
+        let record = match store.account_by_login(&directory.name, directory.website, login).await? {
+            // The only one of that name, on whichever website.
+            None => store.account_by_login(&directory.name, None, login).await?,
+            found => found,
+        };
         let record = record.ok_or_else(|| Failure::new(format_args!("there is no account `{}/{login}`", directory.name)))?;
         let token_given = arguments.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("x-csrf-token"));
         let id = session_id::generate(&SystemEntropy);

@@ -172,11 +172,12 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
     if let Some(presumed) = &presumed {
         explanation.assumptions.extend(presumed.assumption(&admitted));
     }
+    let exclusions = store.customers().exclusions().await?;
     let (store, directory) = match presumed {
         Some(presumed) => (presumed.store, Some(presumed.directory)),
         None => (store, None),
     };
-    let memory = Memory::new(store, crate::parts::tokens(&config.settings), pairs, holders).await?;
+    let memory = Memory::new(store, exclusions, crate::parts::tokens(&config.settings), pairs, holders).await?;
     match admitted {
         Ok(admitted) => {
             let jwks = config.settings.assertion.jwks_path.as_deref();
@@ -415,9 +416,13 @@ fn granted(
         (Requirement::Anonymous, _) => (true, "open to every caller".to_owned()),
         (_, None) => (false, "the caller is a guest".to_owned()),
         (Requirement::OwnAccount, Some(account)) if account.kind == Kind::Customer => {
-            match store.is_none_or(|scope| policy.routes.stores.shares(scope, account.membership.as_ref())) {
-                true => (true, "the caller is a customer".to_owned()),
-                false => (false, "the caller is a customer elsewhere".to_owned()),
+            let (stores, membership) = (&policy.routes.stores, account.membership.as_ref());
+            if !store.is_none_or(|scope| stores.shares(scope, membership)) {
+                (false, "the caller is a customer elsewhere".to_owned())
+            } else if stores.excludes(memory.roles.exclusions(), store, membership) {
+                (false, "the caller's group is excluded from this website".to_owned())
+            } else {
+                (true, "the caller is a customer".to_owned())
             }
         }
         (Requirement::OwnAccount, Some(account)) if memory.roles.is_full(&policy.resources, account) => {

@@ -24,6 +24,8 @@ pub(super) struct LookedUp {
     keys: CryptKeys,
     /// The account that is presumed, and the word that stands for its password.
     presumed: Option<(AccountRecord, String)>,
+    /// The website that is meant where none is named.
+    home: u32,
 }
 
 impl LookedUp {
@@ -34,6 +36,7 @@ impl LookedUp {
             cost: cost(&config.settings),
             keys: assembly::crypt_keys(&config.settings),
             presumed: presumed.map(|presumed| (presumed.record.clone(), presumed.password.clone())),
+            home: config.policy.routes.stores.default_view().website_id,
         }
     }
 
@@ -51,11 +54,18 @@ impl LookedUp {
                 return refuse(Why::WrongPassword, account);
             }
         }
-        match (record.enabled, record.confirmed) {
-            (false, _) => refuse(Why::Disabled, account),
-            (true, false) => refuse(Why::Unconfirmed, account),
-            (true, true) => Ok(LivePair::of(&record)),
+        if !record.enabled {
+            return refuse(Why::Disabled, account);
         }
+        let exclusions = self.store.customers().exclusions().await.map_err(SignInError::Unavailable)?;
+        let customer = record.account.kind == Kind::Customer;
+        if customer && exclusions.exclude(record.account.membership.as_ref(), self.home) {
+            return refuse(Why::Excluded, account);
+        }
+        if !record.confirmed {
+            return refuse(Why::Unconfirmed, account);
+        }
+        Ok(LivePair::of(&record))
     }
 
     /// The account of the first directory that has the login.

@@ -7,8 +7,9 @@ use doorward_core::{
 };
 use doorward_gateway::record::AuditEvent;
 
-/// Gives `write` the audit event of a change, if it is about an account or a role. What a command did carries the id of
-/// its run where a request would have its own. A session that ends by itself is heard of where it is ended.
+/// Gives `write` the audit event of a change, if it is about an account or a role that a command changed. It carries the id
+/// of the run where a request would have its own. What an endpoint changed was written down there, with its request; a session
+/// that ends by itself is heard of where it is ended.
 pub(crate) fn audited(change: &Change, write: impl FnOnce(&AuditEvent<'_>)) {
     let who = if change.run.is_some() { "command" } else { "store" };
     let (directory, login) = change.whose.as_ref().map_or(("-", ""), |(directory, login)| (&**directory, &**login));
@@ -24,6 +25,7 @@ pub(crate) fn audited(change: &Change, write: impl FnOnce(&AuditEvent<'_>)) {
         detail: "",
     };
     match &change.what {
+        Changed::Account(..) | Changed::Unlocked(..) | Changed::Role(..) if change.run.is_none() => {}
         Changed::Account(kind, id, deed) => {
             let (identity, detail) = (format!("{}/{id}", kind.as_str()), format!("{who}: {}", deed.as_str()));
             let event_name = if *deed == Deed::Sessions { "session" } else { event.event };
@@ -38,7 +40,7 @@ pub(crate) fn audited(change: &Change, write: impl FnOnce(&AuditEvent<'_>)) {
         }
         Changed::Keys(purpose) => write(&AuditEvent { event: "key", detail: &format!("{who}: keys for {purpose}"), ..event }),
         Changed::Everything => write(&AuditEvent { detail: "store: more changes than it remembers", ..event }),
-        Changed::Session(_) => {}
+        Changed::Session(_) | Changed::Groups => {}
     }
 }
 
@@ -93,8 +95,8 @@ mod tests {
             ),
             (
                 Changed::Unlocked("admins".into(), "anna".into()),
-                None,
-                "action=account outcome=success directory=admins identity=- login=anna request_id=- detail=\"store: unlocked\"",
+                Some("5f2c"),
+                "action=account outcome=success directory=admins identity=- login=anna request_id=5f2c detail=\"command: unlocked\"",
             ),
             (
                 Changed::Everything,
@@ -106,5 +108,13 @@ mod tests {
             assert_eq!(line(change.clone(), run).as_deref(), Some(expected), "{change:?}");
         }
         assert_eq!(line(Changed::Session(SessionKey([0; 32])), Some("5f2c")), None);
+        // Endpoints write down themselves what they change.
+        let own = [
+            Changed::Account(Kind::Customer, 1, Deed::Password),
+            Changed::Unlocked("customers".into(), "anna".into()),
+            Changed::Role("clerk".into(), Deed::Changed),
+            Changed::Groups,
+        ];
+        assert!(own.into_iter().all(|change| line(change, None).is_none()));
     }
 }

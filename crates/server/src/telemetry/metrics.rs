@@ -11,7 +11,7 @@ use std::{
     collections::HashMap,
     fmt,
     hash::{BuildHasherDefault, Hash, Hasher},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -70,6 +70,24 @@ type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 pub(crate) struct Sample {
     /// Live sessions.
     pub(crate) sessions: u64,
+    /// Bearer tokens that are remembered.
+    pub(crate) tokens: u64,
+    /// Pairs of login and password that are remembered.
+    pub(crate) pairs: u64,
+    /// Accounts, networks and devices whose failed sign-ins are remembered.
+    pub(crate) throttled: u64,
+    /// Password hashes that were computed since the start.
+    pub(crate) hashes_done: u64,
+    /// Sign-ins that were turned away since the start because too many waited.
+    pub(crate) hashes_refused: u64,
+    /// Password hashes that ended by a fault of ours since the start.
+    pub(crate) hashes_failed: u64,
+    /// The most that were computed at once.
+    pub(crate) hashes_peak: u64,
+    /// Memory that is kept for password hashes, in bytes.
+    pub(crate) hash_memory: u64,
+    /// How long one usually takes.
+    pub(crate) hash_time: Duration,
     /// Sign-ins that wait for a password hash.
     pub(crate) hashes_queued: u64,
     /// Password hashes that are computed now.
@@ -122,6 +140,15 @@ pub(crate) struct Metrics {
     connections: Gauge,
     connections_opened: Counter,
     sessions: Gauge,
+    tokens: Gauge,
+    pairs: Gauge,
+    throttled: Gauge,
+    hashes: Counter,
+    hashes_refused: Counter,
+    hashes_failed: Counter,
+    hashes_peak: Gauge,
+    hash_memory: Gauge,
+    hash_time: Gauge<f64, AtomicU64>,
     hashes_queued: Gauge,
     hashes_running: Gauge,
     store_up: Gauge,
@@ -156,6 +183,15 @@ impl Metrics {
             connections: Gauge::default(),
             connections_opened: Counter::default(),
             sessions: Gauge::default(),
+            tokens: Gauge::default(),
+            pairs: Gauge::default(),
+            throttled: Gauge::default(),
+            hashes: Counter::default(),
+            hashes_refused: Counter::default(),
+            hashes_failed: Counter::default(),
+            hashes_peak: Gauge::default(),
+            hash_memory: Gauge::default(),
+            hash_time: Gauge::default(),
             hashes_queued: Gauge::default(),
             hashes_running: Gauge::default(),
             store_up: Gauge::default(),
@@ -275,6 +311,19 @@ impl Metrics {
     pub(crate) fn text(&self, sample: Sample) -> Result<String, fmt::Error> {
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         self.sessions.set(gauge(sample.sessions));
+        self.tokens.set(gauge(sample.tokens));
+        self.pairs.set(gauge(sample.pairs));
+        self.throttled.set(gauge(sample.throttled));
+        for (counter, total) in [
+            (&self.hashes, sample.hashes_done),
+            (&self.hashes_refused, sample.hashes_refused),
+            (&self.hashes_failed, sample.hashes_failed),
+        ] {
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+        self.hashes_peak.set(gauge(sample.hashes_peak));
+        self.hash_memory.set(gauge(sample.hash_memory));
+        self.hash_time.set(sample.hash_time.as_secs_f64());
         self.hashes_queued.set(gauge(sample.hashes_queued));
         self.hashes_running.set(gauge(sample.hashes_running));
         self.store_up.set(i64::from(sample.store_up));
@@ -330,6 +379,29 @@ impl Metrics {
         r.register("connections", "Open connections", self.connections.clone());
         r.register("connections_opened", "Connections that were opened", self.connections_opened.clone());
         r.register("sessions", "Live sessions", self.sessions.clone());
+        r.register("tokens", "Bearer tokens that are remembered", self.tokens.clone());
+        r.register("basic_pairs", "Pairs of login and password that are remembered", self.pairs.clone());
+        r.register("throttle_entries", "Accounts and networks whose failed sign-ins are remembered", self.throttled.clone());
+        r.register("password_hashes", "Password hashes that were computed", self.hashes.clone());
+        r.register(
+            "password_hashes_refused",
+            "Sign-ins that were turned away because too many waited",
+            self.hashes_refused.clone(),
+        );
+        r.register("password_hashes_failed", "Password hashes that ended by a fault of ours", self.hashes_failed.clone());
+        r.register("password_hashes_peak", "The most password hashes that were computed at once", self.hashes_peak.clone());
+        r.register_with_unit(
+            "password_hash_memory",
+            "Memory that is kept for password hashes",
+            Unit::Bytes,
+            self.hash_memory.clone(),
+        );
+        r.register_with_unit(
+            "password_hash_typical",
+            "How long a password hash usually takes",
+            Unit::Seconds,
+            self.hash_time.clone(),
+        );
         r.register("password_hashes_queued", "Sign-ins that wait for a password hash", self.hashes_queued.clone());
         r.register("password_hashes_running", "Password hashes that are computed now", self.hashes_running.clone());
         r.register("store_up", "Whether the store can be reached", self.store_up.clone());

@@ -97,9 +97,23 @@ fn metrics_count_decisions_by_firewall_method_outcome_and_reason() {
     telemetry.parser_refusal(IpAddr::from([127, 0, 0, 1]), "invalid header");
     telemetry.reload_failed("unsound");
     telemetry.reloaded("1111111111111111");
-    let text =
-        telemetry.metrics().text(Sample { sessions: 5, hashes_queued: 2, hashes_running: 1, store_up: true, log_drops: 4 });
-    let text = text.unwrap();
+    let sample = Sample {
+        sessions: 5,
+        tokens: 6,
+        pairs: 12,
+        throttled: 7,
+        hashes_queued: 2,
+        hashes_running: 1,
+        hashes_done: 8,
+        hashes_refused: 9,
+        hashes_failed: 10,
+        hashes_peak: 11,
+        hash_memory: 1024,
+        hash_time: Duration::from_millis(250),
+        store_up: true,
+        log_drops: 4,
+    };
+    let text = telemetry.metrics().text(sample).unwrap();
     for line in [
         "doorward_decisions_total{firewall=\"main\",method=\"session\",http_method=\"GET\",outcome=\"permit\",reason=\"-\"} 3",
         "doorward_decisions_total{firewall=\"main\",method=\"session\",http_method=\"other\",outcome=\"refusal\",reason=\"csrf\"} 1",
@@ -108,6 +122,15 @@ fn metrics_count_decisions_by_firewall_method_outcome_and_reason() {
         "doorward_upstream_exchanges_total{upstream=\"shop\",outcome=\"timed_out\"} 1",
         "doorward_connections 1",
         "doorward_sessions 5",
+        "doorward_tokens 6",
+        "doorward_basic_pairs 12",
+        "doorward_throttle_entries 7",
+        "doorward_password_hashes_total 8",
+        "doorward_password_hashes_refused_total 9",
+        "doorward_password_hashes_failed_total 10",
+        "doorward_password_hashes_peak 11",
+        "doorward_password_hash_memory_bytes 1024",
+        "doorward_password_hash_typical_seconds 0.25",
         "doorward_password_hashes_queued 2",
         "doorward_password_hashes_running 1",
         "doorward_store_up 1",

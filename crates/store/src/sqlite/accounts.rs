@@ -162,6 +162,11 @@ pub(super) fn change(connection: &Connection, kind: Kind, id: u64, change: &Acco
             // They went to the old address.
             links::end_all_of(connection, kind, id)?;
         }
+        AccountChange::UnconfirmedEmail(email) => {
+            set_email(connection, &before, Some(email))?;
+            connection.prepare_cached("UPDATE account SET confirmed = 0 WHERE kind = ?1 AND id = ?2")?.execute(target)?;
+            end_everything(connection, kind, id, now)?;
+        }
         AccountChange::Membership(membership) => {
             connection
                 .prepare_cached("UPDATE account SET website = ?3, store = ?4, customer_group = ?5 WHERE kind = ?1 AND id = ?2")?
@@ -185,7 +190,7 @@ pub(super) fn change(connection: &Connection, kind: Kind, id: u64, change: &Acco
         AccountChange::Disable => Some(Deed::Disabled),
         AccountChange::Password(_) => Some(Deed::Password),
         AccountChange::Roles(_) => Some(Deed::Roles),
-        AccountChange::Email(_) => Some(Deed::Email),
+        AccountChange::Email(_) | AccountChange::UnconfirmedEmail(_) => Some(Deed::Email),
         AccountChange::EndTokens(_) => Some(Deed::Tokens),
         AccountChange::Membership(_) | AccountChange::Confirmed => Some(Deed::Changed),
         AccountChange::Rehash { .. } | AccountChange::Unlock => None,

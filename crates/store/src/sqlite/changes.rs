@@ -53,6 +53,12 @@ pub(super) fn log_keys(connection: &Connection, purpose: &str) -> Outcome<()> {
     Ok(())
 }
 
+/// A group of customers changed, came or went, or became the usual one.
+pub(super) fn log_groups(connection: &Connection) -> Outcome<()> {
+    connection.prepare_cached("INSERT INTO change (what) VALUES ('groups')")?.execute([])?;
+    Ok(())
+}
+
 /// A session ended.
 pub(super) fn log_session(connection: &Connection, key: &SessionKey) -> Outcome<()> {
     connection.prepare_cached("INSERT INTO change (what, session) VALUES ('session', ?1)")?.execute([key.0])?;
@@ -108,6 +114,7 @@ fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
         "unlocked" => Changed::Unlocked(row.get(4)?, row.get(5)?),
         "roles" => Changed::Role(row.get::<_, Option<_>>(7)?.unwrap_or_else(|| "-".into()), deed(row)?),
         "keys" => Changed::Keys(row.get::<_, Option<_>>(7)?.unwrap_or_else(|| "-".into())),
+        "groups" => Changed::Groups,
         "session" => Changed::Session(SessionKey(row.get(6)?)),
         other => return Err(malformed(1, StoreError::Missing(format!("the change {other}")))),
     };

@@ -9,9 +9,10 @@ use super::{
 use async_trait::async_trait;
 use doorward_core::{
     Kind, Membership, Time,
+    acl::Exclusions,
     ports::{
         AccountChange, Address, AddressDraft, Customer, CustomerChange, CustomerField, Customers, Deed, Document, Group,
-        GroupDraft, GroupField, Page, Search, StoreError, merge,
+        GroupDraft, GroupField, NewAccount, Page, Search, StoreError, merge,
     },
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -22,6 +23,10 @@ use std::sync::Arc;
 impl Customers for Sqlite {
     async fn customer(&self, id: u64) -> Result<Option<Customer>, StoreError> {
         self.read(move |c| find(c, id)).await
+    }
+
+    async fn add_customer(&self, new: NewAccount, addresses: Vec<AddressDraft>, now: Time) -> Result<Customer, StoreError> {
+        self.write(move |c| add(c, &new, addresses, now)).await
     }
 
     async fn change_customer(&self, id: u64, change: CustomerChange, now: Time) -> Result<Customer, StoreError> {
@@ -55,6 +60,10 @@ impl Customers for Sqlite {
 
     async fn delete_group(&self, id: u32, now: Time) -> Result<bool, StoreError> {
         self.write(move |c| groups::delete(c, id, now)).await
+    }
+
+    async fn exclusions(&self) -> Result<Exclusions, StoreError> {
+        self.read(groups::exclusions).await
     }
 
     async fn search_groups(&self, search: Search<GroupField>) -> Result<Page<Group>, StoreError> {
@@ -98,10 +107,28 @@ pub(super) fn text(document: &Document) -> String {
     serde_json::to_string(document).unwrap_or_else(|_| "{}".to_owned())
 }
 
+/// Makes a customer with all that is said of it.
+fn add(connection: &Connection, new: &NewAccount, addresses: Vec<AddressDraft>, now: Time) -> Outcome<Customer> {
+    if let Some(membership) = new.membership.filter(|membership| membership.website != 0)
+        && groups::find(connection, membership.group)?.is_none()
+    {
+        return Err(StoreError::Missing(groups::name(membership.group)).into());
+    }
+    let id = accounts::add(connection, new, now)?.account.id;
+    let mut customer = present(connection, id)?;
+    replace_addresses(connection, &mut customer, addresses)?;
+    forget_defaults_without_address(connection, &mut customer)?;
+    // It was logged already that the account came.
+    store_profile(connection, id, &customer.profile, now)?;
+    present(connection, id)
+}
+
 fn save(connection: &Connection, id: u64, change: CustomerChange, now: Time) -> Outcome<Customer> {
     let mut customer = present(connection, id)?;
+    let unconfirmed = change.unconfirmed;
     if let Some(email) = change.email.filter(|email| customer.record.email.as_ref() != Some(email)) {
-        accounts::change(connection, Kind::Customer, id, &AccountChange::Email(Some(email)), now)?;
+        let change = if unconfirmed { AccountChange::UnconfirmedEmail(email) } else { AccountChange::Email(Some(email)) };
+        accounts::change(connection, Kind::Customer, id, &change, now)?;
     }
     if let Some(membership) = change.membership.filter(|membership| customer.record.account.membership != Some(*membership)) {
         move_to(connection, &customer, membership)?;
@@ -189,10 +216,15 @@ fn forget_defaults_without_address(connection: &Connection, customer: &mut Custo
 }
 
 fn write_profile(connection: &Connection, id: u64, profile: &Document, now: Time) -> Outcome<()> {
+    store_profile(connection, id, profile, now)?;
+    changes::log_account(connection, Kind::Customer, id, Deed::Changed)
+}
+
+fn store_profile(connection: &Connection, id: u64, profile: &Document, now: Time) -> Outcome<()> {
     connection
         .prepare_cached("UPDATE account SET profile = ?2, updated = ?3 WHERE kind = 'customer' AND id = ?1")?
         .execute(params![integer(id), text(profile), integer(now.0)])?;
-    changes::log_account(connection, Kind::Customer, id, Deed::Changed)
+    Ok(())
 }
 
 fn address_by_id(connection: &Connection, id: u64) -> Outcome<Option<Address>> {

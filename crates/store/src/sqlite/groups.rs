@@ -1,15 +1,19 @@
 //! Groups of customers.
 
 use super::{
+    changes,
     customers::{document, text},
     failure::Outcome,
     values::integer,
 };
 use doorward_core::{
     Time,
-    ports::{Deed, Group, GroupDraft, StoreError},
+    acl::Exclusions,
+    ports::{Deed, Document, Group, GroupDraft, StoreError},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// What [`group`] reads, of a table that the query calls `g`.
 pub(super) const GROUP: &str = "g.id, g.code, g.tax_class, g.document";
@@ -38,6 +42,7 @@ pub(super) fn put(connection: &Connection, id: Option<u32>, draft: &GroupDraft) 
             connection.prepare_cached(sql)?.query_row(row, |row| row.get(0))?
         }
     };
+    changes::log_groups(connection)?;
     find(connection, id)?.ok_or_else(|| StoreError::Missing(name(id)).into())
 }
 
@@ -59,7 +64,22 @@ pub(super) fn delete(connection: &Connection, id: u32, now: Time) -> Outcome<boo
         )?
         .execute(params![id, heirs, integer(now.0)])?;
     connection.prepare_cached("DELETE FROM customer_group WHERE id = ?1")?.execute([id])?;
+    changes::log_groups(connection)?;
     Ok(true)
+}
+
+/// From which websites groups are excluded.
+pub(super) fn exclusions(connection: &Connection) -> Outcome<Exclusions> {
+    let sql = "SELECT id, document FROM customer_group WHERE document LIKE '%exclude_website_ids%'";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, u32>(0)?, excluded(&document(row, 1)?))))?;
+    let websites = rows.collect::<Result<_, _>>()?;
+    Ok(Exclusions { websites, usual_group: default_of(connection, 0)?.id })
+}
+
+fn excluded(group: &Document) -> BTreeSet<u32> {
+    let listed = group.get("extension_attributes").and_then(|more| more.get("exclude_website_ids")).and_then(Value::as_array);
+    listed.into_iter().flatten().filter_map(|id| u32::try_from(id.as_u64()?).ok()).collect()
 }
 
 /// The group of new customers of a store view.
@@ -85,7 +105,7 @@ pub(super) fn set_default(connection: &Connection, store: u32, id: u32) -> Outco
     let sql = "INSERT INTO default_group (store, customer_group) VALUES (?1, ?2) \
                ON CONFLICT (store) DO UPDATE SET customer_group = excluded.customer_group";
     connection.prepare_cached(sql)?.execute([store, id])?;
-    Ok(())
+    changes::log_groups(connection)
 }
 
 /// A group from the columns [`GROUP`].

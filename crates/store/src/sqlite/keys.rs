@@ -44,6 +44,15 @@ pub(super) fn add(connection: &Connection, key: &StoredKey) -> Outcome<()> {
     changes::log_keys(connection, &key.purpose)
 }
 
+/// Stores one more key, which takes the place of those that sign; how many these were.
+pub(super) fn rotate(connection: &Connection, key: &StoredKey, until: Time) -> Outcome<u64> {
+    add(connection, key)?;
+    let sql = "UPDATE stored_key SET retired = ?3 \
+               WHERE purpose = ?1 AND id <> ?2 AND retired IS NULL AND active_from IS NOT NULL";
+    let replaced = connection.prepare_cached(sql)?.execute(params![key.purpose, key.id, integer(until.0)])?;
+    Ok(replaced as u64)
+}
+
 /// Retires a key.
 pub(super) fn retire(connection: &Connection, purpose: &str, id: &str, at: Time) -> Outcome<()> {
     let changed = connection

@@ -21,6 +21,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0006_grace.sql"),
     include_str!("../../migrations/0007_keys.sql"),
     include_str!("../../migrations/0008_tally.sql"),
+    include_str!("../../migrations/0009_groups.sql"),
 ];
 
 /// Brings the database to the version of the last of `migrations`.

@@ -42,6 +42,10 @@ impl TokenStore for Sqlite {
         self.write(move |c| keys::add(c, &key)).await
     }
 
+    async fn rotate_key(&self, key: StoredKey, until: Time) -> Result<u64, StoreError> {
+        self.write(move |c| keys::rotate(c, &key, until)).await
+    }
+
     async fn retire_key(&self, purpose: &str, id: &str, at: Time) -> Result<(), StoreError> {
         let (purpose, id) = (purpose.to_owned(), id.to_owned());
         self.write(move |c| keys::retire(c, &purpose, &id, at)).await

@@ -17,8 +17,8 @@ fn object(value: Value) -> Document {
     value.as_object().unwrap().clone()
 }
 
-async fn add(store: &Sqlite, login: &str, membership: Option<Membership>, profile: Value) -> Customer {
-    let new = NewAccount {
+fn person(login: &str, membership: Option<Membership>, profile: &Value) -> NewAccount {
+    NewAccount {
         directory: "customers".into(),
         kind: Kind::Customer,
         id: None,
@@ -30,7 +30,11 @@ async fn add(store: &Sqlite, login: &str, membership: Option<Membership>, profil
         membership,
         confirmed: true,
         profile: profile.to_string().into(),
-    };
+    }
+}
+
+async fn add(store: &Sqlite, login: &str, membership: Option<Membership>, profile: Value) -> Customer {
+    let new = person(login, membership, &profile);
     let record = store.add_account(new, Time(1_700_000_000_000)).await.unwrap();
     store.customer(record.account.id).await.unwrap().unwrap()
 }
@@ -44,6 +48,69 @@ fn addresses(drafts: Vec<AddressDraft>) -> CustomerChange {
 }
 
 #[tokio::test]
+async fn a_customer_comes_with_its_addresses_or_not_at_all() {
+    let store = Sqlite::memory().unwrap();
+    let drafts = || vec![draft(None, "Bonn", Some(true)), draft(None, "Ulm", None)];
+    let new = || person("ann@x.test", Some(HOME), &json!({"firstname": "Ann", "default_shipping": 99}));
+    let ann = store.add_customer(new(), drafts(), Time(1_700_000_000_000)).await.unwrap();
+    let cities: Vec<_> = ann.addresses.iter().map(|address| address.document["city"].clone()).collect();
+    assert_eq!(cities, ["Bonn", "Ulm"]);
+    assert_eq!(Value::Object(ann.profile.clone()), json!({"firstname": "Ann", "default_billing": ann.addresses[0].id}));
+    assert_eq!(store.customer(ann.record.account.id).await.unwrap().unwrap(), ann);
+    let only = [Changed::Account(Kind::Customer, ann.record.account.id, Deed::Added)];
+    let changes =
+        async |since| store.changes_since(since).await.unwrap().into_iter().map(|change| change.what).collect::<Vec<_>>();
+    assert_eq!(changes(0).await, only, "one change, since it is one");
+    // Nothing comes of what cannot come whole.
+    let taken = store.add_customer(new(), drafts(), Time(2)).await;
+    assert!(matches!(taken, Err(StoreError::Exists(_))), "{taken:?}");
+    let bob = |group| person("bob@x.test", Some(Membership { group, ..HOME }), &json!({}));
+    let foreign = vec![draft(None, "Own", None), draft(Some(ann.addresses[0].id), "Stolen", None)];
+    for (new, drafts) in [(bob(1), foreign), (bob(99), Vec::new())] {
+        assert!(matches!(store.add_customer(new, drafts, Time(2)).await, Err(StoreError::Missing(_))));
+    }
+    assert_eq!(store.account_by_login("customers", None, "bob@x.test").await, Ok(None));
+    assert_eq!(store.customer(ann.record.account.id).await.unwrap().unwrap(), ann);
+    assert_eq!(changes(0).await, only);
+}
+
+#[tokio::test]
+async fn an_address_to_be_confirmed_ends_what_was_proved() {
+    let store = Sqlite::memory().unwrap();
+    let ann = add(&store, "ann@x.test", None, json!({})).await.record;
+    let change = CustomerChange { email: Some("new@x.test".into()), unconfirmed: true, ..CustomerChange::default() };
+    let after = store.change_customer(ann.account.id, change, Time(1_700_000_005_000)).await.unwrap().record;
+    assert_eq!((&*after.account.login, after.email.as_deref(), after.confirmed), ("new@x.test", Some("new@x.test"), false));
+    assert_eq!((after.version, after.not_before), (ann.version + 1, Time(1_700_000_005_000)));
+    assert_eq!(after.tokens_not_before, Time(1_700_000_005_000));
+    // The same address is no other one.
+    let change = CustomerChange { email: Some("new@x.test".into()), unconfirmed: true, ..CustomerChange::default() };
+    let same = store.change_customer(ann.account.id, change, Time(1_700_000_006_000)).await.unwrap().record;
+    assert_eq!(same.version, after.version);
+}
+
+#[tokio::test]
+async fn groups_say_from_which_websites_they_are_excluded() {
+    let store = Sqlite::memory().unwrap();
+    let nothing = store.exclusions().await.unwrap();
+    assert_eq!((nothing.websites.len(), nothing.usual_group), (0, 1));
+    let put = async |id, code: &str, websites: Value| {
+        let document = object(json!({"extension_attributes": {"exclude_website_ids": websites}}));
+        store.put_group(id, GroupDraft { code: code.into(), tax_class: 3, document }).await.unwrap().id
+    };
+    let (two, three) = (put(Some(2), "Wholesale", json!([1, 3])).await, put(None, "Odd", json!(["x", -1, 2, null])).await);
+    let known = store.exclusions().await.unwrap();
+    assert_eq!(known.websites, [(two, [1, 3].into()), (three, [2].into())].into());
+    assert!(known.exclude(Some(&Membership { group: two, ..HOME }), 3) && !known.exclude(Some(&HOME), 3));
+    assert!(!known.exclude(None, 1));
+    store.set_default_group(0, two).await.unwrap();
+    assert!(store.exclusions().await.unwrap().exclude(None, 1), "customers of whom nothing was said are of the usual group");
+    store.delete_group(three, Time(1)).await.unwrap();
+    let changes = store.changes_since(0).await.unwrap();
+    assert_eq!(changes.iter().filter(|change| change.what == Changed::Groups).count(), 4);
+}
+
+#[tokio::test]
 async fn a_customer_changes_whole_or_not_at_all() {
     let store = Sqlite::memory().unwrap();
     let (ann, bob) =
@@ -53,6 +120,7 @@ async fn a_customer_changes_whole_or_not_at_all() {
     let change = CustomerChange {
         profile: object(json!({"lastname": "Lee", "firstname": null})),
         email: Some("new@x.test".into()),
+        unconfirmed: false,
         membership: Some(Membership { website: 2, store: 3, group: 2 }),
         addresses: Some(vec![draft(None, "Bonn", Some(true))]),
     };

@@ -74,6 +74,7 @@ fn offer(error: &SignInError) -> Offer {
             Why::Locked => "too many failures of this account from this address, so the password was not looked at",
             Why::Crowded => "too many failures of this account, and too many sign-ins to it wait already",
             Why::Changed => "the account changed meanwhile",
+            Why::Excluded => "the account's group is kept out of the website",
         }),
         SignInError::TooMany { retry_after } => Offer::Limited(*retry_after),
         SignInError::Busy { .. } => Offer::Unavailable("too many passwords are being hashed".into()),

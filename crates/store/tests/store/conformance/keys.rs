@@ -37,6 +37,22 @@ async fn adds_and_retires_keys(store: &dyn Store) {
     let keys = Changed::Keys("token".into());
     assert_eq!(news(store, 0).await, [keys.clone(), keys.clone(), keys]);
     assert!(!format!("{:?}", expected[0]).contains("secret: ["), "no secret is shown");
+    // Another one takes the place of those that sign, in one go.
+    let verifies = StoredKey { active_from: None, ..made("foreign", 3) };
+    store.add_key(verifies.clone()).await.unwrap();
+    assert!(matches!(store.rotate_key(made("two", 4), Time(50)).await, Err(StoreError::Exists(_))));
+    assert_eq!(store.keys("token").await.unwrap()[1..], expected, "nothing is retired by what fails");
+    let before = store.last_change().await.unwrap();
+    assert_eq!(store.rotate_key(made("new", 5), Time(50)).await, Ok(1));
+    let rotated = [
+        made("new", 5),
+        verifies,
+        StoredKey { retired: Some(Time(50)), ..made("two", 2) },
+        StoredKey { retired: Some(Time(9)), ..made("one", 1) },
+    ];
+    assert_eq!(store.keys("token").await.unwrap(), rotated);
+    assert_eq!(news(store, before).await, [Changed::Keys("token".into())], "one change");
+    assert_eq!(store.rotate_key(made("newest", 6), Time(60)).await, Ok(1), "only those that have no end yet");
 }
 
 async fn keeps_the_first_key_of_a_purpose(store: &dyn Store) {

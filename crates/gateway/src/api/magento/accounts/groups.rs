@@ -34,6 +34,7 @@ impl Desk<'_> {
             (StoreError::Missing(_), Some(id)) => Error::no_such_entity("id", id).into(),
             (other, _) => Failure::Unavailable(other),
         })?;
+        self.forget().await?;
         self.note_group(if before.is_some() { "changed" } else { "added" }, group.id);
         Ok(document::group(&group))
     }
@@ -74,6 +75,7 @@ impl Desk<'_> {
             StoreScope::View(_) | StoreScope::All => 0,
         };
         self.customers().set_default_group(store, group.id).await?;
+        self.forget().await?;
         self.note_group("made the default", group.id);
         Ok(group.id.into())
     }

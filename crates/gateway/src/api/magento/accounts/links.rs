@@ -1,6 +1,6 @@
 //! What needs a link's token, or sends one: another password without the old one, and confirming an address.
 
-use super::{Desk, Failure, Outcome, own};
+use super::{Desk, Failure, Outcome, own, register::WITHOUT_MAIL};
 use doorward_auth::{Answered, LinkState, RedeemError, RequestError, Whose};
 use doorward_core::{
     policy::Directory,
@@ -8,13 +8,11 @@ use doorward_core::{
 };
 use doorward_wire::magento::Error;
 use serde_json::Value;
-use std::time::Duration;
 
 const MISMATCHED: &str = "The password token is mismatched. Reset and try again.";
 const EXPIRED: &str = "The password token is expired. Reset and try again.";
 const WRONG_KEY: &str = "The confirmation token is invalid. Verify the token and try again.";
 const ACTIVE: &str = "The account is already active.";
-const WITHOUT_MAIL: Duration = Duration::from_secs(60);
 
 impl Desk<'_> {
     pub(super) async fn forgot_password(&self) -> Outcome {

@@ -1,9 +1,8 @@
 //! Other people's accounts and addresses, for those to whom a role grants it.
 
-use super::{Desk, Failure, Outcome, document, input::Given, own};
+use super::{Desk, Failure, Outcome, document, input::Given, own, register::WITHOUT_MAIL};
 use doorward_core::{
     Kind, Membership,
-    mail::About,
     ports::{Customer, CustomerChange, StoreError},
 };
 use doorward_wire::magento::Error;
@@ -23,11 +22,16 @@ impl Desk<'_> {
         given.judge(Some(&before))?;
         let email = given.email.as_deref().filter(|email| *email != document::email(&before)).map(Arc::from);
         let renamed = email.is_some();
+        // Nobody vouches for an address but whoever reads its mail.
+        let unconfirmed = renamed && self.call.auth.must_confirm(&*self.directory_of(&before.record.account)?);
+        if unconfirmed && !self.call.auth.can_mail() {
+            return Err(Failure::Later(WITHOUT_MAIL));
+        }
         let membership = self.membership_of(&before, &given).await?;
-        let change = CustomerChange { profile: given.profile, email, membership, addresses: given.addresses };
+        let change = CustomerChange { profile: given.profile, email, unconfirmed, membership, addresses: given.addresses };
         let after = self.write_customer(before.record.account.id, change).await?;
         if renamed {
-            self.call.auth.mail_to(&before.record, About::EmailChanged);
+            self.call.auth.tell_of_new_email(&before.record, &after.record);
         }
         self.note("customer_changed", "success", Some(&after.record.account));
         self.shown(&after).await

@@ -1,7 +1,7 @@
 //! `/V1/customers/me`: whoever calls, and nobody else. Whatever names another customer (id, group, website, store view, in
 //! query or body, in any spelling) is not read.
 
-use super::{Desk, Failure, Outcome, document, input::Given};
+use super::{Desk, Failure, Outcome, document, input::Given, register::WITHOUT_MAIL};
 use doorward_auth::{ChangeError, SignInError, Whose};
 use doorward_core::{
     Account,
@@ -124,5 +124,6 @@ fn failure(error: ChangeError) -> Failure {
         ChangeError::Flaw(flaw) => flawed(flaw).into(),
         ChangeError::Email => Error::bad_request("\"Email\" is not a valid email address.").into(),
         ChangeError::Exists => duplicate().into(),
+        ChangeError::NoMail => Failure::Later(WITHOUT_MAIL),
     }
 }

@@ -4,7 +4,7 @@ use super::{Desk, Failure, Outcome, input::Given, own};
 use doorward_auth::{RegisterError, Registration};
 use doorward_core::{
     Membership,
-    ports::{CustomerChange, Document, merge},
+    ports::{Document, merge},
     stores::{StoreScope, StoreView},
 };
 use doorward_wire::magento::Error;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// When mail cannot be sent, nobody can say when it can.
-const WITHOUT_MAIL: Duration = Duration::from_secs(60);
+pub(super) const WITHOUT_MAIL: Duration = Duration::from_secs(60);
 
 impl Desk<'_> {
     pub(super) async fn register(&self) -> Outcome {
@@ -35,6 +35,7 @@ impl Desk<'_> {
             password: password.as_deref(),
             membership: Some(membership),
             profile: &text,
+            addresses: given.addresses.as_deref().unwrap_or_default(),
             address: self.call.request.client,
         };
         let record = match self.call.auth.register(&directory, registration).await {
@@ -45,9 +46,9 @@ impl Desk<'_> {
             }
         };
         self.note("customer_created", "success", Some(&record.account));
-        let change = CustomerChange { addresses: given.addresses, ..CustomerChange::default() };
-        let customer = self.write_customer(record.account.id, change).await?;
-        self.shown(&customer).await
+        let id = record.account.id;
+        let made = self.customers().customer(id).await?;
+        self.shown(&made.ok_or_else(|| Error::no_such_entity("customerId", id))?).await
     }
 
     pub(super) async fn is_email_available(&self) -> Outcome {
