@@ -10,6 +10,7 @@ mod assertions;
 mod auth;
 mod background;
 mod device;
+mod exchange;
 mod holders;
 mod pairs;
 mod roles;
@@ -27,6 +28,7 @@ pub use accounts::{
 pub use address::network;
 pub use auth::{Auth, AuthError, AuthSettings, AuthStats};
 pub use device::label as device_label;
+pub use exchange::{Before, Claim, ExchangedSession, NotExchanged};
 pub use holders::{Finding, HolderAsked, HolderError, Holders, LiveHolder};
 pub use pairs::{LivePair, PairAsked, PairSettings, Pairs, Unproved, Verifying};
 pub use roles::Roles;

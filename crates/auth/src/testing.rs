@@ -7,8 +7,9 @@ use doorward_core::{
     acl::Holds,
     policy::{CookieSpec, Directory, SameSite},
     ports::{
-        AccountChange, AccountCount, AccountFilter, AccountRecord, Change, Clock, Customers, Link, LinkKey, LinkPurpose, Links,
-        NewAccount, SessionFilter, Store, StoreError, StoredKey, TokenKey, TokenRecord, TokenStore,
+        AccountChange, AccountCount, AccountFilter, AccountRecord, Change, Clock, Customers, ExchangeKey, Exchanged, Exchanges,
+        Link, LinkKey, LinkPurpose, Links, NewAccount, SessionFilter, Store, StoreError, StoredKey, TokenKey, TokenRecord,
+        TokenStore,
     },
     session::{Replaced, Session, SessionKey},
 };
@@ -240,6 +241,22 @@ impl Links for Watched {
         email: &str,
     ) -> Result<Option<AccountRecord>, StoreError> {
         self.there()?.account_by_email(directory, website, email).await
+    }
+}
+
+#[async_trait]
+impl Exchanges for Watched {
+    async fn exchanged(&self, key: &ExchangeKey, now: Time) -> Result<Exchanged, StoreError> {
+        self.there()?.exchanged(key, now).await
+    }
+    async fn exchange(&self, key: &ExchangeKey, session: &Session, carried_until: Option<Time>) -> Result<bool, StoreError> {
+        self.there()?.exchange(key, session, carried_until).await
+    }
+    async fn spend_exchanges(&self, keys: &[ExchangeKey], now: Time) -> Result<(), StoreError> {
+        self.there()?.spend_exchanges(keys, now).await
+    }
+    async fn purge_exchanges(&self, time: Time) -> Result<u64, StoreError> {
+        self.there()?.purge_exchanges(time).await
     }
 }
 

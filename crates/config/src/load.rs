@@ -6,7 +6,7 @@ use crate::{
     rules,
     sections::{
         access, accounts, api, basic, certificate, directory, firewall, integration, mail, operation, server, storage,
-        store_view, tokens, upstream, upstream_identity,
+        store_view, tokens, upstream, upstream_exchange, upstream_identity,
     },
     settings::Settings,
 };
@@ -157,6 +157,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let (entries, entries_sound) = soundly(r, |r| upstream::routes(r, root));
     let (upstreams, upstreams_sound) = soundly(r, |r| upstream::read(r, root, &directories));
     upstream_identity::check_cookies(r, root, &directories);
+    upstream_exchange::check_cookies(r, root, &directories);
     let mut origins: Vec<Arc<str>> = server.server.public_url.iter().cloned().collect();
     origins.extend(operation::origins(r, root));
     let mail = mail::read(r, root, loopback);

@@ -87,6 +87,24 @@ pub struct CartSource {
     pub field: Arc<str>,
 }
 
+/// How an old application's sessions are exchanged for ours: it is asked once who an old session belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// The path of a GET that is answered with a JSON object that names the account, and with 401, 403, 404 or a redirect
+    /// where nobody is signed in.
+    pub path: Arc<str>,
+    /// The name of the cookie that holds the old session's id. It is none of ours.
+    pub cookie: Arc<str>,
+    /// The directory whose accounts the application knows.
+    pub directory: Arc<str>,
+    /// The member that holds the account's id, dots between the names of nested ones; `None` where the login alone names it.
+    pub id: Option<Arc<str>>,
+    /// The member that holds the account's login or e-mail address.
+    pub login: Arc<str>,
+    /// How long the whole answer may take.
+    pub timeout: Duration,
+}
+
 /// A service behind Doorward.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
@@ -104,6 +122,8 @@ pub struct Upstream {
     pub cookies: Vec<Arc<str>>,
     /// Where it tells a customer's active cart, for parameters that stand for it.
     pub cart: Option<CartSource>,
+    /// How its sessions are exchanged for ours, if they are.
+    pub exchange: Option<Exchange>,
     /// Whether `%2F` may stand inside a segment.
     pub keep_encoded_slash: bool,
     /// How long connecting may take.
@@ -274,6 +294,11 @@ impl Policy {
     /// The upstream whose path is the longest prefix of whole segments of `path`.
     pub fn upstream(&self, path: &str) -> Option<&Arc<Upstream>> {
         self.upstreams.iter().find(|upstream| is_under(path, &upstream.path))
+    }
+
+    /// The exchanges of old applications' sessions, with the upstreams that are asked.
+    pub fn exchanges(&self) -> impl Iterator<Item = (&Arc<Upstream>, &Exchange)> {
+        self.upstreams.iter().filter_map(|upstream| Some((upstream, upstream.exchange.as_ref()?)))
     }
 
     /// The dialect of a path and the prefix that chose it; the longest prefix wins.

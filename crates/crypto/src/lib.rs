@@ -10,6 +10,7 @@ pub mod form;
 pub mod form_key;
 pub mod ibexa_token;
 mod mask;
+pub mod old_session;
 pub mod password;
 pub mod session_id;
 pub mod system;

@@ -13,6 +13,7 @@ pub mod admit;
 pub mod answer;
 pub mod api;
 pub mod body;
+mod exchange;
 pub mod listen;
 pub mod pages;
 mod patience;

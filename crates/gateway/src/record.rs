@@ -94,6 +94,10 @@ pub trait Recorder: Send + Sync {
     }
     /// A connection was opened (`true`) or closed.
     fn connection(&self, opened: bool);
+    /// What became of an old session that a request carried, in one word, and why.
+    fn exchange(&self, upstream: &str, outcome: &'static str, detail: &str) {
+        tracing::debug!(upstream, outcome, detail, "an old session was looked at");
+    }
     /// An exchange with an upstream ended.
     fn upstream(&self, name: &str, outcome: UpstreamOutcome, took: Duration);
 }

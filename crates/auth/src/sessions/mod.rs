@@ -113,9 +113,18 @@ impl Sessions {
         let Some(successor) = self.store.successor(&session_id::key(session_id), self.clock.now()).await? else {
             return Ok(None);
         };
-        match self.sure(directory, &successor, self.clock.now()) {
+        self.successor(directory, &successor).await
+    }
+
+    /// The session that requests with an older id are carried over to. It is no use of the session.
+    pub(crate) async fn successor(
+        &self,
+        directory: &Directory,
+        key: &SessionKey,
+    ) -> Result<Option<Arc<LiveSession>>, StoreError> {
+        match self.sure(directory, key, self.clock.now()) {
             Some(live) => Ok(Some(live)),
-            None => self.load(directory, &successor, Asker::Request).await,
+            None => self.load(directory, key, Asker::Request).await,
         }
     }
 

@@ -22,6 +22,7 @@ fn upstream(identity: UpstreamIdentity) -> Upstream {
         identity,
         cookies: Vec::new(),
         cart: None,
+        exchange: None,
         keep_encoded_slash: false,
         connect_timeout: MINUTE,
         response_timeout: MINUTE,

@@ -26,6 +26,17 @@ pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
             r.warn(place, message, hint);
         }
     }
+    for (upstream, place) in &draft.upstreams {
+        let Some(exchange) = &upstream.exchange else { continue };
+        let asks = |firewall: &Firewall| {
+            firewall.authentication == Authentication::Session && firewall.directories.contains(&exchange.directory)
+        };
+        if !draft.firewalls.iter().any(|(firewall, _)| asks(firewall)) {
+            let message =
+                format!("no session firewall asks the directory `{}`, so nothing is ever exchanged", exchange.directory);
+            r.warn(place.clone(), message, "name the directory in the firewall of the requests that carry old sessions");
+        }
+    }
     if let Some((_, Some(place))) = draft.firewalls.last()
         && !draft.firewalls.iter().any(|(firewall, _)| is_catch_all(firewall))
     {

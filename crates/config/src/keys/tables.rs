@@ -269,6 +269,23 @@ pub(super) const WAY: &[Table] = &[
                  It is asked as the caller, for rules that set `%cart_id%`; without it those are answered 400.",
             ),
             key("cart_field", TEXT, "\"id\"", "The member of that object which names the cart."),
+            key(
+                "exchange",
+                TEXT,
+                "none",
+                "Where it tells who an old session belongs to: a path that GET, with that session's cookie, answers with a JSON object \
+                 that names the account, such as `/rest/V1/customers/me`. Who is signed in there is signed in here, once for each session.",
+            ),
+            key("exchange_cookie", TEXT, "\"PHPSESSID\"", "The name of the cookie that holds its sessions; none of ours."),
+            key("exchange_directory", TEXT, "required with `exchange`", "The directory whose accounts it knows."),
+            key(
+                "exchange_id",
+                TEXT,
+                "\"id\"",
+                "The member with the account's id, which is ours too; \"\" where it tells a login alone.",
+            ),
+            key("exchange_login", TEXT, "\"email\"", "The member with the account's login or e-mail address, which is ours too."),
+            key("exchange_timeout", SPAN, "\"2s\"", "How long that answer may take; then whoever asked is a guest."),
             key("connect_timeout", SPAN, "\"5s\"", "How long connecting may take."),
             key("response_timeout", SPAN, "\"60s\"", "How long the head of an answer may take."),
             key("idle_timeout", SPAN, "\"60s\"", "How long a body or a tunnel may rest."),

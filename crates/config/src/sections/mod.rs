@@ -16,5 +16,6 @@ pub(crate) mod store_view;
 pub(crate) mod tls;
 pub(crate) mod tokens;
 pub(crate) mod upstream;
+pub(crate) mod upstream_exchange;
 pub(crate) mod upstream_identity;
 pub(crate) mod web;

@@ -1,6 +1,6 @@
 //! `[[upstream]]` and `[routes]`.
 
-use super::{upstream_identity, web};
+use super::{upstream_exchange, upstream_identity, web};
 use crate::reader::{Reader, Section, Span, Text};
 use doorward_core::policy::{CartSource, Directory, Unmatched, Upstream};
 use std::{cmp::Reverse, path::PathBuf, sync::Arc, time::Duration};
@@ -36,6 +36,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
     let identity = upstream_identity::identity(r, section, directories);
     let cookies = upstream_identity::cookies(r, section);
     let cart = cart(r, section);
+    let exchange = upstream_exchange::read(r, section, directories, base.as_deref());
     let keep_encoded_slash = r.word(section, "encoded_slash", &[("refuse", false), ("keep", true)], false);
     let connect_timeout = r.duration(section, "connect_timeout", Duration::from_secs(5));
     let response_timeout = r.duration(section, "response_timeout", Duration::from_secs(60));
@@ -49,6 +50,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
         identity,
         cookies,
         cart,
+        exchange,
         keep_encoded_slash,
         connect_timeout,
         response_timeout,
@@ -65,12 +67,12 @@ fn cart(r: &mut Reader<'_>, section: &Section<'_>) -> Option<CartSource> {
     if path.is_none() && field.is_some() {
         r.error(section.place("cart_field"), "`cart_field` is a member of what `cart_path` answers, and there is no `cart_path`");
     }
-    let path = r.parsed(&path?, cart_path)?;
+    let path = r.parsed(&path?, question_path)?;
     Some(CartSource { path, field: field.map_or_else(|| "id".into(), |field| field.value.into()) })
 }
 
 /// It is asked as it stands.
-fn cart_path(text: &str) -> Result<Arc<str>, String> {
+pub(super) fn question_path(text: &str) -> Result<Arc<str>, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
     if text.starts_with('/') && text.bytes().all(plain) && !text.split('/').any(|segment| matches!(segment, "." | "..")) {
         Ok(text.into())

@@ -134,6 +134,6 @@ pub(crate) fn check_cookies(r: &mut Reader<'_>, root: &DeTable<'_>, directories:
 }
 
 /// PHP reads `.` in the name of a cookie as `_`.
-fn same(ours: &str, theirs: &str) -> bool {
+pub(super) fn same(ours: &str, theirs: &str) -> bool {
     ours.replace('.', "_") == theirs.replace('.', "_")
 }

@@ -68,6 +68,11 @@ fn bare(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// Whether an upstream's URL is on this machine.
+pub(crate) fn is_local(base: &str) -> bool {
+    Url::parse(base).is_ok_and(|url| url.host().is_some_and(|host| is_loopback(&host)))
+}
+
 fn is_loopback(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),

@@ -1,6 +1,7 @@
 //! What the outside fulfils: time, randomness and memory.
 
 mod customers;
+mod exchanges;
 mod imports;
 mod links;
 mod tokens;
@@ -9,6 +10,7 @@ pub use customers::{
     Address, AddressDraft, Condition, Customer, CustomerChange, CustomerField, Customers, Document, Filter, Group, GroupDraft,
     GroupField, Page, Search, merge,
 };
+pub use exchanges::{ExchangeKey, Exchanged, Exchanges};
 pub use imports::{ImportAccount, ImportBatch, ImportItem, ImportStore, ImportToken, Imported};
 pub use links::{Link, LinkKey, LinkPurpose, Links};
 pub use tokens::{StoredKey, TokenKey, TokenRecord, TokenStore};
@@ -264,7 +266,7 @@ pub struct AccountFilter {
 
 /// Memory. What it acknowledges survives `kill -9` and power loss; only [`Store::touch_sessions`] may be lost.
 #[async_trait]
-pub trait Store: Links + TokenStore {
+pub trait Store: Links + TokenStore + Exchanges {
     /// The part that keeps customers and their groups.
     fn customers(&self) -> &dyn Customers;
 
@@ -311,7 +313,7 @@ pub trait Store: Links + TokenStore {
     async fn successor(&self, key: &SessionKey, now: Time) -> Result<Option<SessionKey>, StoreError>;
     /// Ends a session; whether there was one.
     async fn delete_session(&self, key: &SessionKey, now: Time) -> Result<bool, StoreError>;
-    /// Ends all sessions of an account; how many there were.
+    /// Ends all sessions of an account, and whatever it could be exchanged for one ([`Exchanges`]); how many there were.
     async fn delete_sessions_of(&self, kind: Kind, id: u64, now: Time) -> Result<u64, StoreError>;
     /// Remembers when sessions were last used. May be lost.
     async fn touch_sessions(&self, seen: &[(SessionKey, Time)]) -> Result<(), StoreError>;

@@ -30,13 +30,16 @@ pub(crate) fn is_ours(name: &[u8], directories: &[Arc<Directory>]) -> bool {
         || directories.iter().any(|directory| directory.cookie.name.as_bytes() == name)
 }
 
-/// Writes what an upstream gets of all cookie lines as one line (RFC 9113, 8.2.3): what stays stays byte for byte. Where
-/// directories are given, their cookies and all others of ours are left out.
-pub(crate) fn joined(headers: &HeaderMap, directories: Option<&[Arc<Directory>]>, line: &mut Vec<u8>) {
-    let stays = |part: &[u8]| match directories {
-        Some(directories) => pair(part).is_none_or(|(name, _)| !is_ours(name, directories)),
-        None => true,
-    };
+/// The values of all cookies of this name.
+pub(crate) fn values<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h [u8]> {
+    let lines = headers.get_all(header::COOKIE).iter();
+    lines.flat_map(|line| pairs(line.as_bytes())).filter(move |(key, _)| *key == name.as_bytes()).map(|(_, value)| value)
+}
+
+/// Writes what an upstream gets of all cookie lines as one line (RFC 9113, 8.2.3): what stays stays byte for byte. Cookies
+/// whose name `hides` are left out.
+pub(crate) fn joined(headers: &HeaderMap, hides: impl Fn(&[u8]) -> bool, line: &mut Vec<u8>) {
+    let stays = |part: &[u8]| pair(part).is_none_or(|(name, _)| !hides(name));
     let mut separator: &[u8] = b"";
     for value in headers.get_all(header::COOKIE) {
         for part in value.as_bytes().split(|b| *b == b';').filter(|part| stays(part)) {
@@ -138,7 +141,7 @@ mod tests {
         ];
         for (lines, expected) in cases {
             let mut line = Vec::new();
-            joined(&headers(lines), Some(&directories), &mut line);
+            joined(&headers(lines), |name| is_ours(name, &directories), &mut line);
             assert_eq!(String::from_utf8(line).unwrap(), expected, "{lines:?}");
         }
     }
@@ -146,7 +149,14 @@ mod tests {
     #[test]
     fn joins_crumbs() {
         let mut line = Vec::new();
-        joined(&headers(&["a=1", "b=2; SESS=1", "c=3"]), None, &mut line);
+        joined(&headers(&["a=1", "b=2; SESS=1", "c=3"]), |_| false, &mut line);
         assert_eq!(line, b"a=1; b=2; SESS=1; c=3");
+    }
+
+    #[test]
+    fn finds_all_values_of_a_cookie() {
+        let lines = headers(&["a=1; b=2;a = 3", "aa=4; A=5", "a="]);
+        let found: Vec<&[u8]> = values(&lines, "a").collect();
+        assert_eq!(found, [b"1".as_slice(), b"3", b""]);
     }
 }

@@ -8,7 +8,7 @@ pub(crate) mod names;
 
 pub use address::ClientAddress;
 pub use certificate::{Certificates, ClientCertificate};
-pub(crate) use cookies::{is_ours, joined};
+pub(crate) use cookies::{is_ours, joined, values};
 pub use guard::Cut;
 pub(crate) use guard::{Announced, Guarded};
 

@@ -36,6 +36,7 @@ fn policy() -> Policy {
             identity: doorward_core::UpstreamIdentity::Doorward,
             cookies: Vec::new(),
             cart: None,
+            exchange: None,
             keep_encoded_slash: keep,
             connect_timeout: Duration::from_secs(1),
             response_timeout: Duration::from_secs(1),

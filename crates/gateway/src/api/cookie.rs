@@ -112,7 +112,7 @@ pub fn delete_dead(headers: &mut HeaderMap, dead: &[Arc<Directory>], now: Time) 
 }
 
 /// Whether an answer sets or deletes a cookie of this name.
-fn is_set(headers: &HeaderMap, name: &str) -> bool {
+pub(crate) fn is_set(headers: &HeaderMap, name: &str) -> bool {
     let sets = |value: &HeaderValue| value.as_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="));
     headers.get_all(SET_COOKIE).iter().any(sets)
 }

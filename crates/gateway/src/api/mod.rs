@@ -26,6 +26,7 @@ use crate::{
     admit::{ClientCertificate, SessionCookie},
     answer::{self, Reader},
     pages,
+    pipeline::old_keys,
     record::{AuditEvent, Recorder},
 };
 use doorward_auth::{Auth, LiveSession, SignInError};
@@ -254,6 +255,22 @@ impl Call<'_> {
         };
         let live = self.auth.find(directory, &cookie.value).await?;
         Ok(live.map(|live| Presented { directory: Arc::clone(&cookie.directory), id: cookie.value.clone(), live }))
+    }
+
+    /// Ends a session at its owner's wish, and with it the old session of the same directory that the browser may still
+    /// have: it must not sign in again.
+    pub(crate) async fn sign_out(&self, session: &Presented) -> Result<(), StoreError> {
+        self.spend_old_sessions(std::slice::from_ref(&session.directory)).await?;
+        let account = session.live.account();
+        self.auth.sign_out(&session.live.key()).await?;
+        self.audit("sign_out", "success", Some(&account), &account.login);
+        Ok(())
+    }
+
+    /// The old sessions that the browser has of these directories can no longer be exchanged.
+    pub(crate) async fn spend_old_sessions(&self, directories: &[Arc<Directory>]) -> Result<(), StoreError> {
+        let old = |directory: &Arc<Directory>| old_keys(self.policy, self.request.headers, &directory.name);
+        self.auth.spend(&directories.iter().flat_map(old).collect::<Vec<_>>()).await
     }
 
     /// A refusal in the caller's dialect. It goes along with the answer, so that it is recorded as what it is.

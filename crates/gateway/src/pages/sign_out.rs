@@ -51,9 +51,7 @@ pub(super) async fn submit(mut call: Call<'_>) -> Response<Body> {
 /// Ends these sessions.
 pub(super) async fn end_all(call: &Call<'_>, sessions: &[Presented]) -> Result<(), StoreError> {
     for session in sessions {
-        let account = session.live.account();
-        call.auth.sign_out(&session.live.key()).await?;
-        call.audit("sign_out", "success", Some(&account), &account.login);
+        call.sign_out(session).await?;
     }
     Ok(())
 }

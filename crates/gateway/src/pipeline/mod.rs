@@ -1,13 +1,15 @@
 //! The pipeline: the stages of a request in their order, each with the type that the stage before made.
 //!
 //! ```text
-//! admit -> find -> identify -> decide -> endpoint of ours | upstream -> finish -> record
+//! admit -> find -> identify (-> exchange) -> decide -> endpoint of ours | upstream -> finish -> record
 //! ```
 //!
 //! A request reads one immutable snapshot of the policy, taken first, so a reload never changes it half-way.
 
+mod exchange;
 mod identify;
 mod ids;
+mod old_sessions;
 mod ours;
 mod plain;
 mod trace;
@@ -17,6 +19,7 @@ use crate::{
     admit::{Network, admit},
     answer::{self, Reader},
     api::{Asked, cookie},
+    exchange::Exchanges,
     listen::{Connection, Handler},
     pages,
     proxy::{Outgoing, Proxy, UpstreamError},
@@ -37,6 +40,8 @@ use http::{HeaderValue, Request, Response, StatusCode, header::STRICT_TRANSPORT_
 use hyper::body::Incoming;
 pub use identify::{Identified, Ignored, Known, Proved, SignIn, identify};
 use ids::Ids;
+pub(crate) use old_sessions::old_keys;
+pub use old_sessions::{OldSession, old_sessions};
 pub use ours::{Ours, recognise, shown_path};
 pub use plain::PlainDoor;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
@@ -73,6 +78,7 @@ struct Parts {
     auth: Arc<Auth>,
     proxy: Proxy,
     recorder: Arc<dyn Recorder>,
+    exchanges: Arc<Exchanges>,
 }
 
 /// The gateway: judges each request and passes on what may pass.
@@ -86,7 +92,11 @@ impl Gateway {
     /// Puts the parts together.
     pub fn new(parts: GatewayParts) -> Self {
         let GatewayParts { snapshot, auth, proxy, recorder, entropy } = parts;
-        Self { now: ArcSwap::from_pointee(snapshot), ids: Ids::new(entropy), parts: Parts { auth, proxy, recorder } }
+        Self {
+            now: ArcSwap::from_pointee(snapshot),
+            ids: Ids::new(entropy),
+            parts: Parts { auth, proxy, recorder, exchanges: Arc::default() },
+        }
     }
 
     /// Judges requests that come from now on by `snapshot`. Requests in flight finish under the old one.
@@ -111,40 +121,61 @@ impl Gateway {
     }
 
     /// Everything between `admit` and `record`.
-    async fn judge(&self, now: &Snapshot, admitted: Box<Admitted>, trace: &mut Trace) -> Response<Body> {
+    async fn judge(&self, now: &Snapshot, mut admitted: Box<Admitted>, trace: &mut Trace) -> Response<Body> {
         let policy = &now.policy;
         let ours = recognise(policy, now.jwks_path.as_deref(), &admitted);
         let found = policy.find(&admitted.facts(), ours.as_ref().map(Ours::own));
         trace.found(&found);
-        let identified = identify(Known::from(&self.parts.auth), policy, Asked::from(&*admitted), &found).await;
-        let verdict = decide(policy, &self.parts.auth.roles(), &admitted.facts(), &found, &identified.offer);
+        let mut identified = identify(Known::from(&self.parts.auth), policy, Asked::from(&*admitted), &found).await;
+        let mut fresh = None;
+        if matches!(identified.offer, Offer::Absent) && policy.exchanges().next().is_some() {
+            fresh = Box::pin(self.exchange(policy, &mut admitted, &found, &mut identified)).await;
+        }
+        let mut response = self.judge_identified(policy, admitted, ours, &found, &identified, trace).await;
+        if let Some(fresh) = fresh {
+            fresh.set(&mut response, self.parts.auth.clock().now());
+        }
+        response
+    }
+
+    /// The rest of it, once it is known who calls.
+    async fn judge_identified(
+        &self,
+        policy: &Arc<Policy>,
+        admitted: Box<Admitted>,
+        ours: Option<Ours>,
+        found: &Found<'_>,
+        identified: &Identified,
+        trace: &mut Trace,
+    ) -> Response<Body> {
+        let verdict = decide(policy, &self.parts.auth.roles(), &admitted.facts(), found, &identified.offer);
         let counts = found.firewall.is_some_and(|firewall| session_counts(firewall, &admitted.facts()));
-        trace.judged(&identified, &verdict, counts);
+        trace.judged(identified, &verdict, counts);
         if let Some(sign_in) = &identified.signed_in {
             trace.audit_sign_in(&*self.parts.recorder, sign_in);
         }
         let mut response = match (verdict, ours, found.firewall) {
             (Ok(permit), Some(ours), Some(firewall)) => {
                 // Boxed, as all that is rare and large: the future of a proxied request stays small.
-                let answer = Box::pin(self.answer_ourselves(ours, policy, admitted, firewall, &permit, &identified));
+                let answer = Box::pin(self.answer_ourselves(ours, policy, admitted, firewall, &permit, identified));
                 let mut response = answer.await;
                 // Some endpoints check more than the decision does, in the order of their contract.
                 self.note_refusal(&mut response, firewall, trace);
                 return response;
             }
             (Ok(permit), None, Some(firewall)) if permit.rule().is_some_and(|rule| rule.own.is_some()) => {
-                let answer = Box::pin(self.answer_route(policy, admitted, firewall, &found, &permit, &identified));
+                let answer = Box::pin(self.answer_route(policy, admitted, firewall, found, &permit, identified));
                 let mut response = answer.await;
                 self.note_refusal(&mut response, firewall, trace);
-                self.renew_cookie(&mut response, &found, &permit, &identified);
+                self.renew_cookie(&mut response, found, &permit, identified);
                 return response;
             }
             (Ok(permit), _, _) => {
-                let mut response = self.send_onward(policy, admitted, &permit, &identified, trace).await;
-                self.renew_cookie(&mut response, &found, &permit, &identified);
+                let mut response = self.send_onward(policy, admitted, &permit, identified, trace).await;
+                self.renew_cookie(&mut response, found, &permit, identified);
                 response
             }
-            (Err(refusal), _, _) => self.refuse(policy, &admitted, &found, &refusal, &identified, trace),
+            (Err(refusal), _, _) => self.refuse(policy, &admitted, found, &refusal, identified, trace),
         };
         cookie::delete_dead(response.headers_mut(), &identified.dead, self.parts.auth.clock().now());
         response

@@ -145,6 +145,7 @@ fn upstream(base: &str) -> Upstream {
         identity: doorward_core::UpstreamIdentity::Doorward,
         cookies: Vec::new(),
         cart: None,
+        exchange: None,
         keep_encoded_slash: false,
         connect_timeout: PATIENCE,
         response_timeout: PATIENCE,

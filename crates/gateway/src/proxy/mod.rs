@@ -7,9 +7,11 @@ mod outgoing;
 mod pool;
 mod short;
 mod tunnel;
+mod whose;
 
 pub use answer::Broken;
 pub use pool::Settings;
+pub(crate) use whose::Asker;
 
 use crate::{
     Admitted, Body,

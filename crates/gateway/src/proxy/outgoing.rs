@@ -3,7 +3,7 @@
 use super::Outgoing;
 use crate::{
     Admitted,
-    admit::{has_scheme, joined},
+    admit::{has_scheme, is_ours, joined},
 };
 use doorward_core::{Account, Identity, Permit, Policy, policy::Upstream};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::PathAndQuery};
@@ -23,6 +23,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
 /// Path and query as they were matched.
 pub(super) fn target(path: &str, query: Option<&str>) -> Option<Uri> {
@@ -42,7 +43,7 @@ pub(super) fn text(
     outgoing: &Outgoing,
 ) -> Option<Vec<u8>> {
     let mut text = Text(Vec::with_capacity(2048));
-    text.start(admitted)?;
+    text.start(admitted.method.as_str(), &admitted.path, admitted.query.as_deref())?;
     introduce(&mut text, &Introduced::of(admitted), permit, &outgoing.assertion);
     if let Some(token) = &outgoing.token {
         text.set_value(&header::AUTHORIZATION, token);
@@ -59,8 +60,7 @@ pub(super) fn text(
         }
     }
     if headers.contains_key(header::COOKIE) {
-        let hidden = if upstream.pass_credentials { None } else { Some(&*policy.directories) };
-        text.line(header::COOKIE.as_str(), |value| joined(headers, hidden, value));
+        text.line(header::COOKIE.as_str(), |value| joined(headers, |name| hides_cookie(policy, upstream, name), value));
     }
     if headers.contains_key(header::TE) {
         text.set(&header::CONNECTION, &["te"]);
@@ -69,12 +69,34 @@ pub(super) fn text(
     Some(text.0)
 }
 
+/// The head of a question of our own about an old session: from where the browser speaks, and that one cookie. None if
+/// the path is no target.
+pub(super) fn question(
+    admitted: &Introduced<'_>,
+    path: &str,
+    user_agent: Option<&HeaderValue>,
+    cookie: &str,
+    id: &str,
+) -> Option<Vec<u8>> {
+    let mut text = Text(Vec::with_capacity(1024));
+    text.start("GET", path, None)?;
+    locate(&mut text, admitted);
+    text.set(&REQUEST_ID, &[admitted.request_id]);
+    text.set(&header::ACCEPT, &["application/json"]);
+    text.set(&X_REQUESTED_WITH, &["XMLHttpRequest"]);
+    text.set(&header::COOKIE, &[cookie, "=", id]);
+    if let Some(user_agent) = user_agent {
+        text.set_value(&header::USER_AGENT, user_agent);
+    }
+    text.0.extend_from_slice(b"\r\n");
+    Some(text.0)
+}
+
 /// Takes away the credentials, where the upstream is not to see them.
 pub(super) fn strip_credentials(headers: &mut HeaderMap, policy: &Policy, upstream: &Upstream) {
     if headers.contains_key(header::COOKIE) {
-        let hidden = if upstream.pass_credentials { None } else { Some(&*policy.directories) };
         let mut cookies = Vec::new();
-        joined(headers, hidden, &mut cookies);
+        joined(headers, |name| hides_cookie(policy, upstream, name), &mut cookies);
         match HeaderValue::from_maybe_shared(bytes::Bytes::from(cookies)) {
             Ok(cookies) if !cookies.is_empty() => {
                 headers.insert(header::COOKIE, cookies);
@@ -87,6 +109,17 @@ pub(super) fn strip_credentials(headers: &mut HeaderMap, policy: &Policy, upstre
     if headers.get(header::AUTHORIZATION).is_some_and(|value| hides(upstream, value)) {
         headers.remove(header::AUTHORIZATION);
     }
+}
+
+/// Whether a cookie goes no further: it is one of ours, or the session of an old application, which could be exchanged for
+/// one, and not this application's own.
+fn hides_cookie(policy: &Policy, upstream: &Upstream, name: &[u8]) -> bool {
+    let is = |cookie: &str| cookie.as_bytes() == name;
+    let old = || {
+        policy.exchanges().any(|(other, exchange)| other.name != upstream.name && is(&exchange.cookie))
+            && !upstream.cookies.iter().any(|own| is(own))
+    };
+    !upstream.pass_credentials && (is_ours(name, &policy.directories) || old())
 }
 
 /// Whether the client's `Authorization` goes no further: it is a credential that we could have read, or the place is for a
@@ -124,14 +157,13 @@ struct Text(Vec<u8>);
 
 impl Text {
     /// The request line, if the target is one.
-    fn start(&mut self, admitted: &Admitted) -> Option<()> {
-        let query = admitted.query.as_deref();
+    fn start(&mut self, method: &str, path: &str, query: Option<&str>) -> Option<()> {
         let sound = |text: &str| all(text.as_bytes(), |byte| byte.is_ascii_graphic() && byte != b'#');
-        if !admitted.path.starts_with('/') || !sound(&admitted.path) || !query.is_none_or(sound) {
+        if !path.starts_with('/') || !sound(path) || !query.is_none_or(sound) {
             return None;
         }
         let (mark, query) = query.map_or(("", ""), |query| ("?", query));
-        for part in [admitted.method.as_str(), " ", &admitted.path, mark, query, " HTTP/1.1\r\n"] {
+        for part in [method, " ", path, mark, query, " HTTP/1.1\r\n"] {
             self.0.extend_from_slice(part.as_bytes());
         }
         Some(())
@@ -182,14 +214,7 @@ impl Head for Text {
 /// Says who is calling, and from where. Everything that a client could have said of this is gone already. This runs for
 /// every request, so it formats by hand.
 pub(super) fn introduce(head: &mut impl Head, admitted: &Introduced<'_>, permit: &Permit, assertion: &HeaderValue) {
-    let proto = if admitted.secure { "https" } else { "http" };
-    let client = address(admitted.client);
-    head.set(&header::HOST, &[admitted.authority]);
-    head.set(&FORWARDED_HOST, &[admitted.authority]);
-    head.set(&FORWARDED_FOR, &[&client]);
-    head.set(&FORWARDED_PROTO, &[proto]);
-    head.set(&FORWARDED_PORT, &[port(admitted)]);
-    head.set(&header::FORWARDED, &forwarded(admitted, &client, proto));
+    locate(head, admitted);
     let identity = permit.identity();
     head.set(&IDENTITY, &[&identity.name()]);
     if let Identity::Known(account) = identity {
@@ -199,6 +224,18 @@ pub(super) fn introduce(head: &mut impl Head, admitted: &Introduced<'_>, permit:
     head.set(&METHOD, &[permit.proof()]);
     head.set(&REQUEST_ID, &[admitted.request_id]);
     head.set_value(&ASSERTION, assertion);
+}
+
+/// Says from where somebody is calling.
+fn locate(head: &mut impl Head, admitted: &Introduced<'_>) {
+    let proto = if admitted.secure { "https" } else { "http" };
+    let client = address(admitted.client);
+    head.set(&header::HOST, &[admitted.authority]);
+    head.set(&FORWARDED_HOST, &[admitted.authority]);
+    head.set(&FORWARDED_FOR, &[&client]);
+    head.set(&FORWARDED_PROTO, &[proto]);
+    head.set(&FORWARDED_PORT, &[port(admitted)]);
+    head.set(&header::FORWARDED, &forwarded(admitted, &client, proto));
 }
 
 /// What [`introduce`] needs to know of a request.

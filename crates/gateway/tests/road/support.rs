@@ -322,6 +322,7 @@ fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
         identity: doorward_core::UpstreamIdentity::Doorward,
         cookies: Vec::new(),
         cart: None,
+        exchange: None,
         keep_encoded_slash: false,
         connect_timeout: Duration::from_secs(2),
         response_timeout: plan.response,

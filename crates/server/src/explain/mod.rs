@@ -24,7 +24,7 @@ use doorward_gateway::{
     Admitted, Body, admit,
     api::Asked,
     listen::Connection,
-    pipeline::{identify, recognise, shown_path},
+    pipeline::{identify, old_sessions, recognise, shown_path},
 };
 use doorward_store::Sqlite;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
@@ -47,6 +47,8 @@ pub(crate) struct Explanation {
     assumptions: Vec<String>,
     firewalls: Vec<FirewallStep>,
     credential: String,
+    /// Whom an old session's application would be asked about; `explain` asks nobody.
+    old_session: Option<OldSessionStep>,
     /// Credentials that came along and that the firewall's method does not read.
     ignored: Vec<String>,
     identity: String,
@@ -73,6 +75,14 @@ struct FirewallStep {
     /// Why not; absent for the one that won and for those that were not asked any more.
     mismatch: Option<Mismatch>,
     asked: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct OldSessionStep {
+    cookie: String,
+    upstream: String,
+    url: String,
+    directory: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -255,6 +265,13 @@ async fn judge(
     let identified = identify(memory.known(), policy, Asked::from(admitted), &found).await;
     let door = (admitted.dialect == Dialect::Magento).then_some(&policy.routes.door);
     explanation.credential = credential::words(&found, &identified, presumed, door);
+    let olds = if matches!(identified.offer, Offer::Absent) { old_sessions(policy, admitted, &found) } else { Vec::new() };
+    explanation.old_session = olds.first().map(|old| OldSessionStep {
+        cookie: old.exchange.cookie.to_string(),
+        upstream: old.upstream.name.to_string(),
+        url: format!("{}{}", old.upstream.base, old.exchange.path),
+        directory: old.directory.name.to_string(),
+    });
     explanation.ignored = credential::unread(&identified);
     let offer = identified.offer;
     explanation.input = Some(Question::of(&facts, &explanation.path, own, &offer));

@@ -28,6 +28,13 @@ impl Display for Pretty<'_> {
         }
         if !e.credential.is_empty() {
             line(f, "credential", &e.credential)?;
+            if let Some(old) = &e.old_session {
+                let what = format!(
+                    "`{}` would be exchanged for a session of `{}`: upstream `{}` is asked once, at {}",
+                    old.cookie, old.directory, old.upstream, old.url
+                );
+                line(f, "old session", &format!("{what}; nobody is asked here, so the caller stays a guest"))?;
+            }
             for ignored in &e.ignored {
                 line(f, "ignored", ignored)?;
             }

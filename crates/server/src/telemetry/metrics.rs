@@ -133,6 +133,7 @@ pub(crate) struct Metrics {
     exchanges: ArcSwap<Vec<Arc<Exchanges>>>,
     upstream: Family<UpstreamLabels, Counter>,
     upstream_durations: Histograms<UpstreamLabels>,
+    old_sessions: Family<UpstreamLabels, Counter>,
     sign_ins: Family<SignInLabels, Counter>,
     mails: Family<MailLabels, Counter>,
     parser_refusals: Counter,
@@ -176,6 +177,7 @@ impl Metrics {
             exchanges: ArcSwap::default(),
             upstream: Family::default(),
             upstream_durations: Family::new_with_constructor(latency),
+            old_sessions: Family::default(),
             sign_ins: Family::default(),
             mails: Family::default(),
             parser_refusals: Counter::default(),
@@ -271,6 +273,12 @@ impl Metrics {
         series.count.inc();
         series.durations.observe(seconds);
         self.exchanges.rcu(|known| known.iter().chain([&series]).take(SERIES).cloned().collect::<Vec<_>>());
+    }
+
+    /// Counts what became of an old session.
+    pub(super) fn old_session(&self, upstream: &str, outcome: &str) {
+        let labels = UpstreamLabels { upstream: upstream.to_owned(), outcome: outcome.to_owned() };
+        self.old_sessions.get_or_create(&labels).inc();
     }
 
     /// Counts what the HTTP parser refused.
@@ -372,6 +380,7 @@ impl Metrics {
             Unit::Seconds,
             self.upstream_durations.clone(),
         );
+        r.register("old_sessions", "Sessions of old applications by upstream and what became of them", self.old_sessions.clone());
         r.register("sign_ins", "Sign-ins by directory and outcome", self.sign_ins.clone());
         r.register("mails", "Mails by what they are about and how they fared", self.mails.clone());
         r.register("parser_refusals", "What the HTTP parser refused", self.parser_refusals.clone());

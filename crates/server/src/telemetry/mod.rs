@@ -194,6 +194,15 @@ impl Recorder for Telemetry {
         self.metrics.connection(opened);
     }
 
+    fn exchange(&self, upstream: &str, outcome: &'static str, detail: &str) {
+        self.metrics.old_session(upstream, outcome);
+        // The application's or the store's trouble; everything else is as it should be, or an audit event.
+        if matches!(outcome, "failed" | "timed_out" | "unreachable" | "unavailable" | "busy") {
+            let line = Line::new(self.format, self.clock.now(), Level::Warn, "old_session");
+            self.write(line.field("upstream", upstream).field("outcome", outcome).known("detail", detail));
+        }
+    }
+
     fn upstream(&self, name: &str, outcome: UpstreamOutcome, took: Duration) {
         self.metrics.upstream(name, outcome, took);
     }

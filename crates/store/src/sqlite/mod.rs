@@ -3,6 +3,7 @@
 mod accounts;
 mod changes;
 mod customers;
+mod exchanges;
 mod failure;
 mod groups;
 mod imports;
@@ -250,9 +251,9 @@ impl Store for Sqlite {
         self.write(move |c| if command { sessions::end_from_outside(c, &key) } else { sessions::end(c, &key) }).await
     }
 
-    async fn delete_sessions_of(&self, kind: Kind, id: u64, _now: Time) -> Result<u64, StoreError> {
+    async fn delete_sessions_of(&self, kind: Kind, id: u64, now: Time) -> Result<u64, StoreError> {
         let command = self.command;
-        self.write(move |c| sessions::end_all_of_present(c, kind, id, command)).await
+        self.write(move |c| sessions::end_all_of_present(c, kind, id, command, now)).await
     }
 
     async fn touch_sessions(&self, seen: &[(SessionKey, Time)]) -> Result<(), StoreError> {

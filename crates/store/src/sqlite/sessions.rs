@@ -1,7 +1,7 @@
 //! Sessions.
 
 use super::{
-    accounts, changes,
+    accounts, changes, exchanges,
     failure::{Failure, Outcome},
     values::{self, ACCOUNT, SESSION, integer, kind, unsigned},
 };
@@ -78,7 +78,8 @@ fn replace(connection: &Connection, session: &Session, kind: Kind, replaced: Rep
     Ok(carried)
 }
 
-fn carry(connection: &Connection, session: &Session, carried: &[(SessionKey, i64)]) -> Outcome<()> {
+/// Requests with these ids are carried over to the session.
+pub(super) fn carry(connection: &Connection, session: &Session, carried: &[(SessionKey, i64)]) -> Outcome<()> {
     if carried.is_empty() {
         return Ok(());
     }
@@ -129,11 +130,12 @@ pub(super) fn end_from_outside(connection: &Connection, key: &SessionKey) -> Out
     Ok(ended)
 }
 
-/// Ends all sessions of an account that exists; how many there were. `outside` says that it is not the account's own
+/// Ends all sessions of an account that exists, and what could be exchanged for one; how many there were. `outside` says that it is not the account's own
 /// doing.
-pub(super) fn end_all_of_present(connection: &Connection, kind: Kind, id: u64, outside: bool) -> Outcome<u64> {
+pub(super) fn end_all_of_present(connection: &Connection, kind: Kind, id: u64, outside: bool, now: Time) -> Outcome<u64> {
     match accounts::by_id(connection, kind, id)? {
         Some(_) => {
+            exchanges::spend_all_of(connection, kind, id, now)?;
             let ended = end_all_of(connection, kind, id)?;
             if outside && ended > 0 {
                 changes::log_account(connection, kind, id, Deed::Sessions)?;

@@ -4,6 +4,7 @@
 
 mod conformance;
 mod customers;
+mod exchanges;
 mod files;
 mod groups;
 mod imports;

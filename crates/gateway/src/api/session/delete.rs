@@ -19,11 +19,9 @@ pub(in crate::api) async fn run(call: &Call<'_>, id: &str) -> Response<Body> {
     if !read::csrf_token(call.request.headers).is_some_and(|token| csrf::verify(&session.id, token)) {
         return call.refuse(Reason::Csrf);
     }
-    let account = session.live.account();
-    if let Err(error) = call.auth.sign_out(&session.live.key()).await {
+    if let Err(error) = call.sign_out(&session).await {
         return call.refuse(Reason::Unavailable(error.to_string().into()));
     }
-    call.audit("sign_out", "success", Some(&account), &account.login);
     let mut response = answer::empty(StatusCode::NO_CONTENT);
     cookie::add(response.headers_mut(), cookie::deletion(&session.directory.cookie, call.auth.clock().now()));
     response

@@ -4,13 +4,14 @@
 use super::{Door, enter, farewell, is_ajax, live_sessions, no_page, sign_out as pages, welcome};
 use crate::{
     Body, answer,
-    api::{Call, failure, read, set_retry_after},
+    api::{Call, Presented, failure, read, set_retry_after},
 };
 use doorward_auth::{SignInError, Why};
-use doorward_core::{Provenance, Reason};
+use doorward_core::{Provenance, Reason, policy::Directory, ports::StoreError};
 use doorward_wire::{Document, input::MAX_SIZE, magento};
 use http::{Method, Response, StatusCode};
 use serde_json::json;
+use std::sync::Arc;
 
 /// One answer for an unknown login, a wrong password, and an account that is locked or disabled (magento-webapi 8.4 tells
 /// the locked ones apart: whoever asks would learn which accounts there are).
@@ -72,11 +73,7 @@ pub(super) async fn sign_out(call: Call<'_>) -> Response<Body> {
     if !matches!(*call.request.method, Method::GET | Method::POST) || !is_ajax(&call) {
         return answer::empty(StatusCode::BAD_REQUEST);
     }
-    let ended = match live_sessions(&call, &Door::Customer.directories(&call)).await {
-        Ok(sessions) => pages::end_all(&call, &sessions).await.map(|()| sessions),
-        Err(error) => Err(error),
-    };
-    match ended {
+    match end(&call, &Door::Customer.directories(&call)).await {
         Ok(sessions) => {
             let mut response = document(&call, StatusCode::OK, json!({ "message": "Logout Successful" }).to_string());
             farewell(&call, Door::Customer, &sessions, &mut response);
@@ -84,6 +81,14 @@ pub(super) async fn sign_out(call: Call<'_>) -> Response<Body> {
         }
         Err(error) => call.refuse(Reason::Unavailable(error.to_string().into())),
     }
+}
+
+/// Ends the sessions of these directories, and old ones that were never exchanged for one.
+async fn end(call: &Call<'_>, directories: &[Arc<Directory>]) -> Result<Vec<Presented>, StoreError> {
+    let sessions = live_sessions(call, directories).await?;
+    call.spend_old_sessions(directories).await?;
+    pages::end_all(call, &sessions).await?;
+    Ok(sessions)
 }
 
 fn said(call: &Call<'_>, status: StatusCode, errors: bool, message: &str) -> Response<Body> {

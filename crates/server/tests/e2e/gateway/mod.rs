@@ -3,6 +3,7 @@
 mod access_control;
 mod client_address;
 mod client_http2;
+mod exchange;
 mod explain_agrees;
 mod firewalls;
 mod magento_oracle;
