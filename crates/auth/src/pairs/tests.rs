@@ -2,7 +2,7 @@ use super::*;
 use crate::{Why, testing::*};
 use doorward_core::ports::{AccountChange, Clock, Store};
 use doorward_crypto::{
-    password::{PoolLimits, hash_password},
+    password::{Cost, PoolLimits, hash_password},
     system::SystemEntropy,
 };
 
@@ -213,6 +213,20 @@ async fn a_change_of_the_account_is_noticed_at_once() {
     bench.store.delete_account(Kind::Admin, admin.account.id, bench.clock.now()).await.unwrap();
     bench.auth.apply_changes().await.unwrap();
     assert_eq!(why(&bench, asked(&names, "admin", "another password", HERE)).await, Why::UnknownLogin);
+}
+
+#[tokio::test]
+async fn a_right_pair_has_its_hash_made_anew_and_stays_remembered() {
+    let bench = Bench::new().await;
+    let admin = bench.add(Kind::Admin, "admin").await;
+    let dearer = hash_password(PASSWORD, Cost { memory_kib: 128, ..COST }, &SystemEntropy);
+    bench.change(Kind::Admin, admin.account.id, AccountChange::Password(dearer.into())).await;
+    let names = names();
+    let live = bench.auth.verify_pair(right(&names)).await.unwrap();
+    let stored = bench.store.account(Kind::Admin, admin.account.id).await.unwrap().unwrap();
+    assert!(!bench.auth.pool().cost().differs_from(&stored.password.unwrap()));
+    bench.auth.apply_changes().await.unwrap();
+    assert!(Arc::ptr_eq(&live, &bench.auth.remembered(&right(&names)).unwrap()));
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Rules, reasons and the way through: what callers get, what the upstream receives, and what is written down.
 
 mod access_control;
+mod basic;
+mod basic_clients;
 mod client_address;
 mod client_http2;
 mod exchange;
@@ -8,6 +10,7 @@ mod explain_agrees;
 mod firewalls;
 mod magento_oracle;
 mod magento_rules;
+mod matrix;
 mod monolith;
 mod parameters;
 mod policy_swap;

@@ -24,7 +24,7 @@ const BOUND: Duration = Duration::from_secs(1);
 
 /// A service with `/events`, which tells something every now and then, `/socket`, which echoes, and `/slow`, which
 /// takes its time. The count is of events and sockets that it still serves.
-fn service() -> (SocketAddr, Arc<AtomicUsize>) {
+pub(super) fn service() -> (SocketAddr, Arc<AtomicUsize>) {
     let open = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&open);
     let address = serve_raw(move |mut stream: BufReader<TcpStream>| {
@@ -83,7 +83,7 @@ impl Open {
 }
 
 /// When the other side ended it.
-fn watch(mut stream: TcpStream) -> JoinHandle<Instant> {
+pub(super) fn watch(mut stream: TcpStream) -> JoinHandle<Instant> {
     thread::spawn(move || {
         let mut bytes = [0; 4096];
         while let Ok(1..) = stream.read(&mut bytes) {}

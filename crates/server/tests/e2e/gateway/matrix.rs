@@ -1,0 +1,162 @@
+//! Every method of a firewall meets every credential, in each dialect, on a route for people and on an open one. The table is
+//! a page of the documentation: `UPDATE=1 cargo test --test e2e matrix` writes it anew; read the difference.
+
+use super::{PASSWORD, basic::pair};
+use crate::support::{Server, Site, client::Reply, upstream::Upstream};
+use serde_json::json;
+use std::{env, fmt::Write, fs, path::Path};
+
+/// Method and `invalid`.
+const FIREWALLS: [(&str, &str); 5] =
+    [("session", "refuse"), ("session", "guest"), ("basic", "refuse"), ("basic", "guest"), ("none", "refuse")];
+
+/// The dialects, by where their routes stand.
+const DIALECTS: [(&str, &str); 3] = [("Ibexa", "/api/ibexa/v2/V1"), ("Magento", "/rest/V1"), ("elsewhere", "/V1")];
+
+const TARGETS: [&str; 2] = ["closed", "open"];
+
+const SERVER: &str = r#"[server]
+listen = "127.0.0.1:0"
+[operations]
+listen = "127.0.0.1:0"
+[passwords]
+memory_kib = 1024
+iterations = 1
+[sign_in]
+address_failures = 1000
+[api]
+magento_prefix = "/rest"
+serve = ["sessions", "tokens"]
+[[directory]]
+name = "customers"
+kind = "customer"
+max_failures = 1000
+"#;
+
+fn site(upstream: &Upstream) -> Site {
+    let (mut config, mut xml) = (SERVER.to_owned(), String::new());
+    let mut routes = String::new();
+    for (method, invalid) in FIREWALLS {
+        let name = format!("{method}-{invalid}");
+        let _ = writeln!(
+            config,
+            "[[firewall]]\nname = \"{name}\"\npath = '/V1/{name}/'\nauthentication = \"{method}\"\ninvalid = \"{invalid}\""
+        );
+        for target in TARGETS {
+            let requires = if target == "open" { "anonymous" } else { "self" };
+            let _ = writeln!(
+                xml,
+                "<route url=\"/V1/{name}/{target}\" method=\"GET\"><service class=\"C\" method=\"m\"/>\
+                 <resources><resource ref=\"{requires}\"/></resources></route>"
+            );
+            for prefix in ["/api/ibexa/v2/V1", "/V1"] {
+                let path = format!("{prefix}/{name}/{target}");
+                let _ = writeln!(routes, "[[route]]\nmethods = [\"GET\"]\npath = \"{path}\"\nrequire = [\"{requires}\"]");
+            }
+        }
+    }
+    let url = upstream.url();
+    let _ = write!(
+        config,
+        "[[firewall]]\nname = \"main\"\n[routes]\nfiles = [\"webapi.xml\", \"routes.toml\"]\n\
+         [[upstream]]\nname = \"test\"\nurl = \"{url}\"\n"
+    );
+    let site = Site::new(&config);
+    site.write("routes.toml", &routes);
+    site.write("webapi.xml", &format!("<routes>{xml}</routes>"));
+    site.user("customers/jane", PASSWORD, &[]);
+    site.user("customers/carl", PASSWORD, &[]);
+    site
+}
+
+/// Credentials, as a reader knows them and as they are sent.
+fn credentials(server: &Server) -> Vec<(&'static str, String)> {
+    let jane = format!("Cookie: {}\r\n", server.sign_in("jane", PASSWORD).cookie);
+    let carl = format!("Cookie: {}\r\n", server.sign_in("carl", PASSWORD).cookie);
+    let gone = server.sign_in("jane", PASSWORD);
+    let dead = format!("Cookie: {}\r\n", gone.cookie);
+    let ended = server.send(
+        "DELETE",
+        &format!("/api/ibexa/v2/user/sessions/{}", gone.id),
+        &format!("{dead}X-CSRF-Token: {}\r\n", gone.token),
+        "",
+    );
+    assert_eq!(ended.status, 204, "{ended:?}");
+    let body = json!({ "username": "jane", "password": PASSWORD }).to_string();
+    let token = server.send("POST", "/rest/V1/integration/customer/token", "Content-Type: application/json\r\n", &body);
+    let token = token.json().as_str().unwrap_or_else(|| panic!("{token:?}")).to_owned();
+    let right = pair("jane", PASSWORD);
+    let wrong = pair("jane", "wrong");
+    vec![
+        ("none", String::new()),
+        ("cookie of a live session", jane),
+        ("cookie of no session", dead.clone()),
+        ("Basic, right", right.clone()),
+        ("Basic, wrong", wrong.clone()),
+        ("Basic, malformed", "Authorization: Basic !!\r\n".to_owned()),
+        ("Bearer, a token of ours", format!("Authorization: Bearer {token}\r\n")),
+        ("Bearer, nobody's", "Authorization: Bearer nobody\r\n".to_owned()),
+        ("Basic, right; and the cookie of another's session", format!("{right}{carl}")),
+        ("Basic, wrong; and the cookie of another's session", format!("{wrong}{carl}")),
+        ("Basic, right; and the cookie of no session", format!("{right}{dead}")),
+    ]
+}
+
+/// What came of it: the identity for 200, else the status, the challenge, and whether the body is empty.
+fn cell(reply: &Reply, upstream: &Upstream) -> String {
+    if reply.status == 200 {
+        return upstream.last().header("doorward-identity").unwrap_or("?").to_owned();
+    }
+    let challenge = reply.header("www-authenticate").and_then(|value| value.split(' ').next());
+    let challenge = challenge.map(|scheme| format!(" {scheme}")).unwrap_or_default();
+    let empty = if reply.body.is_empty() { ", empty" } else { "" };
+    format!("{}{challenge}{empty}", reply.status)
+}
+
+fn table() -> String {
+    let upstream = Upstream::start();
+    let site = site(&upstream);
+    let server = site.serve();
+    let credentials = credentials(&server);
+    let mut page = String::from(
+        "# Who a credential is, under which firewall\n\n\
+         Each method of a firewall meets each credential, on a route that is for customers (`closed`) and on one that is open to\n\
+         `anonymous`, in the three dialects. A cell holds the identity that the upstream was told, or the status of the refusal, the scheme\n\
+         of its challenge (`WWW-Authenticate`) and whether its body is empty. `customer/1` is whose credentials are sent, `customer/2` is the\n\
+         other one.\n\n\
+         This page is written by a test that asks a running server.\n",
+    );
+    for (method, invalid) in FIREWALLS {
+        let _ = writeln!(page, "\n## `authentication = \"{method}\"`, `invalid = \"{invalid}\"`\n");
+        let heads = DIALECTS.iter().flat_map(|(dialect, _)| TARGETS.map(|target| format!("{dialect}, {target}")));
+        let heads: Vec<String> = heads.collect();
+        let _ = writeln!(page, "| credential | {} |\n| --- |{}", heads.join(" | "), " --- |".repeat(heads.len()));
+        for (name, headers) in &credentials {
+            let _ = write!(page, "| {name} |");
+            for (_, prefix) in DIALECTS {
+                for target in TARGETS {
+                    let path = format!("{prefix}/{method}-{invalid}/{target}");
+                    let ajax = "Accept: application/json\r\nX-Requested-With: XMLHttpRequest\r\n";
+                    let reply = server.get(&path, &format!("{headers}{ajax}"));
+                    let _ = write!(page, " {} |", cell(&reply, &upstream));
+                }
+            }
+            page.push('\n');
+        }
+    }
+    page
+}
+
+#[test]
+fn the_matrix_of_firewalls_and_credentials_is_as_documented() {
+    let page = table();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/authentication-matrix.md");
+    if env::var_os("UPDATE").is_some() {
+        fs::write(&path, &page).unwrap();
+    }
+    let documented = fs::read_to_string(&path).unwrap_or_default();
+    for (expected, found) in documented.lines().zip(page.lines()) {
+        assert_eq!(expected, found, "UPDATE=1 writes the page anew");
+    }
+    assert_eq!(documented, page);
+}
