@@ -1,12 +1,11 @@
 //! The assertion: a short-lived JWT (EdDSA, RFC 8037) by which Doorward tells an upstream who is calling.
 
-use crate::digest::{random, sha256};
+use crate::jwt::{self, Algorithm, SigningKey, VerifyingKey, compact};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward_core::{Time, ports::Entropy};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// `typ` of the header: such a token is never taken for a credential.
 pub const TYPE: &str = "doorward-assertion+jwt";
@@ -43,26 +42,22 @@ pub struct Signer {
     kid: Arc<str>,
     /// The header is the same for every assertion of a key.
     header: String,
-    x: String,
+    verifying: VerifyingKey,
 }
 
 impl Signer {
     /// A new private key as PKCS#8. It goes to the store and nowhere else.
     pub fn generate(entropy: &dyn Entropy) -> Result<Zeroizing<Vec<u8>>, BadKey> {
-        let mut seed: [u8; 32] = random(entropy);
-        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| BadKey);
-        seed.zeroize();
-        let document = pair?.to_pkcs8().map_err(|_| BadKey)?;
-        Ok(Zeroizing::new(document.as_ref().to_vec()))
+        SigningKey::generate(Algorithm::EdDsa, entropy).map_err(|_| BadKey)
     }
 
     /// A signer with this private key.
     pub fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, BadKey> {
         let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(|_| BadKey)?;
-        let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
-        let kid: Arc<str> = thumbprint(&x).into();
-        let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"typ":"{TYPE}","alg":"EdDSA","kid":"{kid}"}}"#));
-        Ok(Self { pair, kid, header, x })
+        let verifying = VerifyingKey::ed25519(pair.public_key().as_ref()).map_err(|_| BadKey)?;
+        let kid: Arc<str> = verifying.thumbprint().ok_or(BadKey)?.into();
+        let header = compact::encode(format!(r#"{{"typ":"{TYPE}","alg":"EdDSA","kid":"{kid}"}}"#));
+        Ok(Self { pair, header, verifying: verifying.named(Some(Arc::clone(&kid))), kid })
     }
 
     /// The key's name: its thumbprint (RFC 7638).
@@ -85,28 +80,13 @@ impl Signer {
         };
         // Text and numbers alone always serialise; nothing would be an assertion that no upstream accepts.
         let json = serde_json::to_vec(&body).unwrap_or_default();
-        let mut token = String::with_capacity(self.header.len() + json.len() * 4 / 3 + 100);
-        token.push_str(&self.header);
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(json, &mut token);
-        let signature = self.pair.sign(token.as_bytes());
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature.as_ref(), &mut token);
-        token
-    }
-
-    /// The public key as a JWK (RFC 8037, 2).
-    pub fn jwk(&self) -> serde_json::Value {
-        serde_json::json!({
-            "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": &*self.kid, "x": self.x,
-        })
+        compact::join(&self.header, &json, |text| self.pair.sign(text).as_ref().to_vec())
     }
 }
 
 /// A JWK set (RFC 7517, 5) of these keys.
 pub fn jwks<'a>(keys: impl IntoIterator<Item = &'a Signer>) -> serde_json::Value {
-    let keys: Vec<_> = keys.into_iter().map(Signer::jwk).collect();
-    serde_json::json!({ "keys": keys })
+    jwt::set(keys.into_iter().map(|signer| &signer.verifying))
 }
 
 #[derive(Serialize)]
@@ -121,11 +101,6 @@ struct Body<'a> {
     method: &'a str,
     iat: u64,
     exp: u64,
-}
-
-/// RFC 7638, 3: SHA-256 over the required members in lexical order, without white space.
-fn thumbprint(x: &str) -> String {
-    URL_SAFE_NO_PAD.encode(sha256(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#).as_bytes()))
 }
 
 #[cfg(test)]
@@ -151,7 +126,7 @@ mod tests {
         rules.set_audience(&["shop"]);
         rules.set_issuer(&["https://shop.example.com"]);
         rules.validate_exp = false;
-        let key = DecodingKey::from_ed_components(signer.jwk()["x"].as_str().unwrap()).unwrap();
+        let key = DecodingKey::from_ed_components(jwks([signer])["keys"][0]["x"].as_str().unwrap()).unwrap();
         decode::<serde_json::Value>(token, &key, &rules).map(|data| data.claims)
     }
 
@@ -188,14 +163,8 @@ mod tests {
         assert!(verify(&token, &other).is_err());
         let (head, signature) = token.rsplit_once('.').unwrap();
         let (header, _) = head.split_once('.').unwrap();
-        let forged = URL_SAFE_NO_PAD.encode(r#"{"iss":"https://shop.example.com","aud":"shop","sub":"admin/1"}"#);
+        let forged = compact::encode(r#"{"iss":"https://shop.example.com","aud":"shop","sub":"admin/1"}"#);
         assert!(verify(&format!("{header}.{forged}.{signature}"), &signer).is_err());
-    }
-
-    #[test]
-    fn the_thumbprint_is_that_of_rfc_8037() {
-        // RFC 8037, A.3.
-        assert_eq!(thumbprint("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     }
 
     #[test]
@@ -203,7 +172,7 @@ mod tests {
         let signer = Signer::from_pkcs8(&Signer::generate(&SystemEntropy).unwrap()).unwrap();
         let set = jwks([&signer]);
         let key = set["keys"][0].as_object().unwrap();
-        assert_eq!(key.keys().map(String::as_str).collect::<Vec<_>>(), ["kty", "crv", "use", "alg", "kid", "x"]);
+        assert_eq!(key.keys().map(String::as_str).collect::<Vec<_>>(), ["kty", "crv", "x", "use", "alg", "kid"]);
     }
 
     #[test]

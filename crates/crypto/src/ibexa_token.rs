@@ -1,7 +1,6 @@
 //! Tokens that an Ibexa behind us accepts (ibexa-rest 3.2).
 
-use crate::hmac_sha256;
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use crate::{hmac_sha256, jwt::compact};
 use serde::Serialize;
 
 /// What such a token says. Ibexa loads the user by its name; the roles inform.
@@ -28,13 +27,8 @@ pub fn sign(secret: &[u8], claims: &IbexaClaims<'_>) -> String {
     let IbexaClaims { username, iat, exp } = *claims;
     // Text and numbers alone always serialise; nothing would be a token that nobody accepts.
     let body = serde_json::to_vec(&Body { iat, exp, roles: ["ROLE_USER"], username }).unwrap_or_default();
-    let mut token = URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"HS256"}"#);
-    token.push('.');
-    URL_SAFE_NO_PAD.encode_string(body, &mut token);
-    let tag = hmac_sha256(secret, token.as_bytes());
-    token.push('.');
-    URL_SAFE_NO_PAD.encode_string(tag, &mut token);
-    token
+    let header = compact::encode(r#"{"typ":"JWT","alg":"HS256"}"#);
+    compact::join(&header, &body, |text| hmac_sha256(secret, text).to_vec())
 }
 
 #[cfg(test)]

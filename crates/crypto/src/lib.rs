@@ -9,6 +9,7 @@ mod digest;
 pub mod form;
 pub mod form_key;
 pub mod ibexa_token;
+pub mod jwt;
 mod mask;
 pub mod old_session;
 pub mod password;

@@ -4,9 +4,12 @@
 //! the *key* has, and four claims of the right types. Anything else that JOSE knows is refused, not skipped: `crit`, `cty`,
 //! other serializations, members that stand twice.
 
-use crate::digest::random;
+pub use crate::jwt::BadToken;
+use crate::{
+    digest::random,
+    jwt::compact::{self, Parts},
+};
 use aws_lc_rs::hmac;
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward_core::{Kind, Time, ports::Entropy};
 use serde::{Deserialize, de::IgnoredAny};
 use std::{fmt, sync::Arc, time::Duration};
@@ -105,32 +108,6 @@ pub struct UserClaims {
     pub exp: u64,
 }
 
-/// Why a token is none. The text is for the operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadToken {
-    /// It has not the form of one of ours.
-    #[error("it is no token of ours")]
-    Malformed,
-    /// No key has its `kid`.
-    #[error("no key of ours signed it")]
-    UnknownKey,
-    /// Its `alg` is not the key's.
-    #[error("it names another algorithm than its key has")]
-    Algorithm,
-    /// The signature is another one.
-    #[error("its signature is wrong")]
-    Signature,
-    /// A claim is missing, of the wrong type, or one that is never ours.
-    #[error("its claims are not those of a token of ours")]
-    Claims,
-    /// It was issued in the future.
-    #[error("it was issued in the future")]
-    Early,
-    /// It has ended.
-    #[error("it has expired")]
-    Expired,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
@@ -176,13 +153,9 @@ impl TokenSigner {
         };
         let UserClaims { uid, iat, exp, .. } = claims;
         let kid = serde_json::Value::from(&*self.kid);
-        let header = URL_SAFE_NO_PAD.encode(format!("{{\"kid\":{kid},\"alg\":\"{}\"}}", self.algorithm.as_str()));
+        let header = compact::encode(format!("{{\"kid\":{kid},\"alg\":\"{}\"}}", self.algorithm.as_str()));
         let payload = format!("{{\"uid\":{uid},\"utypid\":{utypid},\"iat\":{iat},\"exp\":{exp}}}");
-        let mut token = format!("{header}.{}", URL_SAFE_NO_PAD.encode(payload));
-        let tag = hmac::sign(&self.key, token.as_bytes());
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(tag.as_ref(), &mut token);
-        Some(token)
+        Some(compact::join(&header, payload.as_bytes(), |text| hmac::sign(&self.key, text).as_ref().to_vec()))
     }
 }
 
@@ -191,7 +164,7 @@ impl TokenSigner {
 /// # Errors
 /// When it has not the form of a token.
 pub fn kid(token: &str) -> Result<String, BadToken> {
-    Ok(header(parts(token)?.0)?.kid)
+    Ok(header(parts(token)?.header)?.kid)
 }
 
 /// Reads a signed token by the key of its `kid`.
@@ -203,16 +176,15 @@ pub fn verify<'k>(
     keys: impl IntoIterator<Item = &'k TokenSigner>,
     now: Time,
 ) -> Result<(UserClaims, &'k TokenSigner), BadToken> {
-    let (head, body, tag) = parts(token)?;
-    let header = header(head)?;
+    let parts = parts(token)?;
+    let header = header(parts.header)?;
     let key = keys.into_iter().find(|key| *key.kid == *header.kid).ok_or(BadToken::UnknownKey)?;
     if header.alg != key.algorithm.as_str() {
         return Err(BadToken::Algorithm);
     }
-    let signed = token.get(..head.len() + 1 + body.len()).ok_or(BadToken::Malformed)?;
-    let tag = URL_SAFE_NO_PAD.decode(tag).map_err(|_| BadToken::Malformed)?;
-    hmac::verify(&key.key, signed.as_bytes(), &tag).map_err(|_| BadToken::Signature)?;
-    let claims = claims(body)?;
+    let tag = compact::decode(parts.signature).ok_or(BadToken::Malformed)?;
+    hmac::verify(&key.key, parts.signed.as_bytes(), &tag).map_err(|_| BadToken::Signature)?;
+    let claims = claims(parts.payload)?;
     if Time(claims.iat.saturating_mul(1000)) > now + AHEAD {
         return Err(BadToken::Early);
     }
@@ -222,16 +194,8 @@ pub fn verify<'k>(
     Ok((claims, key))
 }
 
-/// Header, payload and signature, still encoded.
-fn parts(token: &str) -> Result<(&str, &str, &str), BadToken> {
-    if token.len() > LONGEST {
-        return Err(BadToken::Malformed);
-    }
-    let mut parts = token.split('.');
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(head), Some(body), Some(tag), None) => Ok((head, body, tag)),
-        _ => Err(BadToken::Malformed),
-    }
+fn parts(token: &str) -> Result<Parts<'_>, BadToken> {
+    compact::split(token, LONGEST).ok_or(BadToken::Malformed)
 }
 
 fn header(part: &str) -> Result<Header, BadToken> {
@@ -259,7 +223,7 @@ fn claims(part: &str) -> Result<UserClaims, BadToken> {
 
 /// A JSON object. A list would do for the library where a struct is wanted, and does not for us.
 fn object<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
-    let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
+    let bytes = compact::decode(part)?;
     if bytes.first() != Some(&b'{') {
         return None;
     }

@@ -100,19 +100,10 @@ pub enum TokenError {
 
 impl From<BadToken> for TokenError {
     fn from(bad: BadToken) -> Self {
-        TokenError::Refused(match bad {
-            BadToken::Malformed => "it is no token of ours",
-            BadToken::UnknownKey => "no key of ours signed it",
-            BadToken::Algorithm => "it names another algorithm than its key has",
-            BadToken::Signature => "its signature is wrong",
-            BadToken::Claims => "its claims are not those of a token of ours",
-            BadToken::Early => "it was issued in the future",
-            BadToken::Expired => EXPIRED,
-        })
+        TokenError::Refused(bad.text())
     }
 }
 
-const EXPIRED: &str = "it has expired";
 const ENDED: &str = "it is unknown, or was ended";
 const NOBODY: &str = "its account is gone or disabled";
 const INTEGRATION: &str = "tokens of integrations do not count here (`[tokens] integration_bearer`)";

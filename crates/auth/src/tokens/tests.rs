@@ -40,9 +40,13 @@ async fn a_token_is_its_accounts_until_it_expires() {
         }
         assert_eq!(bench.auth.tokens().len(), 1);
         bench.clock.advance(SECOND);
-        assert_eq!(bench.whose(&token).await, Err(TokenError::Refused(EXPIRED)), "{format:?}: remembered");
+        assert_eq!(bench.whose(&token).await, Err(TokenError::Refused(BadToken::Expired.text())), "{format:?}: remembered");
         let another = bench.another().await;
-        assert_eq!(whose(another.tokens(), &token).await, Err(TokenError::Refused(EXPIRED)), "{format:?}: read anew");
+        assert_eq!(
+            whose(another.tokens(), &token).await,
+            Err(TokenError::Refused(BadToken::Expired.text())),
+            "{format:?}: read anew"
+        );
     }
 }
 
