@@ -35,7 +35,7 @@ pub struct VerifyingKey {
 
 #[derive(Clone)]
 enum Material {
-    Secret(hmac::Key),
+    Secret(Arc<hmac::Key>),
     Public(ParsedPublicKey, Public),
 }
 
@@ -61,7 +61,7 @@ impl VerifyingKey {
     /// # Errors
     /// When it is too short, or a key in PEM: such a text is public more often than not.
     pub fn secret(secret: &[u8]) -> Result<Self, BadKey> {
-        hmac_key(secret).map(|key| Self { kid: None, material: Material::Secret(key) })
+        hmac_key(secret).map(|key| Self { kid: None, material: Material::Secret(Arc::new(key)) })
     }
 
     /// Ed25519 by its point.
