@@ -7,7 +7,7 @@ use crate::{
     holders::Named,
     pairs::Remembered,
     sessions::LiveSession,
-    tokens::TOKEN_KEYS,
+    tokens::{TOKEN_KEYS, WEB_KEYS},
 };
 use arc_swap::ArcSwap;
 use doorward_core::{
@@ -417,7 +417,7 @@ impl Auth {
                 self.all_pairs_changed().await;
                 self.all_holders_changed().await;
             }
-            Changed::Keys(purpose) if **purpose == *TOKEN_KEYS => self.tokens.keys_changed().await?,
+            Changed::Keys(purpose) if [TOKEN_KEYS, WEB_KEYS].contains(&&**purpose) => self.tokens.keys_changed().await?,
             // The others are read once, when a server starts.
             Changed::Keys(_) => {}
             // A decision reads them with the roles; no session or token knows what its group may.

@@ -93,6 +93,9 @@ impl Auth {
                 Err(error) => tracing::warn!(%error, directory = &*directory.name, "old sessions could not be purged"),
             }
         }
+        if let Err(error) = self.tokens().rotate_web_if_due().await {
+            tracing::warn!(%error, "the next key for JSON Web Tokens could not be made");
+        }
         match self.store().purge_tokens(now).await {
             Ok(0) => {}
             Ok(count) => tracing::debug!(count, "expired tokens were purged"),

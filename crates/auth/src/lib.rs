@@ -37,7 +37,10 @@ pub use sign_in::{Attempt, Limit, SignInError, SignedIn, Verified, Why};
 pub use standing::Standing;
 pub use throttle::{Gate, Outcome, Pass, Place, Subject, Throttle, ThrottleLimits, Who};
 
-pub use tokens::{IssuedToken, LiveToken, TOKEN_KEYS, TokenError, TokenFormat, TokenSettings, Tokens, new_token_key};
+pub use tokens::{
+    Fault, IssuedToken, LiveToken, PUBLISHED_AHEAD, TOKEN_KEYS, TokenError, TokenFormat, TokenSettings, Tokens, WEB_KEYS,
+    WebError, WebSettings, new_token_key, new_web_key, web_key_overlap,
+};
 
 #[cfg(test)]
 mod testing;

@@ -5,7 +5,7 @@ use crate::{
     reader::{Reader, Span},
     rules,
     sections::{
-        access, accounts, api, basic, certificate, directory, firewall, integration, mail, operation, server, storage,
+        access, accounts, api, basic, certificate, directory, firewall, integration, jwt, mail, operation, server, storage,
         store_view, tokens, upstream, upstream_exchange, upstream_identity,
     },
     settings::Settings,
@@ -179,6 +179,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         basic: basic::read(r, root),
         integrations: integrations.iter().map(|placed| placed.integration.clone()).collect(),
         certificate,
+        jwt: jwt::read(r, root),
         mail,
     };
     let stores = store_view::read(r, root, api.sharing, server.hosts.as_deref());

@@ -1,5 +1,6 @@
 //! Everything that is configured and that no decision reads: listeners, limits, stores, logs.
 
+use doorward_core::upstream_identity::SharedKey;
 use doorward_tls::{Certificates, Clients, Form, Identity, Map, Revoked, Setup};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -33,6 +34,8 @@ pub struct Settings {
     pub basic: Basic,
     /// `[certificate]`.
     pub certificate: ClientCertificates,
+    /// `[jwt]`.
+    pub jwt: Jwt,
     /// `[mail]`; `None` sends none.
     pub mail: Option<doorward_mail::Setup>,
 }
@@ -318,6 +321,36 @@ pub struct ClientCertificates {
     pub map: Map,
     /// The form in which proxies pass certificates on; `None` takes those of handshakes.
     pub form: Option<Form>,
+}
+
+/// JSON Web Tokens of people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jwt {
+    /// What signs new ones.
+    pub signature: Signature,
+    /// How long a new one lasts.
+    pub lifetime: Duration,
+    /// `iss`.
+    pub issuer: Option<Arc<str>>,
+    /// `aud`.
+    pub audience: Vec<Arc<str>>,
+    /// By how much clocks may differ.
+    pub leeway: Duration,
+    /// After how long another key signs; `None` never does by itself.
+    pub rotation: Option<Duration>,
+}
+
+/// What signs JSON Web Tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signature {
+    /// Ed25519, by a key in the store.
+    EdDsa,
+    /// P-256, by a key in the store.
+    Es256,
+    /// RSA, by a key in the store.
+    Rs256,
+    /// HMAC with this secret.
+    Hs256(SharedKey),
 }
 
 /// Login and password in each request.

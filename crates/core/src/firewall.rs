@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub enum Authentication {
     /// A session cookie.
     Session,
+    /// A JSON Web Token in each request (ibexa-rest 3).
+    Jwt,
     /// Login and password in each request (RFC 7617).
     Basic,
     /// A client's certificate.
@@ -25,6 +27,7 @@ impl Authentication {
     pub fn as_str(self) -> &'static str {
         match self {
             Authentication::Session => "session",
+            Authentication::Jwt => "jwt",
             Authentication::Basic => "basic",
             Authentication::Certificate => "certificate",
             Authentication::None => "none",

@@ -165,6 +165,8 @@ pub struct Serve {
     pub users: bool,
     /// The sign-in and sign-out pages.
     pub pages: bool,
+    /// The endpoint that issues JSON Web Tokens, and their public keys.
+    pub jwt: bool,
 }
 
 /// Everything that a decision reads.

@@ -251,6 +251,7 @@ async fn open_auth(
     let auth = Auth::open(Arc::clone(store), Arc::clone(&world.clock), Arc::clone(&world.entropy), auth).await?;
     auth.set_grace(settings.grace);
     auth.set_pair_settings(parts::pairs(settings));
+    auth.tokens().set_web_settings(parts::web_tokens(settings));
     Ok(auth)
 }
 

@@ -1,12 +1,15 @@
 //! Parts that commands and servers make of the settings.
 
-use doorward_auth::{PairSettings, TokenFormat, TokenSettings};
+use doorward_auth::{PairSettings, TokenFormat, TokenSettings, WebSettings};
 use doorward_config::{
     Settings,
-    settings::{self, ClientAddress, StoreUrl, Tokens},
+    settings::{self, ClientAddress, Signature, StoreUrl, Tokens},
 };
 use doorward_core::ports::{ImportStore, Store, StoreError};
-use doorward_crypto::password::Cost;
+use doorward_crypto::{
+    jwt::{Algorithm, SigningKey},
+    password::Cost,
+};
 use doorward_gateway::admit::{self, Network};
 use doorward_store::Sqlite;
 use std::{path::PathBuf, sync::Arc};
@@ -49,6 +52,27 @@ pub(crate) fn tokens(settings: &Settings) -> TokenSettings {
         settings::TokenFormat::Opaque => TokenFormat::Opaque,
     };
     TokenSettings { format, customer_lifetime, admin_lifetime, integration_bearer, max_failures, lock }
+}
+
+/// How JSON Web Tokens are issued and read. Without the secret that HS256 needs (the configuration admits no bad one) none is
+/// issued, and none counts.
+pub(crate) fn web_tokens(settings: &Settings) -> WebSettings {
+    let jwt = &settings.jwt;
+    let (algorithm, secret) = match &jwt.signature {
+        Signature::EdDsa => (Algorithm::EdDsa, None),
+        Signature::Es256 => (Algorithm::Es256, None),
+        Signature::Rs256 => (Algorithm::Rs256, None),
+        Signature::Hs256(key) => (Algorithm::Hs256, SigningKey::secret(key.bytes()).ok().map(Arc::new)),
+    };
+    WebSettings {
+        algorithm,
+        secret,
+        lifetime: jwt.lifetime,
+        issuer: jwt.issuer.clone(),
+        audience: jwt.audience.as_slice().into(),
+        leeway: jwt.leeway,
+        rotation: jwt.rotation,
+    }
 }
 
 /// How long pairs of login and password are remembered.

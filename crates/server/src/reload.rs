@@ -114,6 +114,9 @@ impl Reloader {
         self.auth.set_grace(settings.grace);
         self.auth.tokens().set_settings(parts::tokens(&settings));
         self.auth.set_pair_settings(parts::pairs(&settings));
+        if self.settings.jwt != settings.jwt {
+            self.auth.tokens().set_web_settings(parts::web_tokens(&settings));
+        }
         self.mailer.set(settings.mail.clone(), assembly::public_url(&settings));
         self.gateway.replace(assembly::snapshot(&settings, policy));
         self.world.telemetry.set_requests(serve::requests(&settings.log));

@@ -21,24 +21,41 @@ use std::{
     time::Duration,
 };
 
-/// The purpose of these keys in the store.
+/// The purpose of the keys of Magento's tokens in the store.
 pub const PURPOSE: &str = "token";
 /// How often the store is asked for the sake of an unknown key at most.
 const SELDOM: Duration = Duration::from_secs(1);
 
+/// What a stored key of one purpose is, ready for use.
+pub(super) trait Material: Clone + Send + Sync {
+    /// The purpose in the store.
+    const PURPOSE: &'static str;
+
+    /// `None` for a key that we cannot use: such a key counts for nothing here.
+    fn of(stored: &StoredKey) -> Option<Self>;
+}
+
+impl Material for TokenSigner {
+    const PURPOSE: &'static str = PURPOSE;
+
+    fn of(stored: &StoredKey) -> Option<Self> {
+        let algorithm = Algorithm::parse(stored.algorithm.as_deref().unwrap_or("HS256"))?;
+        Some(TokenSigner::padded(&stored.id, &stored.secret, algorithm))
+    }
+}
+
 /// A key that is ready for use.
-struct Key {
-    signer: TokenSigner,
+struct Key<M> {
+    kid: Arc<str>,
+    material: M,
     active_from: Option<Time>,
     retired: Option<Time>,
 }
 
-impl Key {
-    /// `None` for an algorithm that we do not know: such a key counts for nothing here.
+impl<M: Material> Key<M> {
     fn of(stored: &StoredKey) -> Option<Self> {
-        let algorithm = Algorithm::parse(stored.algorithm.as_deref().unwrap_or("HS256"))?;
-        let signer = TokenSigner::padded(&stored.id, &stored.secret, algorithm);
-        Some(Self { signer, active_from: stored.active_from, retired: stored.retired })
+        let StoredKey { id, active_from, retired, .. } = stored;
+        Some(Self { kid: Arc::clone(id), material: M::of(stored)?, active_from: *active_from, retired: *retired })
     }
 
     fn verifies(&self, now: Time) -> bool {
@@ -46,19 +63,24 @@ impl Key {
     }
 }
 
-/// The keys that this node knows.
-#[derive(Default)]
-pub(super) struct Keys {
-    all: ArcSwap<Vec<Key>>,
+/// The keys of a purpose that this node knows, newest first.
+pub(super) struct Keys<M> {
+    all: ArcSwap<Vec<Key<M>>>,
     /// When the store was asked last, in milliseconds.
     asked: AtomicU64,
 }
 
-impl Keys {
+impl<M> Default for Keys<M> {
+    fn default() -> Self {
+        Self { all: ArcSwap::default(), asked: AtomicU64::new(0) }
+    }
+}
+
+impl<M: Material> Keys<M> {
     /// Reads them all.
     pub(super) async fn reload(&self, store: &dyn Store, now: Time) -> Result<(), StoreError> {
         self.asked.store(now.0, SeqCst);
-        let stored = store.keys(PURPOSE).await?;
+        let stored = store.keys(M::PURPOSE).await?;
         self.all.store(Arc::new(stored.iter().filter_map(Key::of).collect()));
         Ok(())
     }
@@ -72,10 +94,46 @@ impl Keys {
         self.reload(store, now).await.map(|()| true)
     }
 
+    /// Those that verify now.
+    pub(super) fn verifying(&self, now: Time) -> Vec<M> {
+        self.all.load().iter().filter(|key| key.verifies(now)).map(|key| key.material.clone()).collect()
+    }
+
+    /// Whether the key of this `kid` still verifies.
+    pub(super) fn knows(&self, kid: &str, now: Time) -> bool {
+        self.all.load().iter().any(|key| *key.kid == *kid && key.verifies(now))
+    }
+
+    /// The key that signs now, of those that `fit`: the newest that is active. One that another replaced signs only until
+    /// that one is active.
+    pub(super) fn newest(&self, now: Time, fit: impl Fn(&M) -> bool) -> Option<M> {
+        let keys = self.all.load();
+        let active = keys.iter().filter(|key| key.verifies(now) && key.active_from.is_some_and(|from| from <= now));
+        let fitting = active.filter(|key| fit(&key.material));
+        let rank = |key: &Key<M>| (key.retired.is_none(), key.active_from, Arc::clone(&key.kid));
+        fitting.max_by_key(|key| rank(key)).map(|key| key.material.clone())
+    }
+
+    /// The same, if none has replaced it.
+    pub(super) fn lasting(&self, now: Time, fit: impl Fn(&M) -> bool) -> Option<M> {
+        let keys = self.all.load();
+        let active = keys.iter().filter(|key| key.retired.is_none() && key.active_from.is_some_and(|from| from <= now));
+        let newest = active.filter(|key| fit(&key.material)).max_by_key(|key| (key.active_from, Arc::clone(&key.kid)));
+        newest.map(|key| key.material.clone())
+    }
+
+    /// Whether one that fits will sign.
+    pub(super) fn awaits(&self, now: Time, fit: impl Fn(&M) -> bool) -> bool {
+        let next = |key: &Key<M>| key.retired.is_none() && key.active_from.is_some_and(|from| from > now);
+        self.all.load().iter().any(|key| next(key) && fit(&key.material))
+    }
+}
+
+impl Keys<TokenSigner> {
     /// What a token says, by the keys that count now.
     pub(super) fn verify(&self, token: &str, now: Time) -> Result<Claims, BadToken> {
         let keys = self.all.load();
-        let counting = keys.iter().filter(|key| key.verifies(now)).map(|key| &key.signer);
+        let counting = keys.iter().filter(|key| key.verifies(now)).map(|key| &key.material);
         let (claims, signer) = user_token::verify(token, counting, now)?;
         let time = |seconds: u64| Time(seconds.saturating_mul(1000));
         Ok(Claims {
@@ -87,30 +145,19 @@ impl Keys {
         })
     }
 
-    /// Whether the key of this `kid` still verifies.
-    pub(super) fn knows(&self, kid: &str, now: Time) -> bool {
-        self.all.load().iter().any(|key| **key.signer.kid() == *kid && key.verifies(now))
-    }
-
     /// The key that signs now; one is made if there is none.
     pub(super) async fn signer(&self, store: &dyn Store, entropy: &dyn Entropy, now: Time) -> Result<TokenSigner, StoreError> {
-        if let Some(signer) = self.newest(now) {
+        if let Some(signer) = self.newest(now, |_| true) {
             return Ok(signer);
         }
         // Another node may have made one.
         self.reload(store, now).await?;
-        if let Some(signer) = self.newest(now) {
+        if let Some(signer) = self.newest(now, |_| true) {
             return Ok(signer);
         }
         store.add_key(new_key(entropy, now, now)).await?;
         self.reload(store, now).await?;
-        self.newest(now).ok_or_else(|| StoreError::Missing("a key that signs tokens".to_owned()))
-    }
-
-    fn newest(&self, now: Time) -> Option<TokenSigner> {
-        let keys = self.all.load();
-        let active = keys.iter().filter(|key| key.verifies(now) && key.active_from.is_some_and(|from| from <= now));
-        active.max_by(|a, b| (a.active_from, a.signer.kid()).cmp(&(b.active_from, b.signer.kid()))).map(|key| key.signer.clone())
+        self.newest(now, |_| true).ok_or_else(|| StoreError::Missing("a key that signs tokens".to_owned()))
     }
 }
 

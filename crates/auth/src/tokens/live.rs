@@ -36,6 +36,8 @@ pub(super) enum Origin {
     Opaque,
     /// The key with this `kid` signed it.
     Signed(Arc<str>),
+    /// The key with this `kid` signed it as a JSON Web Token; without one it was the secret of the configuration.
+    Web(Option<Arc<str>>),
 }
 
 impl Claims {
@@ -48,7 +50,7 @@ impl Claims {
     pub(super) fn is_revoked(&self, record: &AccountRecord) -> bool {
         let unit = match self.origin {
             Origin::Opaque => 1,
-            Origin::Signed(_) => 1000,
+            Origin::Signed(_) | Origin::Web(_) => 1000,
         };
         self.issued.0 / unit <= record.tokens_not_before.0 / unit
     }
@@ -80,7 +82,7 @@ impl LiveToken {
     pub fn form(&self) -> &'static str {
         match self.claims.origin {
             Origin::Opaque => "opaque",
-            Origin::Signed(_) => "signed",
+            Origin::Signed(_) | Origin::Web(_) => "signed",
         }
     }
 

@@ -8,8 +8,12 @@ mod keys;
 mod live;
 #[cfg(test)]
 mod tests;
+mod web;
 
 pub use live::LiveToken;
+pub use web::{
+    Fault, PUBLISHED_AHEAD, PURPOSE as WEB_KEYS, WebError, WebSettings, new_key as new_web_key, overlap as web_key_overlap,
+};
 
 use doorward_core::{
     Kind, Time,
@@ -17,7 +21,7 @@ use doorward_core::{
 };
 use doorward_crypto::{
     sha256,
-    user_token::{self, BadToken, UserClaims},
+    user_token::{self, BadToken, TokenSigner, UserClaims},
 };
 use keys::Keys;
 pub use keys::{PURPOSE as TOKEN_KEYS, new_key as new_token_key};
@@ -114,7 +118,8 @@ pub struct Tokens {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     settings: arc_swap::ArcSwap<TokenSettings>,
-    keys: Keys,
+    keys: Keys<TokenSigner>,
+    web: web::Web,
     live: Live,
     /// Set while we may have missed revocations: then nothing is trusted without the store.
     deaf: AtomicBool,
@@ -133,7 +138,9 @@ impl Tokens {
     ) -> Result<Self, StoreError> {
         let keys = Keys::default();
         keys.reload(&*store, clock.now()).await?;
+        let web = web::Web::open(&*store, clock.now()).await?;
         Ok(Self {
+            web,
             store,
             clock,
             entropy,
@@ -178,7 +185,8 @@ impl Tokens {
             self.admits(live.kind())?;
             return if live.has_expired(self.clock.now()) { Err(BadToken::Expired.into()) } else { Ok(live) };
         }
-        Box::pin(self.load(token, key, deaf)).await
+        let is_no = |error: &TokenError| matches!(error, TokenError::Refused(_));
+        Box::pin(self.load(key, deaf, self.ask(token, key), is_no)).await
     }
 
     /// A new token for whoever was proved to be this account by what was known at `proved`.
@@ -279,7 +287,7 @@ impl Tokens {
 
     /// Keys came or went.
     pub(crate) async fn keys_changed(&self) -> Result<(), StoreError> {
-        self.keys.reload(&*self.store, self.clock.now()).await?;
+        self.reload_keys().await?;
         self.everything_changed().await;
         Ok(())
     }
@@ -294,17 +302,29 @@ impl Tokens {
         self.live.forget_assertions();
     }
 
-    /// Judges a token that is not remembered, or is in doubt.
-    async fn load(&self, token: &str, key: TokenKey, deaf: bool) -> Result<Arc<LiveToken>, TokenError> {
+    async fn reload_keys(&self) -> Result<(), StoreError> {
+        self.keys.reload(&*self.store, self.clock.now()).await?;
+        self.web.reload(&*self.store, self.clock.now()).await
+    }
+
+    /// Judges a token that is not remembered, or is in doubt; `ask` does, and `is_no` says whether what it failed with is
+    /// about the token.
+    async fn load<E: From<StoreError>>(
+        &self,
+        key: TokenKey,
+        deaf: bool,
+        ask: impl Future<Output = Result<(Claims, AccountRecord), E>>,
+        is_no: impl Fn(&E) -> bool,
+    ) -> Result<Arc<LiveToken>, E> {
         let epoch = self.live.epoch();
         let known = self.live.get(&key).map(|live| (live.doubts(), live));
         if deaf {
-            self.keys.reload(&*self.store, self.clock.now()).await?;
+            self.reload_keys().await?;
         }
-        let (claims, record) = match self.ask(token, key).await {
+        let (claims, record) = match ask.await {
             Ok(answer) => answer,
             Err(why) => {
-                if let (Some((_, live)), TokenError::Refused(_)) = (known, &why) {
+                if let Some((_, live)) = known.filter(|_| is_no(&why)) {
                     self.live.end(&live);
                 }
                 return Err(why);
@@ -373,7 +393,10 @@ impl Tokens {
             Origin::Signed(kid) if self.keys.knows(kid, self.clock.now()) => {
                 self.store.account(claims.kind, claims.account).await
             }
-            Origin::Signed(_) => Ok(None),
+            Origin::Web(kid) if self.web.knows(kid.as_deref(), self.clock.now()) => {
+                self.store.account(claims.kind, claims.account).await
+            }
+            Origin::Signed(_) | Origin::Web(_) => Ok(None),
         };
         match record {
             Ok(Some(record)) if self.judge(claims, &record).is_ok() => live.confirm(doubts, &record.account),

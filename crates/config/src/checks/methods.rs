@@ -21,8 +21,8 @@ pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
     shop(r, draft, &hosts);
 }
 
-/// Pages under a session firewall call the session API of their own host. Where that is under a Basic firewall, they
-/// cannot sign in: the back-office trap of Ibexa's documentation (ibexa-rest 4).
+/// Pages under a session firewall call the session API of their own host. Where that is under a firewall of another method,
+/// they cannot sign in: the back-office trap of Ibexa's documentation (ibexa-rest 4).
 fn back_office(r: &mut Reader<'_>, draft: &Draft, hosts: &[String]) {
     if !draft.api.serve.sessions {
         return;
@@ -36,9 +36,12 @@ fn back_office(r: &mut Reader<'_>, draft: &Draft, hosts: &[String]) {
         warned.push(&api.0.name);
         let message = format!("firewall `{}` takes the session API from the pages of its host", api.0.name);
         let hint = format!(
-            "pages there are under `{}`, and sign in by {path}, which is not found under Basic: give `{}` a host of its own, or \
-             when = \"basic\"",
-            page.name, api.0.name
+            "pages there are under `{}`, and sign in by {path}, which is not found under {}: give `{}` a host of its own, or \
+             when = \"{}\"",
+            page.name,
+            title(api.0),
+            api.0.name,
+            when(api.0)
         );
         r.warn(api.1, message, hint);
     }
@@ -50,18 +53,32 @@ fn shop(r: &mut Reader<'_>, draft: &Draft, hosts: &[String]) {
     let path = format!("{prefix}/V1/customers/me");
     let Some((page, api)) = beside(draft, hosts, &Method::GET, &path) else { return };
     let message = format!("sessions and tokens do not count under {prefix}: firewall `{}` judges there", api.0.name);
-    let hint =
-        format!("pages of the same host are under `{}`: give `{}` a host of its own, or when = \"basic\"", page.name, api.0.name);
+    let hint = format!(
+        "pages of the same host are under `{}`: give `{}` a host of its own, or when = \"{}\"",
+        page.name,
+        api.0.name,
+        when(api.0)
+    );
     r.warn(api.1, message, hint);
+}
+
+/// The method of a firewall as people call it.
+fn title(firewall: &Firewall) -> &'static str {
+    if firewall.authentication == Authentication::Jwt { "JWT" } else { "Basic" }
+}
+
+/// What a request carries that is meant for the firewall.
+fn when(firewall: &Firewall) -> &'static str {
+    if firewall.authentication == Authentication::Jwt { "bearer" } else { "basic" }
 }
 
 type Place = crate::reader::Span;
 
-/// A session firewall whose pages stand on a host, and a Basic firewall that takes `path` on the same one from it.
+/// A session firewall whose pages stand on a host, and a firewall of another method that takes `path` on the same one from it.
 fn beside<'d>(draft: &'d Draft, hosts: &[String], method: &Method, path: &str) -> Option<(&'d Firewall, (&'d Firewall, Place))> {
     hosts.iter().find_map(|host| {
         let (api, place) = first(draft, host, method, path)?;
-        let place = place.clone().filter(|_| api.authentication == Authentication::Basic)?;
+        let place = place.clone().filter(|_| matches!(api.authentication, Authentication::Basic | Authentication::Jwt))?;
         let pages = ["/login", "/"].iter().filter_map(|page| first(draft, host, &Method::GET, page));
         let page = pages.map(|(page, _)| page).find(|page| page.authentication == Authentication::Session)?;
         Some((&**page, (&**api, place)))

@@ -69,9 +69,9 @@ pub(super) const API: &[Table] = &[
                 "serve",
                 TEXTS,
                 "`[\"sessions\"]`",
-                "Which parts of the API Doorward answers; the rest goes upstream. `sessions`: the sign-in API and pages; `tokens`: the token endpoints under `magento_prefix`, and without it bearer tokens are not read; `accounts`: customers, their addresses and groups under `magento_prefix`.",
+                "Which parts of the API Doorward answers; the rest goes upstream. `sessions`: the sign-in API and pages, `/user/token/jwt` and `/.well-known/jwks.json`; `tokens`: the token endpoints under `magento_prefix`, and without it bearer tokens are not read; `accounts`: customers, their addresses and groups under `magento_prefix`.",
             ),
-            key("leave", TEXTS, "`[]`", "What of that is handed back to the upstream: `root`, `users`, `pages`."),
+            key("leave", TEXTS, "`[]`", "What of that is handed back to the upstream: `root`, `users`, `pages`, `jwt`."),
             key(
                 "customer_sharing",
                 TEXT,

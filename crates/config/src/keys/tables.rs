@@ -162,7 +162,7 @@ pub(super) const WAY: &[Table] = &[
                 "authentication",
                 TEXT,
                 "\"session\"",
-                "`session`, `basic` (login and password in each request), `certificate` (of the client) or `none` (everyone is a guest).",
+                "`session`, `jwt` (a signed token in each request), `basic` (login and password in each request), `certificate` (of the client) or `none` (everyone is a guest).",
             ),
             key("directory", TEXTS, "all, in the order of the file", "The directories that are asked, in order."),
             key(
@@ -439,6 +439,40 @@ pub(super) const WAY: &[Table] = &[
             key("directory", TEXT, "the only one of kind `integration`", "The directory that the account is in."),
             key("email", TEXT, "none", "Whom to write to about it."),
             key("resources", TEXTS, "required", "What it may use: ids of resources, or \"Magento_Backend::all\"."),
+        ],
+    },
+    Table {
+        name: "jwt",
+        many: false,
+        doc: "JSON Web Tokens of people, under firewalls with `authentication = \"jwt\"`; issued at `/user/token/jwt` under the Ibexa prefixes.",
+        keys: &[
+            key(
+                "algorithm",
+                TEXT,
+                "\"EdDSA\"",
+                "What new tokens are signed with: `EdDSA`, `ES256`, `RS256` (keys in the store, made when they are needed) or `HS256` (a secret that another application has, too).",
+            ),
+            key(
+                "secret",
+                TEXT,
+                "required by HS256",
+                "`\"file:PATH\"` or `\"${ENV_NAME}\"`: the secret of HS256 as it is written, such as Ibexa's `APP_SECRET`; at least 32 characters.",
+            ),
+            key("lifetime", SPAN, "\"1h\"", "How long a new token lasts; at most 30 days."),
+            key("issuer", TEXT, "none", "`iss` of new tokens. A token with another one, or none, does not count."),
+            key(
+                "audience",
+                TEXTS,
+                "none",
+                "`aud` of new tokens. A token that names none of these does not count; without this key, one that names any.",
+            ),
+            key("leeway", SPAN, "\"0s\"", "By how much clocks may differ, for `exp`, `nbf` and `iat`; at most five minutes."),
+            key(
+                "rotation",
+                SPAN,
+                "\"90d\"",
+                "After how long another key signs, or `\"never\"`. It is published ten minutes before, and the old one verifies until its last token has expired.",
+            ),
         ],
     },
     Table {

@@ -49,7 +49,7 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Api {
         let place = if section.has("magento_prefix") { "magento_prefix" } else { "ibexa_prefix" };
         r.error(section.place(place), "`ibexa_prefix` and `magento_prefix` cannot be the same: the prefix chooses the dialect");
     }
-    let mut serve = Serve { sessions: false, tokens: false, accounts: false, root: true, users: true, pages: true };
+    let mut serve = Serve { sessions: false, tokens: false, accounts: false, root: true, users: true, pages: true, jwt: true };
     match r.texts(&section, "serve") {
         None => serve.sessions = true,
         Some(texts) => {
@@ -67,11 +67,13 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Api {
     if !serve.sessions {
         serve = Serve { root: false, users: false, pages: false, ..serve };
     }
+    serve.jwt = serve.sessions || serve.tokens;
     for text in r.texts(&section, "leave").unwrap_or_default() {
-        match r.one_of("leave", &text, &[("root", 0), ("users", 1), ("pages", 2)]) {
+        match r.one_of("leave", &text, &[("root", 0), ("users", 1), ("pages", 2), ("jwt", 3)]) {
             Some(0) => serve.root = false,
             Some(1) => serve.users = false,
-            Some(_) => serve.pages = false,
+            Some(2) => serve.pages = false,
+            Some(_) => serve.jwt = false,
             None => {}
         }
     }

@@ -68,7 +68,6 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
     let authentication = authentication(r, section);
     let is_session = authentication == Some(Authentication::Session);
     let is_basic = authentication == Some(Authentication::Basic);
-    let is_certificate = authentication == Some(Authentication::Certificate);
     let host = patterns::host(r, section);
     let path = patterns::path(r, section);
     let methods = web::methods(r, section);
@@ -89,7 +88,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
         when,
         authentication,
         realm: if is_basic { realm } else { "".into() },
-        directories: if is_session || is_basic || is_certificate { asked } else { Vec::new() },
+        directories: if authentication == Authentication::None { Vec::new() } else { asked },
         guards: if is_session { guards } else { Guards { csrf: false, ajax: false } },
         invalid,
         entry,
@@ -111,14 +110,17 @@ fn authentication(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Authentic
         Some(text) => text,
         None => return (!section.has("authentication")).then_some(Authentication::Session),
     };
-    if matches!(&*text.value, "jwt" | "oauth") {
-        let message =
-            format!("{} is not available: this version has \"session\", \"basic\", \"certificate\" and \"none\"", text.shown());
+    if text.value == "oauth" {
+        let message = format!(
+            "{} is not available: this version has \"session\", \"jwt\", \"basic\", \"certificate\" and \"none\"",
+            text.shown()
+        );
         r.error(text.span, message);
         return None;
     }
     let words = [
         ("session", Authentication::Session),
+        ("jwt", Authentication::Jwt),
         ("basic", Authentication::Basic),
         ("certificate", Authentication::Certificate),
         ("none", Authentication::None),
@@ -132,7 +134,7 @@ fn misplaced(r: &mut Reader<'_>, section: &Section<'_>, authentication: Option<A
         None => &[],
         Some(Authentication::Session) => &[("realm", "`realm` belongs to `authentication = \"basic\"`")],
         Some(Authentication::Basic) => &[("guard", "`guard` is for session firewalls only")],
-        Some(Authentication::Certificate) => {
+        Some(Authentication::Jwt | Authentication::Certificate) => {
             &[("guard", "`guard` is for session firewalls only"), ("realm", "`realm` belongs to `authentication = \"basic\"`")]
         }
         Some(Authentication::None) => &[
@@ -145,9 +147,13 @@ fn misplaced(r: &mut Reader<'_>, section: &Section<'_>, authentication: Option<A
         r.error(section.place(key), *message);
     }
     let page = section.value("entry").is_some_and(|value| value.get_ref().as_str() == Some("page"));
-    if page && matches!(authentication, Some(Authentication::Basic | Authentication::Certificate)) {
+    let hint = match authentication {
+        Some(Authentication::Jwt) => "programs ask for a token at `/user/token/jwt`: leave `entry` out",
+        _ => "a browser shows its own dialog: leave `entry` out",
+    };
+    if page && matches!(authentication, Some(Authentication::Basic | Authentication::Jwt | Authentication::Certificate)) {
         let message = "a session has no say here, so a sign-in page would lead nowhere";
-        r.error_with(section.place("entry"), message, "a browser shows its own dialog: leave `entry` out");
+        r.error_with(section.place("entry"), message, hint);
     }
 }
 

@@ -167,7 +167,7 @@ fn policy(shop: &Loaded) -> Policy {
         hosts: None,
         origins: vec![],
         ibexa_prefixes: vec![],
-        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true },
+        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true, jwt: true },
         directories: vec![],
         firewalls: vec![Arc::new(firewall)],
         access: vec![],

@@ -64,7 +64,7 @@ fn policy(unmatched: Unmatched) -> Policy {
         hosts: None,
         origins: vec![],
         ibexa_prefixes: vec![],
-        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true },
+        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true, jwt: true },
         directories: vec![],
         firewalls: vec![],
         access: vec![],

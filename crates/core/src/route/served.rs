@@ -138,7 +138,7 @@ mod tests {
     use crate::route::magento::Table;
     use std::collections::HashSet;
 
-    const ALL: Serve = Serve { sessions: true, tokens: true, accounts: true, root: true, users: true, pages: true };
+    const ALL: Serve = Serve { sessions: true, tokens: true, accounts: true, root: true, users: true, pages: true, jwt: true };
 
     #[test]
     fn each_route_of_ours_is_found_and_named_once() {

@@ -9,6 +9,7 @@
 mod claims;
 pub(crate) mod compact;
 mod jwk;
+mod pem;
 mod signing;
 mod strict;
 mod token;
@@ -16,6 +17,7 @@ mod verifying;
 
 pub use claims::Claims;
 pub use jwk::{KeySet, MOST_KEYS, set};
+pub use pem::pkcs8_of_pem;
 pub use signing::SigningKey;
 pub use token::{Rules, Unverified, Verified};
 pub use verifying::VerifyingKey;

@@ -50,7 +50,7 @@ fn policy() -> Policy {
         hosts: Some(vec!["shop.test".into(), "[::1]".into()]),
         origins: vec!["http://shop.test".into(), "https://app.test".into()],
         ibexa_prefixes: vec!["/api/ibexa/v2".into()],
-        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true },
+        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true, jwt: true },
         directories: vec![Arc::new(directory)],
         firewalls: Vec::new(),
         access: Vec::new(),

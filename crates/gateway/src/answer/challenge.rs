@@ -1,42 +1,74 @@
 //! The challenge of a 401: what the firewall's method wants to see (RFC 9110 11.6.1).
 
-use super::{Reader, empty, refuse};
+use super::{Reader, empty, refuse, with_body};
 use crate::Body;
+use doorward_auth::Fault;
 use doorward_core::{
     Reason, Refusal,
     firewall::{Authentication, Firewall},
     policy::Dialect,
     refusal::Public,
 };
+use doorward_wire::ibexa;
 use http::{HeaderValue, Response, StatusCode, header::WWW_AUTHENTICATE};
 
 /// The answer to a refusal, in the form that the firewall's method has for it. In the Ibexa dialect the 401 of a Basic
-/// firewall is a challenge and nothing else (ibexa-rest 4); only who expected somebody else is told so.
-pub fn refuse_under(firewall: Option<&Firewall>, refusal: &Refusal, to: &Reader) -> Response<Body> {
+/// firewall is a challenge and nothing else (ibexa-rest 4), and that of a JWT firewall is JSON whatever is accepted (3.3);
+/// only who expected somebody else is told so. `fault` is what is wrong with a token that came along.
+pub fn refuse_under(firewall: Option<&Firewall>, refusal: &Refusal, fault: Option<Fault>, to: &Reader) -> Response<Body> {
     let Some(firewall) = firewall else { return refuse(refusal, to) };
-    let asks = refusal.public == Public::Unauthenticated;
-    let bare = firewall.authentication == Authentication::Basic
-        && asks
-        && to.dialect == Dialect::Ibexa
-        && refusal.reason != Reason::UserChanged;
-    let mut response = if bare { empty(StatusCode::UNAUTHORIZED) } else { refuse(refusal, to) };
-    challenge_under(firewall, refusal, &mut response);
+    let own = refusal.public == Public::Unauthenticated && to.dialect == Dialect::Ibexa && refusal.reason != Reason::UserChanged;
+    let mut response = match firewall.authentication {
+        Authentication::Basic if own => empty(StatusCode::UNAUTHORIZED),
+        Authentication::Jwt if own => with_body(StatusCode::UNAUTHORIZED, ibexa::bearer_failure(401, message(fault)), to),
+        _ => refuse(refusal, to),
+    };
+    challenge_under(firewall, refusal, fault, to.dialect, &mut response);
     response
 }
 
 /// Puts the challenge of the firewall's method into a 401 of ours, where the refusal asks who is calling. Whoever is known
 /// and may not is not asked again: a browser would drop the right password and show its dialog.
-pub fn challenge_under(firewall: &Firewall, refusal: &Refusal, response: &mut Response<Body>) {
+pub fn challenge_under(
+    firewall: &Firewall,
+    refusal: &Refusal,
+    fault: Option<Fault>,
+    dialect: Dialect,
+    response: &mut Response<Body>,
+) {
     if refusal.public != Public::Unauthenticated || response.status() != StatusCode::UNAUTHORIZED {
         return;
     }
     let challenge = match firewall.authentication {
+        Authentication::Jwt => bearer(fault, dialect),
         Authentication::Basic => basic(&firewall.realm),
         // Those of sessions are the dialect's affair.
         // Nothing that a caller could send in a header would help without a certificate.
         Authentication::Session | Authentication::Certificate | Authentication::None => return,
     };
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+}
+
+/// The texts of ibexa-rest 3.3.
+fn message(fault: Option<Fault>) -> &'static str {
+    match fault {
+        None => "JWT Token not found",
+        Some(Fault::Invalid) => "Invalid JWT Token",
+        Some(Fault::Expired) => "Expired JWT Token",
+        Some(Fault::NoUsername) => "Unable to find key \"username\" in the token payload.",
+        Some(Fault::Account) => "Invalid credentials.",
+    }
+}
+
+/// RFC 6750 3: who sent no token is told of no error. Ibexa's is the scheme alone.
+fn bearer(fault: Option<Fault>, dialect: Dialect) -> HeaderValue {
+    HeaderValue::from_static(match fault {
+        Some(Fault::Expired) if dialect != Dialect::Ibexa => {
+            "Bearer error=\"invalid_token\", error_description=\"The token has expired\""
+        }
+        Some(_) if dialect != Dialect::Ibexa => "Bearer error=\"invalid_token\"",
+        _ => "Bearer",
+    })
 }
 
 /// RFC 7617 2 and 2.1. The configuration admits no realm that is no header's text.

@@ -14,6 +14,7 @@ mod root;
 mod session;
 #[cfg(test)]
 mod tests;
+mod token;
 mod user;
 #[cfg(test)]
 pub(crate) mod world;
@@ -38,6 +39,9 @@ use doorward_core::{
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header::RETRY_AFTER};
 use std::{net::IpAddr, sync::Arc, time::Duration};
+
+/// `POST /user/token/jwt`: a sign-in, so access control does not cover it, and nobody has to be known.
+pub(crate) const TOKEN_JWT: Own = Own { name: "token.jwt", access_control: false, csrf: false, provenance: true };
 
 /// The resource that lets an admin see other accounts.
 pub const USERS: &str = "Doorward_Accounts::users";
@@ -150,6 +154,8 @@ pub enum Endpoint {
     RefreshSession(String),
     /// `DELETE /user/sessions/{id}`.
     DeleteSession(String),
+    /// `POST /user/token/jwt`.
+    CreateToken,
     /// `GET /user/current`.
     CurrentUser,
     /// `GET /user/users/{id}`.
@@ -167,8 +173,29 @@ pub enum Endpoint {
 pub struct Allowed {
     /// `Allow`, without spaces.
     pub methods: &'static str,
-    /// Whether it is one of the four session endpoints.
-    pub session: bool,
+    /// Under which firewalls it is there.
+    pub under: Under,
+}
+
+/// Under which firewalls an endpoint is there; elsewhere it is not found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Under {
+    /// Under all.
+    Any,
+    /// Under those of sessions: enabling another method disables session there.
+    Session,
+    /// Under those of sessions and of JSON Web Tokens.
+    SessionOrJwt,
+}
+
+impl Under {
+    fn admits(self, authentication: Authentication) -> bool {
+        match self {
+            Under::Any => true,
+            Under::Session => authentication == Authentication::Session,
+            Under::SessionOrJwt => matches!(authentication, Authentication::Session | Authentication::Jwt),
+        }
+    }
 }
 
 impl Endpoint {
@@ -182,6 +209,7 @@ impl Endpoint {
             // These ask for the token themselves, after 404.
             Endpoint::RefreshSession(_) => own("session.refresh", true, true),
             Endpoint::DeleteSession(_) => own("session.delete", true, true),
+            Endpoint::CreateToken => TOKEN_JWT,
             Endpoint::CurrentUser => own("user.current", true, false),
             Endpoint::User(_) => own("user.show", true, false),
             Endpoint::Options(_) => own("options", false, false),
@@ -199,8 +227,7 @@ impl Endpoint {
     }
 
     async fn answer(self, call: Call<'_>) -> Response<Body> {
-        if self.is_session() && call.firewall.authentication != Authentication::Session {
-            // Enabling another method disables session there.
+        if !self.under().admits(call.firewall.authentication) {
             return call.refuse(Reason::NoRoute);
         }
         match self {
@@ -209,6 +236,7 @@ impl Endpoint {
             Endpoint::CheckSession => session::current::run(&call),
             Endpoint::RefreshSession(id) => session::refresh::run(&call, &id).await,
             Endpoint::DeleteSession(id) => session::delete::run(&call, &id).await,
+            Endpoint::CreateToken => token::create(call).await,
             Endpoint::CurrentUser => user::current(&call),
             Endpoint::User(id) => user::show(&call, id).await,
             Endpoint::Options(allowed) => answer::options(allowed.methods),
@@ -217,11 +245,14 @@ impl Endpoint {
         }
     }
 
-    fn is_session(&self) -> bool {
+    fn under(&self) -> Under {
         match self {
-            Endpoint::CreateSession | Endpoint::CheckSession | Endpoint::RefreshSession(_) | Endpoint::DeleteSession(_) => true,
-            Endpoint::Options(allowed) | Endpoint::NotAllowed(allowed) => allowed.session,
-            Endpoint::Root | Endpoint::CurrentUser | Endpoint::User(_) | Endpoint::Page(_) => false,
+            Endpoint::CreateSession | Endpoint::CheckSession | Endpoint::RefreshSession(_) | Endpoint::DeleteSession(_) => {
+                Under::Session
+            }
+            Endpoint::CreateToken => Under::SessionOrJwt,
+            Endpoint::Options(allowed) | Endpoint::NotAllowed(allowed) => allowed.under,
+            Endpoint::Root | Endpoint::CurrentUser | Endpoint::User(_) | Endpoint::Page(_) => Under::Any,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Which endpoint of ours a request is for.
 
-use super::{Allowed, Endpoint};
+use super::{Allowed, Endpoint, Under};
 use crate::pages;
 use doorward_core::policy::{Dialect, Policy};
 use http::Method;
@@ -20,34 +20,38 @@ pub fn recognise(policy: &Policy, method: &Method, path: &str, dialect: Dialect,
     let rest = path.strip_prefix(prefix)?;
     // HEAD is a GET whose body is not sent.
     let get = matches!(*method, Method::GET | Method::HEAD);
+    let post = *method == Method::POST;
     if rest == "/" {
-        return policy.serve.root.then(|| choose(method, "GET", false, get.then_some(Endpoint::Root)));
+        return policy.serve.root.then(|| choose(method, "GET", Under::Any, get.then_some(Endpoint::Root)));
     }
     let segments: Vec<&str> = rest.strip_prefix("/user/")?.split('/').collect();
     match segments[..] {
         ["sessions", ..] if !policy.serve.sessions => None,
         ["current" | "users", ..] if !policy.serve.users => None,
-        ["sessions"] => Some(choose(method, "POST", true, (*method == Method::POST).then_some(Endpoint::CreateSession))),
+        ["sessions"] => Some(choose(method, "POST", Under::Session, post.then_some(Endpoint::CreateSession))),
         ["sessions", "current"] if get => Some(Endpoint::CheckSession),
         ["sessions", id] if !id.is_empty() => {
             let allow = if id == "current" { "GET" } else { "DELETE" };
             let delete = (*method == Method::DELETE).then(|| Endpoint::DeleteSession(id.to_owned()));
-            Some(choose(method, allow, true, delete))
+            Some(choose(method, allow, Under::Session, delete))
         }
         ["sessions", id, "refresh"] if !id.is_empty() => {
-            let refresh = (*method == Method::POST).then(|| Endpoint::RefreshSession(id.to_owned()));
-            Some(choose(method, "POST", true, refresh))
+            let refresh = post.then(|| Endpoint::RefreshSession(id.to_owned()));
+            Some(choose(method, "POST", Under::Session, refresh))
         }
-        ["current"] => Some(choose(method, "GET", false, get.then_some(Endpoint::CurrentUser))),
+        ["token", "jwt"] if policy.serve.jwt => {
+            Some(choose(method, "POST", Under::SessionOrJwt, post.then_some(Endpoint::CreateToken)))
+        }
+        ["current"] => Some(choose(method, "GET", Under::Any, get.then_some(Endpoint::CurrentUser))),
         ["users", id] if !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()) => {
             let id = id.parse().ok()?;
-            Some(choose(method, "GET", false, get.then_some(Endpoint::User(id))))
+            Some(choose(method, "GET", Under::Any, get.then_some(Endpoint::User(id))))
         }
         _ => None,
     }
 }
 
-fn choose(method: &Method, methods: &'static str, session: bool, endpoint: Option<Endpoint>) -> Endpoint {
-    let allowed = Allowed { methods, session };
+fn choose(method: &Method, methods: &'static str, under: Under, endpoint: Option<Endpoint>) -> Endpoint {
+    let allowed = Allowed { methods, under };
     endpoint.unwrap_or(if *method == Method::OPTIONS { Endpoint::Options(allowed) } else { Endpoint::NotAllowed(allowed) })
 }

@@ -438,7 +438,7 @@ fn only_what_is_served_is_ours() {
         assert!(!ours(&world.policy, "GET", path), "{path}");
     }
     let mut left = (*world.policy).clone();
-    left.serve = Serve { sessions: false, root: false, users: false, pages: false, ..left.serve };
+    left.serve = Serve { sessions: false, root: false, users: false, pages: false, jwt: false, ..left.serve };
     for path in ["/", "/user/sessions", "/user/sessions/current", "/user/current", "/user/users/14", "/login", "/logout"] {
         assert!(ours(&world.policy, "GET", path) && !ours(&left, "GET", path), "{path}");
     }

@@ -319,7 +319,7 @@ fn policy(directories: Vec<Arc<Directory>>) -> Policy {
         hosts: None,
         origins: Vec::new(),
         ibexa_prefixes: vec![PREFIX.into(), "".into()],
-        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true },
+        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true, jwt: true },
         firewalls: vec![Arc::new(Firewall {
             name: "main".into(),
             host: None,

@@ -21,7 +21,7 @@ pub use shop::{Door, Shop};
 
 use crate::{
     Body, answer,
-    api::{Allowed, Call, Endpoint, Presented},
+    api::{Allowed, Call, Endpoint, Presented, Under},
 };
 use doorward_core::{
     Kind, Reason, Refusal,
@@ -136,8 +136,8 @@ impl Page {
             Page::NewPassword(directory, token) if post => Endpoint::Page(Page::SubmitNewPassword(directory, token)),
             Page::ChangePassword(directory) if post => Endpoint::Page(Page::SubmitChangePassword(directory)),
             Page::Confirm(directory, token) if post => Endpoint::Page(Page::SubmitConfirm(directory, token)),
-            _ if *method == Method::OPTIONS => Endpoint::Options(Allowed { methods, session: false }),
-            _ => Endpoint::NotAllowed(Allowed { methods, session: false }),
+            _ if *method == Method::OPTIONS => Endpoint::Options(Allowed { methods, under: Under::Any }),
+            _ => Endpoint::NotAllowed(Allowed { methods, under: Under::Any }),
         }
     }
 

@@ -154,19 +154,20 @@ impl Gateway {
         if let Some(sign_in) = &identified.signed_in {
             trace.audit_sign_in(&*self.parts.recorder, sign_in);
         }
+        let dialect = admitted.dialect;
         let mut response = match (verdict, ours, found.firewall) {
             (Ok(permit), Some(ours), Some(firewall)) => {
                 // Boxed, as all that is rare and large: the future of a proxied request stays small.
                 let answer = Box::pin(self.answer_ourselves(ours, policy, admitted, firewall, &permit, identified));
                 let mut response = answer.await;
                 // Some endpoints check more than the decision does, in the order of their contract.
-                self.note_refusal(&mut response, firewall, trace);
+                self.note_refusal(&mut response, firewall, identified, dialect, trace);
                 return response;
             }
             (Ok(permit), None, Some(firewall)) if permit.rule().is_some_and(|rule| rule.own.is_some()) => {
                 let answer = Box::pin(self.answer_route(policy, admitted, firewall, found, &permit, identified));
                 let mut response = answer.await;
-                self.note_refusal(&mut response, firewall, trace);
+                self.note_refusal(&mut response, firewall, identified, dialect, trace);
                 self.renew_cookie(&mut response, found, &permit, identified);
                 return response;
             }
@@ -182,11 +183,18 @@ impl Gateway {
     }
 
     /// What an endpoint of ours refused by itself is a refusal like all others.
-    fn note_refusal(&self, response: &mut Response<Body>, firewall: &Firewall, trace: &mut Trace) {
+    fn note_refusal(
+        &self,
+        response: &mut Response<Body>,
+        firewall: &Firewall,
+        identified: &Identified,
+        dialect: Dialect,
+        trace: &mut Trace,
+    ) {
         if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
             trace.refused(&refusal);
             trace.audit_refusal(&*self.parts.recorder);
-            answer::challenge_under(firewall, &refusal, response);
+            answer::challenge_under(firewall, &refusal, identified.fault, dialect, response);
         }
     }
 
@@ -285,7 +293,10 @@ impl Gateway {
             (Offer::Absent, Public::Unauthenticated) => pages::entry_redirect(policy, admitted),
             _ => None,
         };
-        page.unwrap_or_else(|| answer::refuse_under(found.firewall.map(|firewall| &**firewall), refusal, &Reader::of(admitted)))
+        page.unwrap_or_else(|| {
+            let firewall = found.firewall.map(|firewall| &**firewall);
+            answer::refuse_under(firewall, refusal, identified.fault, &Reader::of(admitted))
+        })
     }
 }
 

@@ -3,17 +3,18 @@
 use super::{Gateway, identify::Identified};
 use crate::{
     Admitted, Body,
+    answer::{self, Reader},
     api::{self, Asked, Call, Endpoint, magento},
 };
 use doorward_core::{
-    Found, Permit,
+    Found, Permit, Reason, Refusal,
     firewall::Firewall,
     policy::{Own, Policy},
 };
-use doorward_crypto::session_id;
+use doorward_crypto::{session_id, sha256_hex};
 use http::{
-    HeaderValue, Method, Response,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
+    HeaderMap, HeaderValue, Method, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
 };
 use std::{mem, sync::Arc};
 
@@ -23,10 +24,18 @@ pub enum Ours {
     Endpoint(Endpoint),
     /// The public keys of assertions.
     Keys,
+    /// The public keys of JSON Web Tokens.
+    TokenKeys,
 }
+
+/// Where the public keys of JSON Web Tokens are ('What the upstream receives').
+const TOKEN_KEYS_PATH: &str = "/.well-known/jwks.json";
 
 /// The keys' endpoint: wherever the configuration says; it is open to verifiers.
 const KEYS: Own = Own { name: "assertion.keys", access_control: false, csrf: false, provenance: false };
+
+/// Theirs.
+const TOKEN_KEYS: Own = Own { name: "token.keys", access_control: false, csrf: false, provenance: false };
 
 impl Ours {
     /// What the decision needs to know of it.
@@ -34,6 +43,7 @@ impl Ours {
         match self {
             Ours::Endpoint(endpoint) => endpoint.own(),
             Ours::Keys => KEYS,
+            Ours::TokenKeys => TOKEN_KEYS,
         }
     }
 }
@@ -41,8 +51,13 @@ impl Ours {
 /// The endpoint of ours that a request is for, if any. `jwks_path` is where the assertion keys are published.
 pub fn recognise(policy: &Policy, jwks_path: Option<&str>, admitted: &Admitted) -> Option<Ours> {
     let (method, path) = (&admitted.method, &*admitted.path);
-    if jwks_path == Some(path) && matches!(*method, Method::GET | Method::HEAD) {
-        return Some(Ours::Keys);
+    if matches!(*method, Method::GET | Method::HEAD) {
+        if jwks_path == Some(path) {
+            return Some(Ours::Keys);
+        }
+        if policy.serve.jwt && path == TOKEN_KEYS_PATH {
+            return Some(Ours::TokenKeys);
+        }
     }
     api::recognise(policy, method, path, admitted.dialect, &admitted.prefix).map(Ours::Endpoint)
 }
@@ -76,7 +91,16 @@ impl Gateway {
                 };
                 endpoint.run(call).await
             }
-            Ours::Keys => self.keys(),
+            Ours::Keys => keys(&self.parts.auth.assertion_keys(), &admitted.headers),
+            Ours::TokenKeys => match self.parts.auth.tokens().web_key_set().await {
+                Ok(set) => keys(&set, &admitted.headers),
+                Err(error) => {
+                    let refusal = Refusal::new(Reason::Unavailable(error.to_string().into()), false);
+                    let mut response = answer::refuse(&refusal, &Reader::of(&admitted));
+                    response.extensions_mut().insert(refusal);
+                    response
+                }
+            },
         }
     }
 
@@ -104,14 +128,25 @@ impl Gateway {
         };
         magento::answer(call, permit, found.store).await
     }
+}
 
-    fn keys(&self) -> Response<Body> {
-        let mut response = Response::new(Body::from(self.parts.auth.assertion_keys().to_string()));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
-        response
+/// A set of public keys. Verifiers may keep it for a while, which is why a new key is published before it signs.
+fn keys(set: &serde_json::Value, headers: &HeaderMap) -> Response<Body> {
+    let body = set.to_string();
+    let etag = format!("\"{}\"", &sha256_hex(body.as_bytes())[..32]);
+    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).flat_map(|line| line.split(','));
+    let same = known.map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag);
+    let mut response = Response::new(if same { Body::Empty } else { Body::from(body) });
+    if same {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    if let Ok(etag) = HeaderValue::try_from(etag) {
+        headers.insert(ETAG, etag);
+    }
+    response
 }
 
 /// A path as it may be shown: a segment that is a session id by its form is a secret.

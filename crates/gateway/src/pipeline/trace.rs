@@ -10,7 +10,7 @@ use crate::{
 use doorward_auth::SignInError;
 use doorward_core::{
     Found, Identity, Offer, Permit, Policy, Refusal, Target,
-    firewall::Firewall,
+    firewall::{Authentication, Firewall},
     policy::{Dialect, Own},
     route::RouteRule,
 };
@@ -121,7 +121,8 @@ impl Trace {
                     // Who it was that was refused: the operator wants to know.
                     Offer::Verified(evidence) if !evidence.ambient => {
                         self.identity = Identity::Known(Arc::clone(&evidence.account));
-                        if matches!(identified.proved, Some(Proved::Token(_))) {
+                        let by_session = self.firewall.as_ref().is_some_and(|f| f.authentication == Authentication::Session);
+                        if by_session && matches!(identified.proved, Some(Proved::Token(_))) {
                             self.proof = Some("token");
                         }
                     }

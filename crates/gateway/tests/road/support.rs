@@ -359,7 +359,7 @@ fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
         hosts: Some(vec!["shop.test".into()]),
         origins: vec!["http://shop.test".into()],
         ibexa_prefixes: vec!["/api/ibexa/v2".into()],
-        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true },
+        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true, jwt: true },
         directories: vec![directory("admins", "SESS"), directory("customers", "CUST")],
         firewalls: vec![Arc::new(firewall)],
         access: Vec::new(),

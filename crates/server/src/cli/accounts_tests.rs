@@ -97,6 +97,7 @@ impl Place {
         let mut terminal = Terminal::new(cli.json, Box::new(out.clone()), Box::new(err.clone()), Box::new(input));
         let mut context = Context {
             tokens: Default::default(),
+            web: Default::default(),
             policy: Arc::clone(&self.policy),
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             imports: Arc::clone(&self.store) as _,
@@ -166,7 +167,7 @@ fn policy() -> Policy {
         hosts: None,
         origins: Vec::new(),
         ibexa_prefixes: Vec::new(),
-        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true },
+        serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true, jwt: true },
         directories: vec![directory("customers", Kind::Customer), directory("admins", Kind::Admin)],
         firewalls: Vec::new(),
         access: Vec::new(),

@@ -6,11 +6,11 @@ use super::{
 };
 use crate::{
     control,
-    parts::{OpenStore, cost, environment, open_store, tokens},
+    parts::{OpenStore, cost, environment, open_store, tokens, web_tokens},
     serve::format,
     telemetry::{Format, audit_line, audited},
 };
-use doorward_auth::TokenSettings;
+use doorward_auth::{TokenSettings, WebSettings};
 use doorward_config::Config;
 use doorward_core::{
     Policy,
@@ -44,6 +44,8 @@ pub(crate) struct Context<'t> {
     pub(crate) cost: Cost,
     /// How bearer tokens are issued.
     pub(crate) tokens: TokenSettings,
+    /// How JSON Web Tokens are.
+    pub(crate) web: WebSettings,
     /// How audit events look.
     pub(crate) format: Format,
     /// The newest change before the command began.
@@ -67,6 +69,7 @@ impl<'t> Context<'t> {
             policy: Arc::new(policy),
             cost: cost(&settings),
             tokens: tokens(&settings),
+            web: web_tokens(&settings),
             format: format(&settings.log),
             before: store.last_change().await?,
             run,

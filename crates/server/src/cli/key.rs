@@ -6,9 +6,12 @@ use super::{
     text::{Table, harmless, moment},
 };
 use clap::{Subcommand, ValueEnum};
-use doorward_auth::{TOKEN_KEYS, new_token_key};
+use doorward_auth::{PUBLISHED_AHEAD, TOKEN_KEYS, WEB_KEYS, new_token_key, new_web_key, web_key_overlap};
 use doorward_core::{Time, ports::StoredKey};
-use doorward_crypto::user_token::Algorithm;
+use doorward_crypto::{
+    jwt::{self, SigningKey},
+    user_token::Algorithm,
+};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
@@ -18,6 +21,8 @@ const LEAD: Duration = Duration::from_secs(5);
 const OVERLAP: Duration = Duration::from_secs(24 * 3600);
 /// The longest crypt key, in bytes.
 const LONGEST: usize = 2048;
+/// The longest private key in PEM, in bytes: one of 8192 bits has 6.5 KiB.
+const LONGEST_PEM: u64 = 16 << 10;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
@@ -28,20 +33,30 @@ pub(crate) enum KeyCommand {
         /// What the key is for
         #[arg(value_enum)]
         purpose: Purpose,
+        /// For `jwt`: let the new key sign after five seconds, not after the ten minutes that verifiers may keep what is
+        /// published
+        #[arg(long)]
+        now: bool,
     },
     /// Take a key of another program, so that tokens which it signed stay valid
     Import {
         /// What the key is for
         #[arg(value_enum)]
         purpose: Purpose,
-        /// Read Magento's `crypt/key` from standard input; the key verifies, and signs nothing
-        #[arg(long, required = true)]
+        /// For `token`: read Magento's `crypt/key` from standard input; the key verifies, and signs nothing
+        #[arg(long, required_unless_present = "pem_stdin", conflicts_with = "pem_stdin")]
         magento_crypt_key_stdin: bool,
-        /// Its `kid`
-        #[arg(long, value_name = "KID", default_value = "1")]
+        /// For `jwt`: read a private key in PKCS#8 (PEM) of Ed25519, P-256 or RSA from standard input
+        #[arg(long)]
+        pem_stdin: bool,
+        /// For `jwt`: let the key sign, too, once verifiers know it
+        #[arg(long, requires = "pem_stdin")]
+        sign: bool,
+        /// For `token`: its `kid`; that of `jwt` is its thumbprint
+        #[arg(long, value_name = "KID", default_value = "1", conflicts_with = "pem_stdin")]
         id: String,
-        /// Magento's `webapi/jwtauth/jwt_alg`
-        #[arg(long, value_name = "ALG", default_value = "HS256", value_parser = algorithm)]
+        /// For `token`: Magento's `webapi/jwtauth/jwt_alg`
+        #[arg(long, value_name = "ALG", default_value = "HS256", value_parser = algorithm, conflicts_with = "pem_stdin")]
         algorithm: Algorithm,
     },
     /// Let a key count for nothing from now on; all tokens that it signed end
@@ -56,16 +71,19 @@ pub(crate) enum KeyCommand {
 }
 
 /// Purposes whose keys can be changed while servers run.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Purpose {
-    /// Signed bearer tokens
+    /// Signed bearer tokens of the Magento dialect
     Token,
+    /// JSON Web Tokens of people, of `/user/token/jwt`
+    Jwt,
 }
 
 impl Purpose {
     fn name(self) -> &'static str {
         match self {
             Purpose::Token => TOKEN_KEYS,
+            Purpose::Jwt => WEB_KEYS,
         }
     }
 }
@@ -78,9 +96,16 @@ fn algorithm(text: &str) -> Result<Algorithm, String> {
 pub(crate) async fn run(command: KeyCommand, context: &mut Context<'_>) -> Result<Answer, Failure> {
     match command {
         KeyCommand::List => list(context).await?,
-        KeyCommand::Rotate { purpose } => rotate(context, purpose).await?,
-        KeyCommand::Import { purpose, magento_crypt_key_stdin: _, id, algorithm } => {
-            import(context, purpose, &id, algorithm).await?;
+        KeyCommand::Rotate { purpose, now } => rotate(context, purpose, now).await?,
+        KeyCommand::Import { purpose: Purpose::Token, magento_crypt_key_stdin: true, id, algorithm, .. } => {
+            import_crypt_key(context, &id, algorithm).await?;
+        }
+        KeyCommand::Import { purpose: Purpose::Jwt, pem_stdin: true, sign, .. } => import_pem(context, sign).await?,
+        KeyCommand::Import { purpose: Purpose::Token, .. } => {
+            return Err(Failure::usage("a key for `token` comes by --magento-crypt-key-stdin"));
+        }
+        KeyCommand::Import { purpose: Purpose::Jwt, .. } => {
+            return Err(Failure::usage("a key for `jwt` comes by --pem-stdin"));
         }
         KeyCommand::Retire { purpose, id } => retire(context, purpose, &id).await?,
     }
@@ -99,11 +124,23 @@ async fn list(context: &mut Context<'_>) -> Result<(), Failure> {
     context.terminal.say(table, &documents)
 }
 
-async fn rotate(context: &mut Context<'_>, purpose: Purpose) -> Result<(), Failure> {
+async fn rotate(context: &mut Context<'_>, purpose: Purpose, at_once: bool) -> Result<(), Failure> {
     let now = context.clock.now();
-    let active = now + LEAD;
-    let longest = context.tokens.customer_lifetime.max(context.tokens.admin_lifetime).max(OVERLAP);
-    let key = new_token_key(&*context.entropy, now, active);
+    let lead = if purpose == Purpose::Jwt && !at_once { PUBLISHED_AHEAD } else { LEAD };
+    let active = now + lead;
+    let (key, longest) = match purpose {
+        Purpose::Token => {
+            let longest = context.tokens.customer_lifetime.max(context.tokens.admin_lifetime).max(OVERLAP);
+            (new_token_key(&*context.entropy, now, active), longest)
+        }
+        Purpose::Jwt if context.web.algorithm == jwt::Algorithm::Hs256 => {
+            return Err(Failure::new("the key of HS256 is `secret` of [jwt]: change it there"));
+        }
+        Purpose::Jwt => {
+            let key = new_web_key(context.web.algorithm, &*context.entropy, now, active).map_err(Failure::new)?;
+            (key, web_key_overlap(&context.web))
+        }
+    };
     let until = active + longest;
     // One that only verifies is another program's: it stays until somebody retires it.
     let replaced = context.store.rotate_key(key.clone(), until).await?;
@@ -116,7 +153,7 @@ async fn rotate(context: &mut Context<'_>, purpose: Purpose) -> Result<(), Failu
     context.terminal.say(text, &describe(&key, &keys, now))
 }
 
-async fn import(context: &mut Context<'_>, purpose: Purpose, id: &str, algorithm: Algorithm) -> Result<(), Failure> {
+async fn import_crypt_key(context: &mut Context<'_>, id: &str, algorithm: Algorithm) -> Result<(), Failure> {
     let sound = !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     if !sound {
         return Err(Failure::usage("a kid has letters, digits, `-`, `_` and `.`"));
@@ -131,7 +168,7 @@ async fn import(context: &mut Context<'_>, purpose: Purpose, id: &str, algorithm
     }
     let now = context.clock.now();
     let key = StoredKey {
-        purpose: purpose.name().into(),
+        purpose: TOKEN_KEYS.into(),
         id: id.into(),
         secret: Arc::from(secret.as_bytes()),
         algorithm: Some(algorithm.as_str().into()),
@@ -142,6 +179,40 @@ async fn import(context: &mut Context<'_>, purpose: Purpose, id: &str, algorithm
     context.store.add_key(key.clone()).await?;
     context.changed().await?;
     let text = format!("took the key {}/{}; tokens that it signed count from now on", key.purpose, key.id);
+    context.terminal.say(text, &describe(&key, std::slice::from_ref(&key), now))
+}
+
+/// A private key that another program signs with; its tokens count as ours do, by the claims that ours have.
+async fn import_pem(context: &mut Context<'_>, sign: bool) -> Result<(), Failure> {
+    let text = context.terminal.read_input(LONGEST_PEM)?;
+    let pkcs8 = jwt::pkcs8_of_pem(&text).map_err(Failure::new)?;
+    let signer = SigningKey::from_pkcs8(&pkcs8).map_err(Failure::new)?;
+    let now = context.clock.now();
+    let kid = signer.verifying().kid().cloned().ok_or_else(|| Failure::new("the key has no thumbprint"))?;
+    let algorithm = signer.verifying().algorithm();
+    if sign && algorithm != context.web.algorithm {
+        let ours = context.web.algorithm.as_str();
+        return Err(Failure::new(format_args!("the key is one for {}, and `algorithm` of [jwt] is {ours}", algorithm.as_str())));
+    }
+    let active_from = sign.then(|| now + PUBLISHED_AHEAD);
+    let key = StoredKey {
+        purpose: WEB_KEYS.into(),
+        id: kid,
+        secret: pkcs8.as_slice().into(),
+        algorithm: Some(algorithm.as_str().into()),
+        created: now,
+        active_from,
+        retired: None,
+    };
+    match active_from {
+        Some(active) => {
+            context.store.rotate_key(key.clone(), active + web_key_overlap(&context.web)).await?;
+        }
+        None => context.store.add_key(key.clone()).await?,
+    }
+    context.changed().await?;
+    let then = active_from.map(|active| format!("; it signs from {} on", moment(active))).unwrap_or_default();
+    let text = format!("took the key {}/{}; tokens that it signed count from now on{then}", key.purpose, key.id);
     context.terminal.say(text, &describe(&key, std::slice::from_ref(&key), now))
 }
 
@@ -159,7 +230,7 @@ fn state(key: &StoredKey, all: &[StoredKey], now: Time) -> String {
         return format!("retired {}", moment(end));
     }
     let until = key.retired.map(|end| format!(" until {}", moment(end))).unwrap_or_default();
-    if *key.purpose != *TOKEN_KEYS {
+    if ![TOKEN_KEYS, WEB_KEYS].contains(&&*key.purpose) {
         return "in use".to_owned();
     }
     let Some(from) = key.active_from else { return format!("verifies{until}") };
@@ -171,7 +242,9 @@ fn state(key: &StoredKey, all: &[StoredKey], now: Time) -> String {
             && other.retired.is_none_or(|end| now < end)
             && other.active_from.is_some_and(|at| at <= now)
     };
-    let newer = all.iter().any(|other| signs(other) && (other.active_from, &other.id) > (key.active_from, &key.id));
+    // One that another replaced signs only until that one does.
+    let rank = |key: &StoredKey| (key.retired.is_none(), key.active_from, Arc::clone(&key.id));
+    let newer = all.iter().any(|other| signs(other) && rank(other) > rank(key));
     if newer { format!("verifies{until}") } else { "signs".to_owned() }
 }
 

@@ -6,9 +6,9 @@ use crate::cli::{
     args::{AccountName, ExplainArgs},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use doorward_auth::{Sessions, TokenSettings, Tokens};
+use doorward_auth::{Sessions, TokenSettings, Tokens, WebSettings};
 use doorward_core::{
-    Found, Kind, Offer, Policy,
+    Found, Kind, Offer, Policy, Time,
     acl::{Exclusions, RoleBook},
     firewall::{Authentication, Firewall},
     policy::Directory,
@@ -43,11 +43,13 @@ impl Memory {
         store: Arc<dyn Store>,
         exclusions: Exclusions,
         tokens: TokenSettings,
+        web: WebSettings,
         pairs: LookedUp,
         holders: holders::LookedUp,
     ) -> Result<Self, Failure> {
         let roles = RoleBook::new(store.roles().await?).with_exclusions(exclusions);
         let tokens = Tokens::open(Arc::clone(&store), Arc::new(SystemClock), Arc::new(SystemEntropy), tokens).await?;
+        tokens.set_web_settings(web);
         Ok(Self { roles, sessions: Sessions::new(store, Arc::new(SystemClock)), tokens, pairs, holders })
     }
 
@@ -110,11 +112,32 @@ impl Presumed {
     }
 
     /// What is sent in place of that to this firewall, where it reads no sessions.
-    pub(super) fn headers_under(&self, firewall: Option<&Arc<Firewall>>, first: &Admitted) -> Option<Vec<(HeaderName, String)>> {
-        let reads = firewall.is_some_and(|firewall| firewall.authentication == Authentication::Basic);
-        let pair = format!("{}:{}", self.record.account.login, self.password);
-        (reads && !first.headers.contains_key(header::AUTHORIZATION))
-            .then(|| vec![(header::AUTHORIZATION, format!("Basic {}", STANDARD.encode(pair)))])
+    pub(super) async fn headers_under(
+        &self,
+        firewall: Option<&Arc<Firewall>>,
+        first: &Admitted,
+        web: WebSettings,
+    ) -> Result<Option<Vec<(HeaderName, String)>>, Failure> {
+        let firewall = firewall.filter(|_| !first.headers.contains_key(header::AUTHORIZATION));
+        let value = match firewall.map(|firewall| firewall.authentication) {
+            Some(Authentication::Jwt) => format!("Bearer {}", self.web_token(web).await?),
+            Some(Authentication::Basic) => {
+                let pair = format!("{}:{}", self.record.account.login, self.password);
+                format!("Basic {}", STANDARD.encode(pair))
+            }
+            Some(Authentication::Session | Authentication::Certificate | Authentication::None) | None => return Ok(None),
+        };
+        Ok(Some(vec![(header::AUTHORIZATION, value)]))
+    }
+
+    /// A token that counts in this command's store alone, unless it is signed by the secret that others have, too: it is
+    /// shown nowhere.
+    async fn web_token(&self, web: WebSettings) -> Result<String, Failure> {
+        let (store, clock, entropy) = (Arc::clone(&self.store), Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let tokens = Tokens::open(store, clock, entropy, TokenSettings::default()).await?;
+        tokens.set_web_settings(web);
+        let record = AccountRecord { tokens_not_before: Time::default(), ..self.record.clone() };
+        Ok(tokens.issue_web(&record, SystemClock.now()).await?.token)
     }
 
     /// Where the firewall judges by certificates, and none came along, one that names the account.
@@ -136,6 +159,8 @@ impl Presumed {
             return Some(format!("{account} shows a good certificate that names it"));
         }
         Some(match (self.record.enabled, request.cookies.is_empty()) {
+            (true, true) if request.carries.bearer => format!("{account} sends a token that was issued just now"),
+            (false, true) if request.carries.bearer => format!("{account} is disabled, so its token proves nothing"),
             (true, true) => format!("{account} sends its right password"),
             (false, true) => format!("{account} is disabled, so its password proves nothing"),
             (false, false) => format!("{account} is disabled, so it has no live session"),
@@ -192,6 +217,7 @@ pub(super) fn words(found: &Found<'_>, identified: &Identified, presumed: Option
     }
     match firewall.authentication {
         Authentication::None => return format!("none is read: `{}` uses no credential", firewall.name),
+        Authentication::Jwt => return of_web_token(identified),
         Authentication::Basic => return of_pair(identified),
         Authentication::Certificate => return of_certificate(identified),
         Authentication::Session => {}
@@ -213,6 +239,20 @@ pub(super) fn words(found: &Found<'_>, identified: &Identified, presumed: Option
 pub(super) fn unread(identified: &Identified) -> Vec<String> {
     let unread = identified.ignored.iter().filter(|ignored| !ignored.judged);
     unread.map(|Ignored { credential, why, .. }| format!("a {credential}: {why}")).collect()
+}
+
+/// What was found of a JSON Web Token; nothing of its text.
+fn of_web_token(identified: &Identified) -> String {
+    let judged = identified.ignored.iter().find(|ignored| ignored.judged);
+    match (&identified.proved, &identified.offer, judged) {
+        (Some(Proved::Token(token)), _, _) => {
+            let account = token.account();
+            format!("a JSON Web Token of `{}/{}`", account.directory, account.login)
+        }
+        (_, Offer::Refused(why), _) => format!("a JSON Web Token that does not count: {why}"),
+        (_, _, Some(ignored)) => format!("a {} that is not looked at: {}", ignored.credential, ignored.why),
+        _ => "none: there is no JSON Web Token".to_owned(),
+    }
 }
 
 /// What was found of login and password; never the password.

@@ -168,9 +168,10 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
         None => None,
     };
     explanation.assumptions.push(format!("the client is at {}", arguments.client));
+    let web = crate::parts::web_tokens(&config.settings);
     let mut admitted = admitted(arguments, &config, presumed.as_ref().map(Presumed::headers).unwrap_or_default())?;
     if let (Some(presumed), Ok(first)) = (&presumed, &admitted)
-        && let Some(headers) = presumed.headers_under(policy.find(&first.facts(), None).firewall, first)
+        && let Some(headers) = presumed.headers_under(policy.find(&first.facts(), None).firewall, first, web.clone()).await?
     {
         admitted = self::admitted(arguments, &config, headers)?;
     }
@@ -187,7 +188,7 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
         Some(presumed) => (presumed.store, Some(presumed.directory)),
         None => (store, None),
     };
-    let memory = Memory::new(store, exclusions, crate::parts::tokens(&config.settings), pairs, holders).await?;
+    let memory = Memory::new(store, exclusions, crate::parts::tokens(&config.settings), web, pairs, holders).await?;
     match admitted {
         Ok(admitted) => {
             let jwks = config.settings.assertion.jwks_path.as_deref();

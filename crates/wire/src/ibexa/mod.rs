@@ -33,6 +33,31 @@ impl Session<'_> {
     }
 }
 
+/// A JSON Web Token (ibexa-rest 3.1). It is `no-store`.
+#[derive(Clone, Copy)]
+pub struct Jwt<'a> {
+    /// The token.
+    pub token: &'a str,
+}
+
+impl Jwt<'_> {
+    /// Writes it down: the token twice, as the contract has it. JSON says that it is plain `application/json`, XML does not.
+    pub fn document(&self, format: Format) -> Document {
+        let element = Element::object("JWT", "JWT").with("token", self.token).child(Element::text("token", self.token));
+        let document = element.document(format);
+        match format {
+            Format::Json => Document { content_type: "application/json".to_owned(), ..document },
+            Format::Xml => document,
+        }
+    }
+}
+
+/// What bearers of tokens are told when they do not count, in JSON whatever they accept (ibexa-rest 3.3).
+pub fn bearer_failure(code: u16, message: &str) -> Document {
+    let body = serde_json::json!({ "code": code, "message": message });
+    Document { content_type: "application/json".to_owned(), body: crate::json::compact(&body) }
+}
+
 /// The path of a session, also sent as `Location` with 201.
 pub fn session_href(prefix: &str, identifier: &str) -> String {
     format!("{prefix}/user/sessions/{identifier}")

@@ -208,3 +208,28 @@ proptest::proptest! {
         proptest::prop_assert_eq!(href, possible(&value));
     }
 }
+
+/// The JWT visitor, and what `AuthenticationSuccessSubscriber` makes of a token (ibexa-rest 3.1).
+#[test]
+fn a_jwt_has_its_token_twice() {
+    let jwt = Jwt { token: "a.b-_.c" };
+    let xml = jwt.document(Format::Xml);
+    assert_eq!(xml.content_type, "application/vnd.ibexa.api.JWT+xml");
+    let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<JWT media-type=\"application/vnd.ibexa.api.JWT+xml\" \
+                    token=\"a.b-_.c\">\n  <token>a.b-_.c</token>\n</JWT>\n";
+    assert_eq!(xml.body, expected);
+    let json = jwt.document(Format::Json);
+    assert_eq!(json.content_type, "application/json");
+    let said: serde_json::Value = serde_json::from_str(&json.body).unwrap();
+    let expected = serde_json::json!({ "JWT": {
+        "_media-type": "application/vnd.ibexa.api.JWT+json", "_token": "a.b-_.c", "token": "a.b-_.c",
+    } });
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_bearers_failure_is_compact_json() {
+    let document = bearer_failure(401, "Unable to find key \"username\" in the token payload.");
+    assert_eq!(document.content_type, "application/json");
+    assert_eq!(document.body, r#"{"code":401,"message":"Unable to find key \"username\" in the token payload."}"#);
+}

@@ -5,6 +5,7 @@ pub(crate) mod json;
 mod tests;
 pub(crate) mod xml;
 
+use crate::Format;
 use std::fmt;
 
 /// The most that a body may hold, in bytes.
@@ -56,12 +57,21 @@ pub enum InputError {
         /// Text of our own making.
         what: &'static str,
     },
-    /// A member is missing.
-    #[error("Missing '{0}' attribute for SessionInput.")]
-    Missing(&'static str),
-    /// A member is something else than text.
-    #[error("The '{0}' attribute of SessionInput must be a string.")]
-    NotText(&'static str),
+    /// A member of an input is missing.
+    #[error("Missing '{1}' attribute for {0}.")]
+    Missing(&'static str, &'static str),
+    /// A member of an input is something else than text.
+    #[error("The '{1}' attribute of {0} must be a string.")]
+    NotText(&'static str, &'static str),
+    /// The JSON of a `JWTInput` cannot be read, or is no object (ibexa-rest 3.1).
+    #[error("Invalid JSON.")]
+    InvalidJson,
+    /// A member of a `JWTInput` in JSON is missing.
+    #[error("The key \"JWTInput.{0}\" must be provided.")]
+    NotProvided(&'static str),
+    /// A member of a `JWTInput` in JSON is something else than text, or empty.
+    #[error("The key \"JWTInput.{0}\" must be a non-empty string.")]
+    Empty(&'static str),
 }
 
 impl InputError {
@@ -102,33 +112,88 @@ impl SessionInput {
     /// # Errors
     /// [`InputError`], whose texts are those of ibexa-rest 0.3.
     pub fn read(content_type: Option<&str>, body: &[u8]) -> Result<Self, InputError> {
-        let kind = content_type.map(str::trim).filter(|kind| !kind.is_empty()).ok_or(InputError::NoContentType)?;
-        let (kind, parameters) = kind.split_once(';').unwrap_or((kind, ""));
-        let kind = kind.trim();
-        let (base, format) = match kind.split('+').collect::<Vec<_>>()[..] {
-            [base, format] => (base, format.to_ascii_lowercase()),
-            _ if kind.eq_ignore_ascii_case("application/json") => (kind, "json".to_owned()),
-            _ => (kind, "xml".to_owned()),
-        };
-        let read = match format.as_str() {
-            "json" => json::read,
-            "xml" => xml::read,
-            _ => return Err(InputError::UnknownFormat(format)),
-        };
-        if body.len() > MAX_SIZE {
-            return Err(InputError::TooLarge);
-        }
-        let members = match read(body)? {
-            Value::Members(members) => members,
-            Value::Null | Value::Text(_) | Value::Other => Vec::new(),
-        };
-        let known = ["application/vnd.ibexa.api.SessionInput", "application/json", "application/xml"];
-        if !known.iter().any(|known| base.eq_ignore_ascii_case(known)) {
-            return Err(InputError::UnknownType(format!("{base} (version: {})", version(parameters))));
-        }
-        let login = member(&members, "login")?;
-        Ok(Self { login, password: member(&members, "password")? })
+        let (_, members) = members(SESSION, content_type, body)?;
+        let login = member(SESSION, &members, "login")?;
+        Ok(Self { login, password: member(SESSION, &members, "password")? })
     }
+}
+
+const SESSION: &str = "SessionInput";
+const JWT: &str = "JWTInput";
+
+/// User name and password of a `JWTInput` (ibexa-rest 3.1). `Debug` leaves the password out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct JwtInput {
+    /// The sign-in name.
+    pub username: String,
+    /// The password.
+    pub password: String,
+    /// The format that it came in.
+    pub format: Format,
+}
+
+impl fmt::Debug for JwtInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtInput").field("username", &self.username).field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+impl JwtInput {
+    /// Reads a body by its `Content-Type`, as [`SessionInput::read`] does.
+    ///
+    /// # Errors
+    /// [`InputError`]: for JSON with the texts of the newer version, for XML, which that has no more, with those of the older
+    /// one.
+    pub fn read(content_type: Option<&str>, body: &[u8]) -> Result<Self, InputError> {
+        let (format, members) = members(JWT, content_type, body).map_err(|error| match error {
+            InputError::Json(_) => InputError::InvalidJson,
+            other => other,
+        })?;
+        if format == Format::Json && !body.trim_ascii_start().starts_with(b"{") {
+            return Err(InputError::InvalidJson);
+        }
+        let read = |name| match (member(JWT, &members, name), format) {
+            (Err(InputError::Missing(..)), Format::Json) => Err(InputError::NotProvided(name)),
+            (Err(InputError::NotText(..)), Format::Json) => Err(InputError::Empty(name)),
+            (Ok(text), Format::Json) if text.is_empty() => Err(InputError::Empty(name)),
+            (read, _) => read,
+        };
+        let username = read("username")?;
+        Ok(Self { username, password: read("password")?, format })
+    }
+}
+
+/// The members of an input of this type, and the format that it came in.
+fn members(input: &'static str, content_type: Option<&str>, body: &[u8]) -> Result<(Format, Vec<(String, Value)>), InputError> {
+    let kind = content_type.map(str::trim).filter(|kind| !kind.is_empty()).ok_or(InputError::NoContentType)?;
+    let (kind, parameters) = kind.split_once(';').unwrap_or((kind, ""));
+    let kind = kind.trim();
+    let (base, format) = match kind.split('+').collect::<Vec<_>>()[..] {
+        [base, format] => (base, format.to_ascii_lowercase()),
+        _ if kind.eq_ignore_ascii_case("application/json") => (kind, "json".to_owned()),
+        _ => (kind, "xml".to_owned()),
+    };
+    let format = match format.as_str() {
+        "json" => Format::Json,
+        "xml" => Format::Xml,
+        _ => return Err(InputError::UnknownFormat(format)),
+    };
+    if body.len() > MAX_SIZE {
+        return Err(InputError::TooLarge);
+    }
+    let read = match format {
+        Format::Json => json::read(body)?,
+        Format::Xml => xml::read(body)?,
+    };
+    let members = match read {
+        Value::Members(members) => members,
+        Value::Null | Value::Text(_) | Value::Other => Vec::new(),
+    };
+    let known = [&format!("application/vnd.ibexa.api.{input}"), "application/json", "application/xml"];
+    if !known.iter().any(|known| base.eq_ignore_ascii_case(known)) {
+        return Err(InputError::UnknownType(format!("{base} (version: {})", version(parameters))));
+    }
+    Ok((format, members))
 }
 
 /// The `version` parameter of a media type; it selects a parser, of which there is one.
@@ -142,13 +207,13 @@ fn version(parameters: &str) -> &str {
         .unwrap_or("1.0")
 }
 
-fn member(members: &[(String, Value)], name: &'static str) -> Result<String, InputError> {
+fn member(input: &'static str, members: &[(String, Value)], name: &'static str) -> Result<String, InputError> {
     let mut found = members.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
     match (found.next(), found.next()) {
-        (None, _) => Err(InputError::Missing(name)),
+        (None, _) => Err(InputError::Missing(input, name)),
         (Some(Value::Text(text)), None) => Ok(text.clone()),
         (Some(Value::Null), None) => Ok(String::new()),
         // Two elements of one name are a list.
-        _ => Err(InputError::NotText(name)),
+        _ => Err(InputError::NotText(input, name)),
     }
 }

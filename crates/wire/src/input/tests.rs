@@ -50,10 +50,14 @@ fn null_is_empty_and_other_types_are_refused() {
     assert_eq!(xml("<x><login>l</login><password/></x>").unwrap().password, "");
     for value in ["1", "true", "[\"p\"]", "{\"a\":\"p\"}", "1.5", "-1"] {
         let body = format!(r#"{{"x":{{"login":"l","password":{value}}}}}"#);
-        assert_eq!(json(&body), Err(InputError::NotText("password")), "{value}");
+        assert_eq!(json(&body), Err(InputError::NotText("SessionInput", "password")), "{value}");
     }
     for password in ["<password><a>p</a></password>", "<password>p</password><password>q</password>"] {
-        assert_eq!(xml(&format!("<x><login>l</login>{password}</x>")), Err(InputError::NotText("password")), "{password}");
+        assert_eq!(
+            xml(&format!("<x><login>l</login>{password}</x>")),
+            Err(InputError::NotText("SessionInput", "password")),
+            "{password}"
+        );
     }
 }
 
@@ -102,7 +106,7 @@ fn refuses_json_attacks() {
     let deep = |n: usize| format!(r#"{{"x":{}"login"{}}}"#, "[".repeat(n), "]".repeat(n));
     assert_eq!(json(&deep(40)), Err(InputError::Json("Maximum stack depth exceeded")));
     assert_eq!(json(&deep(50_000 / 2)), Err(InputError::Json("Maximum stack depth exceeded")));
-    assert_eq!(json(&deep(MAX_DEPTH - 1)), Err(InputError::Missing("login")));
+    assert_eq!(json(&deep(MAX_DEPTH - 1)), Err(InputError::Missing("SessionInput", "login")));
     let big = format!(r#"{{"x":{{"login":"{}"}}}}"#, "a".repeat(MAX_SIZE));
     assert_eq!(json(&big).unwrap_err().status(), 413);
     for (body, why) in [
@@ -169,7 +173,7 @@ fn refuses_xml_attacks() {
     assert!(matches!(SessionInput::read(Some(XML), &utf16), Err(InputError::Xml { what: "The document is not UTF-8", .. })));
     assert_eq!(xml(&format!("<x>{}</x>", " ".repeat(MAX_SIZE))).unwrap_err().status(), 413);
     let allowed = format!("{}{}", "<a>".repeat(MAX_DEPTH), "</a>".repeat(MAX_DEPTH));
-    assert_eq!(xml(&allowed), Err(InputError::Missing("login")));
+    assert_eq!(xml(&allowed), Err(InputError::Missing("SessionInput", "login")));
 }
 
 #[test]
@@ -206,4 +210,43 @@ proptest! {
         body.push_str("</login><password>p</password></SessionInput>");
         prop_assert_eq!(xml(&body).map(|input| input.login), Ok(login));
     }
+}
+
+fn jwt(format: &str, body: &str) -> Result<JwtInput, String> {
+    JwtInput::read(Some(&format!("application/vnd.ibexa.api.JWTInput+{format}")), body.as_bytes()).map_err(|e| e.to_string())
+}
+
+/// `JWTInputTest` and what the newer version says of JSON (ibexa-rest 3.1).
+#[test]
+fn jwt_input_test() {
+    let ada = |format| Ok(JwtInput { username: "ada".into(), password: "p".into(), format });
+    assert_eq!(jwt("json", r#"{"JWTInput":{"username":"ada","password":"p"}}"#), ada(Format::Json));
+    assert_eq!(jwt("xml", "<JWTInput><password>p</password><username>ada</username></JWTInput>"), ada(Format::Xml));
+    for (body, words) in [
+        ("<JWTInput><username>ada</username></JWTInput>", "Missing 'password' attribute for JWTInput."),
+        ("<JWTInput><password>p</password></JWTInput>", "Missing 'username' attribute for JWTInput."),
+        ("<JWTInput/>", "Missing 'username' attribute for JWTInput."),
+    ] {
+        assert_eq!(jwt("xml", body), Err(words.to_owned()), "{body}");
+    }
+    for body in ["", "{", "[]", "1", "null", r#""x""#] {
+        assert_eq!(jwt("json", body), Err("Invalid JSON.".to_owned()), "{body}");
+    }
+    for (body, words) in [
+        ("{}", "The key \"JWTInput.username\" must be provided."),
+        (r#"{"JWTInput":{"username":"ada"}}"#, "The key \"JWTInput.password\" must be provided."),
+        (r#"{"JWTInput":{"username":[],"password":"p"}}"#, "The key \"JWTInput.username\" must be a non-empty string."),
+        (r#"{"JWTInput":{"username":"","password":"p"}}"#, "The key \"JWTInput.username\" must be a non-empty string."),
+        (r#"{"JWTInput":{"username":"ada","password":null}}"#, "The key \"JWTInput.password\" must be a non-empty string."),
+    ] {
+        assert_eq!(jwt("json", body), Err(words.to_owned()), "{body}");
+    }
+    assert_eq!(
+        JwtInput::read(Some("application/json; charset=utf-8"), br#"{"x":{"username":"u","password":"p"}}"#).unwrap().username,
+        "u"
+    );
+    assert_eq!(JwtInput::read(None, b"{}"), Err(InputError::NoContentType));
+    let other = JwtInput::read(Some("application/vnd.ibexa.api.SessionInput+json"), b"{}").unwrap_err();
+    assert!(matches!(other, InputError::UnknownType(_)), "{other}");
+    assert!(!format!("{:?}", jwt("json", r#"{"JWTInput":{"username":"ada","password":"hunter2"}}"#)).contains("hunter2"));
 }

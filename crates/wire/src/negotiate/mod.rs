@@ -18,6 +18,15 @@ pub fn ibexa(accept: Option<&str>) -> Format {
     ranges(accept.unwrap_or_default()).iter().find_map(|range| ibexa_format(&range.media)).unwrap_or(Format::Xml)
 }
 
+/// The format that the header names for the Ibexa dialect, if it names one: ranges with a star name none.
+pub fn ibexa_named(accept: Option<&str>) -> Option<Format> {
+    let named = |range: &Range| match ibexa_format(&range.media)? {
+        Format::Json => Some(Format::Json),
+        Format::Xml => (ibexa_type(&range.media, "+xml") || range.media.starts_with("application/xml")).then_some(Format::Xml),
+    };
+    ranges(accept.unwrap_or_default()).iter().find_map(named)
+}
+
 fn ibexa_format(media: &str) -> Option<Format> {
     if ibexa_type(media, "+json") || media.starts_with("application/json") {
         return Some(Format::Json);

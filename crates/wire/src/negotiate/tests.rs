@@ -87,3 +87,21 @@ proptest! {
         let _ = (ibexa(Some(&accept)), magento(Some(&accept)), problem(Some(&accept)), wants_page(Some(&accept)));
     }
 }
+
+#[test]
+fn a_format_of_the_ibexa_dialect_is_named_or_not() {
+    for (accept, format) in [
+        (None, None),
+        (Some("*/*"), None),
+        (Some("application/*"), None),
+        (Some("text/html"), None),
+        (Some("application/vnd.ibexa.api.JWT+json"), Some(Json)),
+        (Some("application/vnd.ibexa.api.JWT+xml"), Some(Xml)),
+        (Some("application/json"), Some(Json)),
+        (Some("application/xml"), Some(Xml)),
+        (Some("*/*, application/xml;q=0.5"), Some(Xml)),
+        (Some("application/xml;q=0.5, application/json"), Some(Json)),
+    ] {
+        assert_eq!(ibexa_named(accept), format, "{accept:?}");
+    }
+}

@@ -11,7 +11,7 @@ mod referer;
 use super::{Place, describe, live_sessions, no_page, page, sign_in, sign_out, target, unavailable};
 use crate::{
     Body, answer,
-    api::{Allowed, Call, Endpoint, Form, Presented, bounded, cookie, failure, header, set_retry_after},
+    api::{Allowed, Call, Endpoint, Form, Presented, Under, bounded, cookie, failure, header, set_retry_after},
 };
 use doorward_auth::{SignInError, SignedIn};
 use doorward_core::{
@@ -97,7 +97,7 @@ impl Shop {
             Shop::AjaxSignIn => ("POST", (*method != Method::OPTIONS).then_some(self)),
             Shop::AjaxSignOut => ("GET,POST", (*method != Method::OPTIONS).then_some(self)),
         };
-        let allowed = Allowed { methods, session: false };
+        let allowed = Allowed { methods, under: Under::Any };
         match found {
             Some(shop) => Endpoint::Page(super::Page::Shop(shop)),
             None if *method == Method::OPTIONS => Endpoint::Options(allowed),

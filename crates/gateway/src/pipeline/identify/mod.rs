@@ -2,15 +2,17 @@
 
 mod basic;
 mod certificate;
+mod jwt;
 mod session;
 
 use crate::api::{Asked, Presented};
-use doorward_auth::{Auth, Holders, LiveHolder, LivePair, LiveToken, Pairs, Sessions, SignInError, Standing, Tokens};
+use doorward_auth::{Auth, Fault, Holders, LiveHolder, LivePair, LiveToken, Pairs, Sessions, SignInError, Standing, Tokens};
 use doorward_core::{
     Account, Evidence, Found, Offer,
     firewall::{Authentication, Firewall},
     policy::{Directory, Policy},
 };
+use http::{HeaderMap, header::AUTHORIZATION};
 use std::sync::Arc;
 
 /// What authentication found.
@@ -27,6 +29,8 @@ pub struct Identified {
     pub dead: Vec<Arc<Directory>>,
     /// A sign-in that this request was, for the audit log.
     pub signed_in: Option<Box<SignIn>>,
+    /// What is wrong with a JSON Web Token that came along.
+    pub fault: Option<Fault>,
 }
 
 impl Identified {
@@ -35,7 +39,7 @@ impl Identified {
     }
 
     fn offered(offer: Offer) -> Self {
-        Self { offer, session: None, proved: None, ignored: Vec::new(), dead: Vec::new(), signed_in: None }
+        Self { offer, session: None, proved: None, ignored: Vec::new(), dead: Vec::new(), signed_in: None, fault: None }
     }
 
     /// What a credential proves that is no session's. `ambient` says whether browsers send it by themselves.
@@ -111,6 +115,7 @@ pub async fn identify(known: Known<'_>, policy: &Policy, asked: Asked<'_>, found
     let Some(firewall) = found.firewall else { return Identified::absent() };
     let mut identified = match firewall.authentication {
         Authentication::Session => session::identify(&known, policy, &asked, found, firewall).await,
+        Authentication::Jwt => jwt::identify(known.tokens, policy, &asked, found, firewall).await,
         Authentication::Basic => match basic::at_once(&known, policy, &asked, firewall) {
             Some(identified) => identified,
             // Boxed, as all that is rare: the future of other requests stays small.
@@ -134,13 +139,14 @@ fn note_unread(ignored: &mut Vec<Ignored>, policy: &Policy, asked: &Asked<'_>, f
     let carries = asked.carries;
     for (credential, unread) in [
         ("session cookie", carries.cookie && method != Authentication::Session),
-        ("bearer token", carries.bearer && !(method == Authentication::Session && session::reads_tokens(policy, asked))),
+        ("bearer token", carries.bearer && !reads_bearers(policy, asked, method)),
         ("Basic pair", carries.basic && method != Authentication::Basic),
         ("client certificate", carries.certificate && method != Authentication::Certificate),
     ] {
         if unread {
             let why = match method {
                 Authentication::Session => "the firewall judges by session cookies",
+                Authentication::Jwt => "the firewall judges by JSON Web Tokens",
                 Authentication::Basic => "the firewall judges by Basic pairs",
                 Authentication::Certificate => "the firewall judges by client certificates",
                 Authentication::None => "the firewall judges by no credential",
@@ -148,6 +154,23 @@ fn note_unread(ignored: &mut Vec<Ignored>, policy: &Policy, asked: &Asked<'_>, f
             ignored.push(Ignored { credential, why, judged: false });
         }
     }
+}
+
+fn reads_bearers(policy: &Policy, asked: &Asked<'_>, method: Authentication) -> bool {
+    match method {
+        Authentication::Session => session::reads_tokens(policy, asked),
+        Authentication::Jwt => true,
+        Authentication::Basic | Authentication::Certificate | Authentication::None => false,
+    }
+}
+
+/// The token of an `Authorization` header: `Bearer`, in whatever case, one space and no other (ibexa-rest 3.3,
+/// magento-webapi 6.4).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut lines = headers.get_all(AUTHORIZATION).iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else { return None };
+    let (scheme, token) = line.to_str().ok()?.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' ')).then_some(token)
 }
 
 /// Whether the account of a credential is of one of the firewall's directories, as these are now.

@@ -1,6 +1,6 @@
 //! Session cookies and, under the Magento prefix, bearer tokens of ours.
 
-use super::{Identified, Ignored, Known, Proved, is_asked};
+use super::{Identified, Ignored, Known, Proved, bearer, is_asked};
 use crate::{
     admit::SessionCookie,
     api::{Asked, Presented},
@@ -39,14 +39,6 @@ pub(super) async fn identify(
     }
     let ignored = ignored.map(|why| Ignored { credential: "bearer token", why, judged: true });
     Identified { ignored: ignored.into_iter().collect(), ..by_session(known.sessions, policy, asked, found, firewall).await }
-}
-
-/// The token of an `Authorization` header: `Bearer`, in whatever case, one space and no other (magento-webapi 6.4).
-fn bearer(headers: &http::HeaderMap) -> Option<&str> {
-    let mut lines = headers.get_all(http::header::AUTHORIZATION).iter();
-    let (Some(line), None) = (lines.next(), lines.next()) else { return None };
-    let (scheme, token) = line.to_str().ok()?.split_once(' ')?;
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' ')).then_some(token)
 }
 
 /// Whether bearer tokens of ours are read at this path.

@@ -4,6 +4,7 @@ mod csrf_listener_test;
 mod documented_requests;
 mod errors_test;
 mod firewalls;
+mod jwt;
 mod origins;
 mod pages;
 mod root_test;
@@ -197,14 +198,19 @@ impl Session {
 pub(crate) struct Door {
     pub(crate) server: Server,
     /// Its folder, gone at the end.
-    _site: Site,
+    site: Site,
 }
 
 impl Door {
+    /// Where it stands, for commands.
+    pub(crate) fn site(&self) -> &Site {
+        &self.site
+    }
+
     /// The demo.
     pub(crate) fn demo() -> Self {
         let site = Site::new("");
-        Self { server: site.demo(), _site: site }
+        Self { server: site.demo(), site }
     }
 
     /// What the functional tests call `login()`: the demo, and admin signed in.
@@ -233,7 +239,7 @@ impl Door {
         for (account, password) in [("admins/admin", "publish"), ("admins/editor", "publish"), ("customers/carla", "customer")] {
             site.user(account, password, &[]);
         }
-        Self { server: site.serve(), _site: site }
+        Self { server: site.serve(), site }
     }
 
     /// Sends a sign-in under the usual prefix with more header lines.
