@@ -21,9 +21,15 @@ fn documented() -> BTreeSet<String> {
 
 #[test]
 fn every_metric_is_documented_and_every_documented_one_exists() {
-    let site = Town::default().site(&Upstream::start());
+    let old = Upstream::start();
+    let exchanging = format!(
+        "[[upstream]]\nname = \"old\"\nurl = \"{}\"\npath = \"/old\"\nexchange = \"/me\"\nexchange_directory = \"customers\"\n",
+        old.url()
+    );
+    let site = Town { more: &exchanging, ..Town::default() }.site(&Upstream::start());
     let server = site.serve();
     // So that each family has a series.
+    server.get("/closed", "Cookie: PHPSESSID=0123456789abcdefghijklmnop\r\n");
     let cookie = attempt(&server, "203.0.113.1", "jane", PASSWORD, "").cookie("doorward_customers").unwrap();
     assert_eq!(server.get("/closed", &format!("Cookie: {cookie}\r\n")).status, 200);
     server.signal("HUP");
