@@ -7,8 +7,15 @@ use serde_json::json;
 use std::{env, fmt::Write, fs, path::Path};
 
 /// Method and `invalid`.
-const FIREWALLS: [(&str, &str); 5] =
-    [("session", "refuse"), ("session", "guest"), ("basic", "refuse"), ("basic", "guest"), ("none", "refuse")];
+const FIREWALLS: [(&str, &str); 7] = [
+    ("session", "refuse"),
+    ("session", "guest"),
+    ("jwt", "refuse"),
+    ("jwt", "guest"),
+    ("basic", "refuse"),
+    ("basic", "guest"),
+    ("none", "refuse"),
+];
 
 /// The dialects, by where their routes stand.
 const DIALECTS: [(&str, &str); 3] = [("Ibexa", "/api/ibexa/v2/V1"), ("Magento", "/rest/V1"), ("elsewhere", "/V1")];
@@ -85,6 +92,9 @@ fn credentials(server: &Server) -> Vec<(&'static str, String)> {
     let body = json!({ "username": "jane", "password": PASSWORD }).to_string();
     let token = server.send("POST", "/rest/V1/integration/customer/token", "Content-Type: application/json\r\n", &body);
     let token = token.json().as_str().unwrap_or_else(|| panic!("{token:?}")).to_owned();
+    let body = json!({ "JWTInput": { "username": "jane", "password": PASSWORD } }).to_string();
+    let jwt = server.send("POST", "/api/ibexa/v2/user/token/jwt", "Content-Type: application/json\r\n", &body);
+    let jwt = jwt.json()["JWT"]["token"].as_str().unwrap_or_else(|| panic!("{jwt:?}")).to_owned();
     let right = pair("jane", PASSWORD);
     let wrong = pair("jane", "wrong");
     vec![
@@ -94,11 +104,14 @@ fn credentials(server: &Server) -> Vec<(&'static str, String)> {
         ("Basic, right", right.clone()),
         ("Basic, wrong", wrong.clone()),
         ("Basic, malformed", "Authorization: Basic !!\r\n".to_owned()),
-        ("Bearer, a token of ours", format!("Authorization: Bearer {token}\r\n")),
+        ("Bearer, a token of the Magento dialect", format!("Authorization: Bearer {token}\r\n")),
+        ("Bearer, a JSON Web Token", format!("Authorization: Bearer {jwt}\r\n")),
+        ("Bearer, not followed by one token", "Authorization: Bearer a b\r\n".to_owned()),
         ("Bearer, nobody's", "Authorization: Bearer nobody\r\n".to_owned()),
         ("Basic, right; and the cookie of another's session", format!("{right}{carl}")),
         ("Basic, wrong; and the cookie of another's session", format!("{wrong}{carl}")),
         ("Basic, right; and the cookie of no session", format!("{right}{dead}")),
+        ("Bearer, nobody's; and the cookie of another's session", format!("Authorization: Bearer nobody\r\n{carl}")),
     ]
 }
 
