@@ -5,12 +5,14 @@ pub(crate) mod certificate;
 mod cookies;
 mod guard;
 pub(crate) mod names;
+mod network;
 
 pub use address::ClientAddress;
 pub use certificate::{Certificates, ClientCertificate};
 pub(crate) use cookies::{is_ours, joined, values};
 pub use guard::Cut;
 pub(crate) use guard::{Announced, Guarded};
+pub use network::Network;
 
 use crate::{Body, listen::Connection};
 use doorward_core::{
@@ -21,8 +23,7 @@ use doorward_core::{
 use doorward_wire::negotiate;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
-use ipnet::IpNet;
-use std::{borrow::Cow, net::IpAddr, sync::Arc, time::Duration};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 /// A session cookie that a request presents. The value is a secret: it is never logged.
 #[derive(Clone)]
@@ -107,41 +108,6 @@ impl Admitted {
 const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-
-/// What is between us and the client, and how much it may send.
-#[derive(Clone, Debug)]
-pub struct Network {
-    /// Networks whose forwarding headers may be believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// The one source of the client's address.
-    pub client_address: ClientAddress,
-    /// How clients' certificates count.
-    pub certificates: Certificates,
-    /// The largest body of a request in bytes.
-    pub max_body: u64,
-    /// How long a body of a request may rest.
-    pub body_timeout: Duration,
-}
-
-impl Default for Network {
-    fn default() -> Self {
-        Self {
-            trusted_proxies: Vec::new(),
-            client_address: ClientAddress::Peer,
-            certificates: Certificates::default(),
-            max_body: u64::MAX,
-            body_timeout: Duration::from_secs(30),
-        }
-    }
-}
-
-impl Network {
-    /// Whether this is the address of a trusted proxy.
-    pub fn trusts(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.trusted_proxies.iter().any(|network| network.contains(&address))
-    }
-}
 
 /// A request that has no unambiguous form, with what is needed to answer it.
 #[derive(Clone, Debug)]
