@@ -6,6 +6,7 @@ use doorward_core::{
     policy::{CookieSpec, SameSite, Serve, Unmatched, Upstream},
     route::RouteTable,
 };
+use std::time::Duration;
 
 fn policy() -> Policy {
     let cookie = CookieSpec {
