@@ -1,7 +1,8 @@
 //! The one table of known keys: strictness, nearest-key hints and the reference page all come from here.
 
 mod api;
-mod tables;
+mod server;
+mod way;
 
 use std::fmt::Write;
 
@@ -56,7 +57,7 @@ const NONE: Table = Table { name: "", many: false, doc: "", keys: &[] };
 
 /// Every table, in the order in which people read about them.
 pub(crate) fn tables() -> impl Iterator<Item = &'static Table> + Clone {
-    [tables::SERVER, api::API, tables::WAY].into_iter().flatten()
+    [server::SERVER, api::API, way::WAY].into_iter().flatten()
 }
 
 /// The table of this name.
