@@ -15,7 +15,11 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("doorward-config", &["doorward-core", "doorward-mail", "doorward-tls"]),
     ("doorward-import", &["doorward-core", "doorward-crypto"]),
     ("doorward-auth", &["doorward-core", "doorward-crypto"]),
-    ("doorward-gateway", &["doorward-auth", "doorward-core", "doorward-crypto", "doorward-tls", "doorward-wire"]),
+    ("doorward-oauth", &["doorward-auth", "doorward-core", "doorward-crypto"]),
+    (
+        "doorward-gateway",
+        &["doorward-auth", "doorward-core", "doorward-crypto", "doorward-oauth", "doorward-tls", "doorward-wire"],
+    ),
     (
         "doorward",
         &[
@@ -26,6 +30,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "doorward-gateway",
             "doorward-import",
             "doorward-mail",
+            "doorward-oauth",
             "doorward-store",
             "doorward-tls",
             "doorward-wire",
