@@ -5,6 +5,7 @@
 
 mod certificate;
 mod clients;
+mod connector;
 mod forwarded;
 mod name;
 mod pem;
@@ -14,6 +15,7 @@ mod terminator;
 
 pub use certificate::{Identity, Warning, system_roots};
 pub use clients::{Clients, PeerCertificate, Revoked};
+pub use connector::{Authorities, ClientStream, Connector};
 pub use forwarded::{Form, Forwarded};
 pub use pem::{Chain, Key};
 pub use sni::Certificates;

@@ -166,7 +166,7 @@ impl Parts {
 }
 
 /// The time of our own clock.
-struct ByClock(Arc<dyn Clock>);
+pub(crate) struct ByClock(pub(crate) Arc<dyn Clock>);
 
 impl TimeProvider for ByClock {
     fn current_time(&self) -> Option<UnixTime> {

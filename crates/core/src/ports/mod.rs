@@ -2,6 +2,7 @@
 
 mod customers;
 mod exchanges;
+mod fetch;
 mod imports;
 mod links;
 mod tokens;
@@ -11,6 +12,7 @@ pub use customers::{
     GroupField, Page, Search, merge,
 };
 pub use exchanges::{ExchangeKey, Exchanged, Exchanges};
+pub use fetch::{Answer, Call, Fetch, FetchError, RemoteUrl};
 pub use imports::{ImportAccount, ImportBatch, ImportItem, ImportStore, ImportToken, Imported};
 pub use links::{Link, LinkKey, LinkPurpose, Links};
 pub use tokens::{StoredKey, TokenKey, TokenRecord, TokenStore};
