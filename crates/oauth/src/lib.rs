@@ -3,4 +3,9 @@
 //! Nothing in here knows HTTP connections or pages: the gateway reads requests, asks this crate, and writes answers. Time,
 //! randomness and memory are arguments.
 
+pub mod oidc;
+pub mod rfc6749;
 pub mod rfc7636;
+pub mod rfc8628;
+pub mod rfc8707;
+pub mod rfc9207;
