@@ -2,18 +2,26 @@
 //! a page of the documentation: `UPDATE=1 cargo test --test e2e matrix` writes it anew; read the difference.
 
 use super::{PASSWORD, basic::pair};
-use crate::support::{Server, Site, client::Reply, upstream::Upstream};
+use crate::{
+    support::{Server, Site, client::Reply, upstream::Upstream},
+    tls::{
+        authority::{Authority, params},
+        tools::Open,
+    },
+};
 use serde_json::json;
-use std::{env, fmt::Write, fs, path::Path};
+use std::{collections::BTreeMap, env, fmt::Write, fs, path::Path};
 
 /// Method and `invalid`.
-const FIREWALLS: [(&str, &str); 7] = [
+const FIREWALLS: [(&str, &str); 9] = [
     ("session", "refuse"),
     ("session", "guest"),
     ("jwt", "refuse"),
     ("jwt", "guest"),
     ("basic", "refuse"),
     ("basic", "guest"),
+    ("certificate", "refuse"),
+    ("certificate", "guest"),
     ("none", "refuse"),
 ];
 
@@ -24,6 +32,12 @@ const TARGETS: [&str; 2] = ["closed", "open"];
 
 const SERVER: &str = r#"[server]
 listen = "127.0.0.1:0"
+[server.tls]
+certificate = "server.pem"
+private_key = "server.key"
+client_ca = "clients.pem"
+[certificate]
+map = "cn"
 [operations]
 listen = "127.0.0.1:0"
 [passwords]
@@ -71,47 +85,90 @@ fn site(upstream: &Upstream) -> Site {
     let site = Site::new(&config);
     site.write("routes.toml", &routes);
     site.write("webapi.xml", &format!("<routes>{xml}</routes>"));
+    Authority::root(site.path(), "root").server("server", &["127.0.0.1"]);
+    let clients = Authority::root(site.path(), "clients");
+    for client in ["jane", "nobody", "dora"] {
+        clients.issue(client, &params(&[client]), "");
+    }
     site.user("customers/jane", PASSWORD, &[]);
     site.user("customers/carl", PASSWORD, &[]);
+    site.user("customers/dora", PASSWORD, &[]);
+    site.ok(&["user", "disable", "customers/dora"], "");
     site
 }
 
-/// Credentials, as a reader knows them and as they are sent.
-fn credentials(server: &Server) -> Vec<(&'static str, String)> {
-    let jane = format!("Cookie: {}\r\n", server.sign_in("jane", PASSWORD).cookie);
-    let carl = format!("Cookie: {}\r\n", server.sign_in("carl", PASSWORD).cookie);
-    let gone = server.sign_in("jane", PASSWORD);
-    let dead = format!("Cookie: {}\r\n", gone.cookie);
-    let ended = server.send(
-        "DELETE",
-        &format!("/api/ibexa/v2/user/sessions/{}", gone.id),
-        &format!("{dead}X-CSRF-Token: {}\r\n", gone.token),
-        "",
-    );
+/// A connection for each certificate that a client shows, and one for those that show none.
+struct Callers<'a> {
+    site: &'a Site,
+    server: &'a Server,
+    open: BTreeMap<&'static str, Open>,
+}
+
+impl Callers<'_> {
+    fn ask(&mut self, certificate: &'static str, method: &str, path: &str, headers: &str, body: &str) -> Reply {
+        let host = self.server.public.to_string();
+        let caller = self.open.entry(certificate).or_insert_with(|| {
+            let shown = (!certificate.is_empty()).then_some((self.site.path(), certificate));
+            Open::with(self.server, "localhost", &self.site.path().join("root.pem"), shown)
+        });
+        let reply = caller.ask(method, &host, path, headers, body);
+        if reply.status == 0 || reply.header("connection") == Some("close") {
+            self.open.remove(certificate);
+        }
+        reply
+    }
+}
+
+/// A credential as a reader knows it, the certificate that is shown, and the headers that are sent.
+type Credential = (&'static str, &'static str, String);
+
+fn credentials(callers: &mut Callers<'_>) -> Vec<Credential> {
+    let mut sign_in = |login: &str| {
+        let input = json!({ "SessionInput": { "login": login, "password": PASSWORD } }).to_string();
+        let headers = "Content-Type: application/vnd.ibexa.api.SessionInput+json\r\nAccept: application/json\r\n";
+        let reply = callers.ask("", "POST", "/api/ibexa/v2/user/sessions", headers, &input);
+        let session = reply.json()["Session"].clone();
+        let word = |name: &str| session[name].as_str().unwrap_or_else(|| panic!("{reply:?}")).to_owned();
+        let (id, token) = (word("identifier"), word("csrfToken"));
+        (format!("Cookie: {}={id}\r\n", word("name")), id, token)
+    };
+    let ((jane, ..), (carl, ..), (dead, id, token)) = (sign_in("jane"), sign_in("carl"), sign_in("jane"));
+    let path = format!("/api/ibexa/v2/user/sessions/{id}");
+    let ended = callers.ask("", "DELETE", &path, &format!("{dead}X-CSRF-Token: {token}\r\n"), "");
     assert_eq!(ended.status, 204, "{ended:?}");
+    let json_type = "Content-Type: application/json\r\n";
     let body = json!({ "username": "jane", "password": PASSWORD }).to_string();
-    let token = server.send("POST", "/rest/V1/integration/customer/token", "Content-Type: application/json\r\n", &body);
+    let token = callers.ask("", "POST", "/rest/V1/integration/customer/token", json_type, &body);
     let token = token.json().as_str().unwrap_or_else(|| panic!("{token:?}")).to_owned();
     let body = json!({ "JWTInput": { "username": "jane", "password": PASSWORD } }).to_string();
-    let jwt = server.send("POST", "/api/ibexa/v2/user/token/jwt", "Content-Type: application/json\r\n", &body);
+    let jwt = callers.ask("", "POST", "/api/ibexa/v2/user/token/jwt", json_type, &body);
     let jwt = jwt.json()["JWT"]["token"].as_str().unwrap_or_else(|| panic!("{jwt:?}")).to_owned();
+    let jwt = format!("Authorization: Bearer {jwt}\r\n");
     let right = pair("jane", PASSWORD);
     let wrong = pair("jane", "wrong");
     vec![
-        ("none", String::new()),
-        ("cookie of a live session", jane),
-        ("cookie of no session", dead.clone()),
-        ("Basic, right", right.clone()),
-        ("Basic, wrong", wrong.clone()),
-        ("Basic, malformed", "Authorization: Basic !!\r\n".to_owned()),
-        ("Bearer, a token of the Magento dialect", format!("Authorization: Bearer {token}\r\n")),
-        ("Bearer, a JSON Web Token", format!("Authorization: Bearer {jwt}\r\n")),
-        ("Bearer, not followed by one token", "Authorization: Bearer a b\r\n".to_owned()),
-        ("Bearer, nobody's", "Authorization: Bearer nobody\r\n".to_owned()),
-        ("Basic, right; and the cookie of another's session", format!("{right}{carl}")),
-        ("Basic, wrong; and the cookie of another's session", format!("{wrong}{carl}")),
-        ("Basic, right; and the cookie of no session", format!("{right}{dead}")),
-        ("Bearer, nobody's; and the cookie of another's session", format!("Authorization: Bearer nobody\r\n{carl}")),
+        ("none", "", String::new()),
+        ("cookie of a live session", "", jane.clone()),
+        ("cookie of no session", "", dead.clone()),
+        ("Basic, right", "", right.clone()),
+        ("Basic, wrong", "", wrong.clone()),
+        ("Basic, malformed", "", "Authorization: Basic !!\r\n".to_owned()),
+        ("Bearer, a token of the Magento dialect", "", format!("Authorization: Bearer {token}\r\n")),
+        ("Bearer, a JSON Web Token", "", jwt.clone()),
+        ("Bearer, not followed by one token", "", "Authorization: Bearer a b\r\n".to_owned()),
+        ("Bearer, nobody's", "", "Authorization: Bearer nobody\r\n".to_owned()),
+        ("certificate", "jane", String::new()),
+        ("certificate of nobody", "nobody", String::new()),
+        ("certificate of a disabled account", "dora", String::new()),
+        ("Basic, right; and the cookie of another's session", "", format!("{right}{carl}")),
+        ("Basic, wrong; and the cookie of another's session", "", format!("{wrong}{carl}")),
+        ("Basic, right; and the cookie of no session", "", format!("{right}{dead}")),
+        ("Basic, right; and the certificate of nobody", "nobody", right),
+        ("Bearer, nobody's; and the cookie of another's session", "", format!("Authorization: Bearer nobody\r\n{carl}")),
+        ("Bearer, a JSON Web Token; and the certificate of nobody", "nobody", jwt),
+        ("certificate; and the cookie of another's session", "jane", carl),
+        ("certificate; and Basic, wrong", "jane", wrong),
+        ("certificate of nobody; and the cookie of a live session", "nobody", jane),
     ]
 }
 
@@ -130,13 +187,14 @@ fn table() -> String {
     let upstream = Upstream::start();
     let site = site(&upstream);
     let server = site.serve();
-    let credentials = credentials(&server);
+    let mut callers = Callers { site: &site, server: &server, open: BTreeMap::new() };
+    let credentials = credentials(&mut callers);
     let mut page = String::from(
         "# Who a credential is, under which firewall\n\n\
          Each method of a firewall meets each credential, on a route that is for customers (`closed`) and on one that is open to\n\
          `anonymous`, in the three dialects. A cell holds the identity that the upstream was told, or the status of the refusal, the scheme\n\
          of its challenge (`WWW-Authenticate`) and whether its body is empty. `customer/1` is whose credentials are sent, `customer/2` is the\n\
-         other one.\n\n\
+         other one. A certificate that is not trusted, or expired, or revoked, ends the handshake under whichever firewall.\n\n\
          This page is written by a test that asks a running server.\n",
     );
     for (method, invalid) in FIREWALLS {
@@ -144,13 +202,13 @@ fn table() -> String {
         let heads = DIALECTS.iter().flat_map(|(dialect, _)| TARGETS.map(|target| format!("{dialect}, {target}")));
         let heads: Vec<String> = heads.collect();
         let _ = writeln!(page, "| credential | {} |\n| --- |{}", heads.join(" | "), " --- |".repeat(heads.len()));
-        for (name, headers) in &credentials {
+        for (name, certificate, headers) in &credentials {
             let _ = write!(page, "| {name} |");
             for (_, prefix) in DIALECTS {
                 for target in TARGETS {
                     let path = format!("{prefix}/{method}-{invalid}/{target}");
                     let ajax = "Accept: application/json\r\nX-Requested-With: XMLHttpRequest\r\n";
-                    let reply = server.get(&path, &format!("{headers}{ajax}"));
+                    let reply = callers.ask(certificate, "GET", &path, &format!("{headers}{ajax}"), "");
                     let _ = write!(page, " {} |", cell(&reply, &upstream));
                 }
             }

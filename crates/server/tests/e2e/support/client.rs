@@ -58,7 +58,8 @@ pub(crate) fn exchange(address: SocketAddr, raw: &str) -> Reply {
 
 /// A connection that stays.
 pub(crate) struct Connection {
-    stream: BufReader<TcpStream>,
+    from: BufReader<Box<dyn Read + Send>>,
+    to: Box<dyn Write + Send>,
 }
 
 impl Connection {
@@ -67,13 +68,18 @@ impl Connection {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream: BufReader::new(stream) }
+        Self::over(stream.try_clone().unwrap(), stream)
+    }
+
+    /// Over whatever carries bytes both ways.
+    pub(crate) fn over(from: impl Read + Send + 'static, to: impl Write + Send + 'static) -> Self {
+        Self { from: BufReader::new(Box::new(from)), to: Box::new(to) }
     }
 
     /// Sends these bytes.
     pub(crate) fn send(&mut self, raw: &str) {
         // A server that refused already may have closed; what it said is still to be read.
-        let _ = self.stream.get_mut().write_all(raw.as_bytes());
+        let _ = self.to.write_all(raw.as_bytes()).and_then(|()| self.to.flush());
     }
 
     /// Reads one answer, interim ones (1xx) skipped except 101.
@@ -91,7 +97,7 @@ impl Connection {
         let mut reply = Reply::default();
         loop {
             let mut line = String::new();
-            if self.stream.read_line(&mut line).unwrap_or(0) == 0 || line == "\r\n" {
+            if self.from.read_line(&mut line).unwrap_or(0) == 0 || line == "\r\n" {
                 break;
             }
             if let Some((name, value)) = line.split_once(':').filter(|_| !reply.head.is_empty()) {
@@ -111,31 +117,31 @@ impl Connection {
         if reply.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
             loop {
                 let mut size = String::new();
-                let _ = self.stream.read_line(&mut size);
+                let _ = self.from.read_line(&mut size);
                 let size = usize::from_str_radix(size.trim().split(';').next().unwrap_or(""), 16).unwrap_or(0);
                 if size == 0 {
                     let mut trailer = String::new();
-                    while self.stream.read_line(&mut trailer).unwrap_or(0) > 2 {
+                    while self.from.read_line(&mut trailer).unwrap_or(0) > 2 {
                         trailer.clear();
                     }
                     break;
                 }
                 let mut chunk = vec![0; size + 2];
-                if self.stream.read_exact(&mut chunk).is_err() {
+                if self.from.read_exact(&mut chunk).is_err() {
                     break;
                 }
                 body.extend_from_slice(&chunk[..size]);
             }
         } else if let Some(length) = reply.header("content-length").and_then(|length| length.parse::<u64>().ok()) {
-            let _ = self.stream.by_ref().take(length).read_to_end(&mut body);
+            let _ = self.from.by_ref().take(length).read_to_end(&mut body);
         } else {
-            let _ = self.stream.read_to_end(&mut body);
+            let _ = self.from.read_to_end(&mut body);
         }
         String::from_utf8_lossy(&body).into_owned()
     }
 
     /// Whether the other side closes now.
     pub(crate) fn is_closed(&mut self) -> bool {
-        matches!(self.stream.fill_buf(), Ok([]) | Err(_))
+        matches!(self.from.fill_buf(), Ok([]) | Err(_))
     }
 }

@@ -7,15 +7,15 @@ use std::{
 };
 
 /// An authority of our own; its certificate is `NAME.pem` in a folder.
-pub(super) struct Authority {
-    pub(super) pem: String,
-    pub(super) issuer: Issuer<'static, KeyPair>,
+pub(crate) struct Authority {
+    pub(crate) pem: String,
+    pub(crate) issuer: Issuer<'static, KeyPair>,
     folder: PathBuf,
     name: String,
 }
 
 /// Parameters for a server's or client's certificate with these names.
-pub(super) fn params(names: &[&str]) -> CertificateParams {
+pub(crate) fn params(names: &[&str]) -> CertificateParams {
     let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
     params.distinguished_name = rcgen::DistinguishedName::new();
     if let Some(name) = names.first() {
@@ -34,14 +34,14 @@ fn authority(name: &str) -> CertificateParams {
 
 impl Authority {
     /// One that vouches for itself.
-    pub(super) fn root(folder: &Path, name: &str) -> Self {
+    pub(crate) fn root(folder: &Path, name: &str) -> Self {
         let (params, key) = (authority(name), KeyPair::generate().unwrap());
         let pem = params.self_signed(&key).unwrap().pem();
         Self::keep(folder, name, pem, params, key)
     }
 
     /// One that this one vouches for.
-    pub(super) fn below(&self, name: &str) -> Self {
+    pub(crate) fn below(&self, name: &str) -> Self {
         let (params, key) = (authority(name), KeyPair::generate().unwrap());
         let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
         Self::keep(&self.folder, name, pem, params, key)
@@ -53,12 +53,12 @@ impl Authority {
     }
 
     /// The file with its certificate.
-    pub(super) fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> PathBuf {
         self.folder.join(format!("{}.pem", self.name))
     }
 
     /// Writes `FILE.pem` (the certificate, then `above`) and `FILE.key`.
-    pub(super) fn issue(&self, file: &str, params: &CertificateParams, above: &str) {
+    pub(crate) fn issue(&self, file: &str, params: &CertificateParams, above: &str) {
         let key = KeyPair::generate().unwrap();
         let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
         // The key first: who looks in between must find a pair that does not match rather than an old key.
@@ -67,7 +67,7 @@ impl Authority {
     }
 
     /// The same for a server of these names, that lasts.
-    pub(super) fn server(&self, file: &str, names: &[&str]) {
+    pub(crate) fn server(&self, file: &str, names: &[&str]) {
         self.issue(file, &params(names), &self.pem);
     }
 }

@@ -1,12 +1,12 @@
 //! TLS, as curl and OpenSSL see it.
 
-mod authority;
+pub(crate) mod authority;
 mod checks;
 mod clients;
 mod listener;
 mod plain;
 mod proxies;
-mod tools;
+pub(crate) mod tools;
 
 use crate::support::{Site, upstream::Upstream};
 use authority::Authority;

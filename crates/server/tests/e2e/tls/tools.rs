@@ -1,10 +1,12 @@
 //! The clients that people have: curl, and OpenSSL's `s_client`.
 
-use crate::support::Server;
+use crate::support::{
+    Server,
+    client::{Connection, Reply},
+};
 use std::{
-    io::{BufRead, BufReader, Read, Write},
     path::Path,
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 /// What curl printed: head and body, and its exit code.
@@ -66,19 +68,18 @@ pub(super) fn s_client(server: &Server, arguments: &[&str]) -> String {
 }
 
 /// A connection of `s_client` that stays open.
-pub(super) struct Open {
+pub(crate) struct Open {
     child: Child,
-    to: ChildStdin,
-    from: BufReader<ChildStdout>,
+    connection: Connection,
 }
 
 impl Open {
-    pub(super) fn new(server: &Server, host: &str, authority: &Path) -> Self {
+    pub(crate) fn new(server: &Server, host: &str, authority: &Path) -> Self {
         Self::with(server, host, authority, None)
     }
 
     /// With the certificate `NAME.pem` and its key, of this folder.
-    pub(super) fn with(server: &Server, host: &str, authority: &Path, client: Option<(&Path, &str)>) -> Self {
+    pub(crate) fn with(server: &Server, host: &str, authority: &Path, client: Option<(&Path, &str)>) -> Self {
         let file = |(folder, name): (&Path, &str), kind: &str| folder.join(format!("{name}.{kind}"));
         let client = client.into_iter().flat_map(|client| {
             ["-cert".into(), file(client, "pem").into_os_string(), "-key".into(), file(client, "key").into_os_string()]
@@ -93,33 +94,22 @@ impl Open {
             .stderr(Stdio::null())
             .spawn()
             .expect("openssl runs");
-        let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        Self { child, to, from }
+        let connection = Connection::over(child.stdout.take().unwrap(), child.stdin.take().unwrap());
+        Self { child, connection }
     }
 
     /// One request on it; the status.
-    pub(super) fn get(&mut self, host: &str, path: &str) -> u16 {
-        write!(self.to, "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
-        self.to.flush().unwrap();
-        let (mut status, mut length) = (0, 0);
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.from.read_line(&mut line).unwrap(), 0, "the connection ended");
-            if line.trim().is_empty() {
-                break;
-            }
-            if let Some(rest) = line.strip_prefix("HTTP/1.1 ") {
-                status = rest.split(' ').next().unwrap().parse().unwrap();
-            }
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                length = value.trim().parse().unwrap();
-            }
-        }
-        let mut body = vec![0; length];
-        self.from.read_exact(&mut body).unwrap();
+    pub(crate) fn get(&mut self, host: &str, path: &str) -> u16 {
+        let status = self.ask("GET", host, path, "", "").status;
+        assert_ne!(status, 0, "the connection ended");
         status
+    }
+
+    /// One request with these header lines (each ending in CR LF).
+    pub(crate) fn ask(&mut self, method: &str, host: &str, path: &str, headers: &str, body: &str) -> Reply {
+        let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        self.connection.send(&format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{length}{headers}\r\n{body}"));
+        self.connection.reply()
     }
 }
 
