@@ -10,11 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 
-
-def expect(what: str, condition: bool, seen: object = "") -> None:
-    print(("ok   " if condition else "FAIL ") + what + ("" if condition else f": {seen!r}"))
-    if not condition:
-        sys.exit(1)
+from driver import expect
 
 
 def status(opener: urllib.request.OpenerDirector, request: urllib.request.Request) -> tuple[int, str]:

@@ -10,25 +10,9 @@ import json
 import sys
 from urllib.parse import urlparse
 
+from driver import expect, launch
 from playwright.sync_api import Page, sync_playwright
 from playwright.sync_api import expect as soon
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-def expect(what: str, condition: bool, seen: object = "") -> None:
-    print(("ok   " if condition else "FAIL ") + what + ("" if condition else f": {seen!r}"))
-    if not condition:
-        sys.exit(1)
-
 
 def path_of(page: Page) -> str:
     return urlparse(page.url).path
@@ -153,7 +137,7 @@ def walk(page: Page, base: str, login: str, password: str, protected: str, forbi
 def main() -> None:
     base, login, password, protected, forbidden, shots = sys.argv[1:]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        browser = launch(playwright)
         page = browser.new_page()
         violations: list[str] = []
         page.on("console", lambda message: violations.append(message.text) if "Content Security Policy" in message.text else None)

@@ -9,34 +9,13 @@ it should be ends with exit code 1.
 import sys
 from urllib.parse import quote
 
-from playwright.sync_api import Page, sync_playwright
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-def expect(what: str, condition: bool, seen: object = "") -> None:
-    print(("ok   " if condition else "FAIL ") + what + ("" if condition else f": {seen!r}"))
-    if not condition:
-        sys.exit(1)
-
-
-def status(page: Page, url: str) -> int:
-    answer = page.goto(url)
-    return answer.status if answer else 0
-
+from driver import expect, launch, status
+from playwright.sync_api import sync_playwright
 
 def main() -> None:
     base, login, password, other = sys.argv[1:]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        browser = launch(playwright)
 
         wrong = browser.new_context(http_credentials={"username": login, "password": "not the password"}).new_page()
         answer = status(wrong, base + "/wrong")

@@ -13,7 +13,8 @@ import re
 import sys
 import time
 
-from browser import FLAGS, expect, path_of, readable
+from browser import path_of, readable
+from driver import expect, launch
 from playwright.sync_api import Page, sync_playwright
 
 
@@ -78,7 +79,7 @@ def walk(page: Page, shown: Page, base: str, login: str, new: str, folder: str, 
 def main() -> None:
     base, login, new, folder, shots = sys.argv[1:]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        browser = launch(playwright)
         without_scripts = browser.new_context(java_script_enabled=False).new_page()
         # What can be read is measured by a script, on the same pages.
         shown = browser.new_page()

@@ -9,7 +9,8 @@ first that is not as it should be ends with exit code 1.
 import json
 import sys
 
-from browser import FLAGS, expect, path_of
+from browser import path_of
+from driver import expect, launch
 from playwright.sync_api import Page, sync_playwright
 
 ME = "/rest/V1/customers/me"
@@ -78,7 +79,7 @@ def walk(page: Page, base: str, login: str, password: str, shown: str) -> None:
 def main() -> None:
     base, login, password, shown = sys.argv[1:]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        browser = launch(playwright)
         walk(browser.new_page(), base, login, password, shown)
         browser.close()
 

@@ -138,6 +138,8 @@ fn said(form: Form, value: &str) -> Result<Said, &'static str> {
         Form::Certificate if value.contains('%') => escaped(value),
         Form::Certificate => binary(value),
         Form::Subject | Form::ApacheSubject => Ok(Said::Subject(value.to_owned())),
+        // What mod_headers writes for a variable that is not set.
+        Form::ApacheEmail if value == "(null)" => Err("the certificate's subject has no e-mail address, or several"),
         Form::ApacheEmail => Ok(Said::Email(value.to_owned())),
         Form::Envoy => envoy(value),
     }
@@ -293,6 +295,8 @@ mod tests {
         let email = [("ssl_client_s_dn_email", "jane@example.com"), ("ssl_client_verify", "SUCCESS")];
         assert_eq!(owner(Form::ApacheEmail, Map::Email, &email), Some(Ok("jane@example.com".into())));
         assert!(owner(Form::ApacheEmail, Map::Subject, &email).unwrap().is_err());
+        let null = [("ssl_client_s_dn_email", "(null)"), ("ssl_client_verify", "SUCCESS")];
+        assert!(owner(Form::ApacheEmail, Map::Email, &null).unwrap().is_err(), "what Apache writes for nothing is no name");
     }
 
     #[test]

@@ -12,7 +12,12 @@ use std::{
 
 /// Lets a browser walk through pages of the server; the script says a line for each thing that it saw, at least so many.
 pub(crate) fn browse<S: AsRef<OsStr>>(script: &str, server: &Server, arguments: &[S], seen: usize) {
-    let output = command(script).arg(format!("http://{}", server.public)).args(arguments).output().unwrap();
+    browse_at(script, &format!("http://{}", server.public), server, arguments, seen);
+}
+
+/// The same at another address of the server.
+pub(crate) fn browse_at<S: AsRef<OsStr>>(script: &str, url: &str, server: &Server, arguments: &[S], seen: usize) {
+    let output = command(script).arg(url).args(arguments).output().unwrap();
     let (said, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}{why}\n{}", server.log());
     assert!(said.lines().count() >= seen, "{said}");
@@ -38,13 +43,27 @@ pub(crate) fn claims(script: &str, arguments: &[&OsStr], token: &str) -> Result<
     }
 }
 
-/// The Python of the environment variable, or where `scripts/test` installs it.
+/// A program that came as a package of Python.
+pub(crate) fn beside(program: &str) -> PathBuf {
+    let path = python().with_file_name(program);
+    assert!(path.exists(), "{} is missing: run scripts/test, which installs what the tests need", path.display());
+    path
+}
+
 fn command(script: &str) -> Command {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let installed = workspace.join("target/test-venv/bin/python");
+    let mut command = Command::new(python());
+    command.arg(workspace().join("tests").join(script));
+    command
+}
+
+/// The Python of the environment variable, or where `scripts/test` installs it.
+fn python() -> PathBuf {
+    let installed = workspace().join("target/test-venv/bin/python");
     let python = std::env::var_os("DOORWARD_TEST_PYTHON").map_or(installed, PathBuf::from);
     assert!(python.exists(), "{} is missing: run scripts/test, which installs what the tests need", python.display());
-    let mut command = Command::new(python);
-    command.arg(workspace.join("tests").join(script));
-    command
+    python
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

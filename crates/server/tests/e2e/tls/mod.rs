@@ -6,6 +6,8 @@ mod clients;
 mod listener;
 mod plain;
 mod proxies;
+mod real_clients;
+mod real_proxies;
 pub(crate) mod tools;
 
 use crate::support::{Site, upstream::Upstream};
@@ -15,7 +17,7 @@ use authority::Authority;
 fn site(upstream: &Upstream, server: &str, rest: &str) -> (Site, Authority) {
     let config = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://shop.test\"\n\
-         hosts = [\"shop.test\", \"api.test\", \"a.wild.test\"]\n{server}\n\
+         hosts = [\"shop.test\", \"api.test\", \"a.wild.test\", \"localhost\"]\n{server}\n\
          [operations]\nlisten = \"127.0.0.1:0\"\n[routes]\nfiles = [\"routes.toml\"]\n\
          [[directory]]\nname = \"admins\"\nkind = \"admin\"\n[passwords]\nmemory_kib = 19456\n\
          [[upstream]]\nname = \"test\"\nurl = \"{}\"\n{rest}",
