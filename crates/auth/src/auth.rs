@@ -217,7 +217,7 @@ impl Auth {
         let sign = || self.sign_assertion(identity, upstream, method, now);
         match identity {
             Identity::Known(account) if *standing.account() == **account => {
-                standing.assertions.get_or_sign(upstream, method, None, now, sign)
+                standing.assertions().get_or_sign(upstream, method, None, now, sign)
             }
             _ => sign(),
         }

@@ -111,7 +111,7 @@ impl Named {
     }
 
     pub(crate) fn forget_assertions(&self) {
-        self.by_question.read().unwrap_or_else(PoisonError::into_inner).values().for_each(|live| live.assertions.clear());
+        self.by_question.read().unwrap_or_else(PoisonError::into_inner).values().for_each(|live| live.assertions().clear());
     }
 
     fn get(&self, question: &Question) -> Option<Arc<LiveHolder>> {

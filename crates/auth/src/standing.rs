@@ -20,24 +20,34 @@ pub struct Standing {
     ended: CancellationToken,
     /// Whether something long-lived waits for the end.
     watched: AtomicBool,
-    pub(crate) assertions: Assertions,
+    assertions: ArcSwap<Assertions>,
 }
 
 impl Standing {
     pub(crate) fn new(account: Arc<Account>) -> Self {
+        Self::sharing(account, Arc::default())
+    }
+
+    /// One of several of the same account, for which upstreams are told the same.
+    pub(crate) fn sharing(account: Arc<Account>, assertions: Arc<Assertions>) -> Self {
         Self {
             account: ArcSwap::new(account),
             doubts: AtomicU64::new(0),
             checked: AtomicU64::new(0),
             ended: CancellationToken::new(),
             watched: AtomicBool::new(false),
-            assertions: Assertions::default(),
+            assertions: ArcSwap::new(assertions),
         }
     }
 
     /// Whose it is, with the roles of this moment.
     pub fn account(&self) -> Arc<Account> {
         self.account.load_full()
+    }
+
+    /// What upstreams were told of the account.
+    pub(crate) fn assertions(&self) -> Arc<Assertions> {
+        self.assertions.load_full()
     }
 
     /// Cancelled when it ends, for whatever reason. WebSockets and streams that it opened end with it.
@@ -72,14 +82,13 @@ impl Standing {
     pub(crate) fn confirm(&self, doubts: u64, account: &Arc<Account>) {
         if *self.account.load_full() != **account {
             self.account.store(Arc::clone(account));
-            // They name roles that may be gone.
-            self.assertions.clear();
+            // The old ones name roles that may be gone. Others may still be about to write there, so that place is left.
+            self.assertions.store(Arc::default());
         }
         self.checked.fetch_max(doubts, SeqCst);
     }
 
     pub(crate) fn end(&self) {
         self.ended.cancel();
-        self.assertions.clear();
     }
 }

@@ -30,7 +30,7 @@ impl Auth {
 
     /// The same for whoever was proved in another way; it is dropped with what was proved.
     pub fn upstream_token_of(&self, standing: &Standing, identity: &Identity, upstream: &Upstream) -> Option<HeaderValue> {
-        self.token_for(Some((standing.account(), &standing.assertions)), identity, upstream)
+        self.token_for(Some((standing.account(), &standing.assertions())), identity, upstream)
     }
 
     /// `slot` is where it is kept, and whose that is.

@@ -122,7 +122,7 @@ impl Memory {
     }
 
     pub(super) fn forget_assertions(&self) {
-        self.by_key.read().unwrap_or_else(PoisonError::into_inner).values().for_each(|live| live.assertions.clear());
+        self.by_key.read().unwrap_or_else(PoisonError::into_inner).values().for_each(|live| live.assertions().clear());
     }
 
     fn table(&self) -> RwLockWriteGuard<'_, Table> {

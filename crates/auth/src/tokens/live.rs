@@ -1,5 +1,6 @@
 //! Tokens that were judged and still count, as every request of them shares them.
 
+use super::owners::Owner;
 use crate::Standing;
 use doorward_core::{
     Kind, Time,
@@ -64,8 +65,9 @@ pub struct LiveToken {
 }
 
 impl LiveToken {
-    pub(super) fn new(key: TokenKey, claims: Claims, record: &AccountRecord) -> Arc<Self> {
-        Arc::new(Self { key, claims, standing: Standing::new(Arc::clone(&record.account)) })
+    pub(super) fn new(key: TokenKey, claims: Claims, owner: &Owner) -> Arc<Self> {
+        let standing = Standing::sharing(Arc::clone(&owner.record.account), Arc::clone(&owner.assertions));
+        Arc::new(Self { key, claims, standing })
     }
 
     /// What it proves, for as long as it does.
@@ -195,7 +197,7 @@ impl Live {
     }
 
     pub(super) fn forget_assertions(&self) {
-        self.by_key.read().unwrap_or_else(PoisonError::into_inner).values().for_each(|live| live.assertions.clear());
+        self.by_key.read().unwrap_or_else(PoisonError::into_inner).values().for_each(|live| live.assertions().clear());
     }
 }
 

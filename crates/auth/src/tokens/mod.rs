@@ -6,6 +6,7 @@
 
 mod keys;
 mod live;
+mod owners;
 #[cfg(test)]
 mod tests;
 mod web;
@@ -26,6 +27,7 @@ use doorward_crypto::{
 use keys::Keys;
 pub use keys::{PURPOSE as TOKEN_KEYS, new_key as new_token_key};
 use live::{Claims, Live, Origin};
+use owners::{Owner, Owners};
 use std::{
     sync::{
         Arc,
@@ -121,6 +123,7 @@ pub struct Tokens {
     keys: Keys<TokenSigner>,
     web: web::Web,
     live: Live,
+    owners: Owners,
     /// Set while we may have missed revocations: then nothing is trusted without the store.
     deaf: AtomicBool,
 }
@@ -147,6 +150,7 @@ impl Tokens {
             settings: arc_swap::ArcSwap::from_pointee(settings),
             keys,
             live: Live::default(),
+            owners: Owners::default(),
             deaf: AtomicBool::new(false),
         })
     }
@@ -271,6 +275,8 @@ impl Tokens {
 
     /// Something happened to an account: its tokens are asked about at once.
     pub(crate) async fn account_changed(&self, kind: Kind, id: u64) {
+        // First: whoever asks from now on asks the store.
+        self.owners.forget(kind, id);
         for live in self.live.doubt_those(|live| live.kind() == kind && live.account_id() == id) {
             self.recheck(&live).await;
         }
@@ -278,6 +284,7 @@ impl Tokens {
 
     /// Much may have happened: all are in doubt, and those with open connections are asked about at once.
     pub(crate) async fn everything_changed(&self) {
+        self.owners.forget_all();
         for live in self.live.doubt_those(|_| true) {
             if live.is_watched() {
                 self.recheck(&live).await;
@@ -299,6 +306,8 @@ impl Tokens {
 
     /// Assertions are signed anew.
     pub(crate) fn forget_assertions(&self) {
+        // First: a token that comes meanwhile must not bring an old one along.
+        self.owners.forget_all();
         self.live.forget_assertions();
     }
 
@@ -313,7 +322,7 @@ impl Tokens {
         &self,
         key: TokenKey,
         deaf: bool,
-        ask: impl Future<Output = Result<(Claims, AccountRecord), E>>,
+        ask: impl Future<Output = Result<(Claims, Arc<Owner>), E>>,
         is_no: impl Fn(&E) -> bool,
     ) -> Result<Arc<LiveToken>, E> {
         let epoch = self.live.epoch();
@@ -321,7 +330,7 @@ impl Tokens {
         if deaf {
             self.reload_keys().await?;
         }
-        let (claims, record) = match ask.await {
+        let (claims, owner) = match ask.await {
             Ok(answer) => answer,
             Err(why) => {
                 if let Some((_, live)) = known.filter(|_| is_no(&why)) {
@@ -332,24 +341,36 @@ impl Tokens {
         };
         Ok(match known {
             Some((doubts, live)) if !live.has_ended() => {
-                live.confirm(doubts, &record.account);
+                live.confirm(doubts, &owner.record.account);
                 live
             }
-            _ => self.live.admit(LiveToken::new(key, claims, &record), epoch, self.clock.now()),
+            _ => self.live.admit(LiveToken::new(key, claims, &owner), epoch, self.clock.now()),
         })
     }
 
-    async fn ask(&self, token: &str, key: TokenKey) -> Result<(Claims, AccountRecord), TokenError> {
-        let (claims, record) = if user_token::is_opaque(token) {
+    async fn ask(&self, token: &str, key: TokenKey) -> Result<(Claims, Arc<Owner>), TokenError> {
+        let (claims, owner) = if user_token::is_opaque(token) {
             let (token, record) = self.store.token(&key).await?.ok_or(TokenError::Refused(ENDED))?;
-            (Claims::of(&token), record)
+            (Claims::of(&token), Owner::of(record))
         } else {
             let claims = self.read_signed(token).await?;
-            let record = self.store.account(claims.kind, claims.account).await?;
-            (claims, record.ok_or(TokenError::Refused(NOBODY))?)
+            let owner = self.owner(claims.kind, claims.account).await?;
+            (claims, owner.ok_or(TokenError::Refused(NOBODY))?)
         };
-        self.judge(&claims, &record)?;
-        Ok((claims, record))
+        self.judge(&claims, &owner.record)?;
+        Ok((claims, owner))
+    }
+
+    /// The account, as it is until somebody says that it changed.
+    async fn owner(&self, kind: Kind, id: u64) -> Result<Option<Arc<Owner>>, StoreError> {
+        if self.deaf.load(SeqCst) {
+            return Ok(self.store.account(kind, id).await?.map(Owner::of));
+        }
+        if let Some(owner) = self.owners.get(kind, id) {
+            return Ok(Some(owner));
+        }
+        let epoch = self.owners.epoch();
+        Ok(self.store.account(kind, id).await?.map(|record| self.owners.keep(record, epoch)))
     }
 
     /// A key that nobody here knows may be one that another node made just now.

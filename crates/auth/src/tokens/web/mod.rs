@@ -12,10 +12,11 @@ use super::{
     IssuedToken, LiveToken, NOBODY, TokenError, Tokens,
     keys::Keys,
     live::{Claims, Origin},
+    owners::Owner,
 };
 use arc_swap::ArcSwap;
 use doorward_core::{
-    Time,
+    Account, Time,
     policy::Directory,
     ports::{AccountRecord, Store, StoreError, TokenKey},
 };
@@ -198,16 +199,16 @@ impl Tokens {
         Ok(IssuedToken { token, expires: Some(Time(exp.saturating_mul(1000))) })
     }
 
-    async fn ask_web(&self, token: &str, asked: &[Arc<Directory>]) -> Result<(Claims, AccountRecord), WebError> {
+    async fn ask_web(&self, token: &str, asked: &[Arc<Directory>]) -> Result<(Claims, Arc<Owner>), WebError> {
         let Verified { claims: said, kid } = self.read_web(token).await?;
         // Without it nobody could say whether the token was ended.
         let issued = said.issued.ok_or(refused("it does not say when it was issued (`iat`)", Fault::Invalid))?;
-        let record = self.account_of(&said, asked).await?;
-        let (kind, account) = (record.account.kind, record.account.id);
+        let owner = self.account_of(&said, asked).await?;
+        let (kind, account) = (owner.record.account.kind, owner.record.account.id);
         let expires = Some(said.expires + self.web_settings().leeway);
         let claims = Claims { kind, account, issued, expires, origin: Origin::Web(kid) };
-        match self.judge(&claims, &record) {
-            Ok(()) => Ok((claims, record)),
+        match self.judge(&claims, &owner.record) {
+            Ok(()) => Ok((claims, owner)),
             Err(TokenError::Unavailable(error)) => Err(error.into()),
             Err(TokenError::Refused(why)) if why == NOBODY => Err(refused(why, Fault::Account)),
             Err(TokenError::Refused(why)) => Err(refused(why, Fault::Invalid)),
@@ -226,7 +227,7 @@ impl Tokens {
     }
 
     /// Whose it is by `sub`, which names directory and id; without one by the login, if a single directory is asked.
-    async fn account_of(&self, said: &jwt::Claims, asked: &[Arc<Directory>]) -> Result<AccountRecord, WebError> {
+    async fn account_of(&self, said: &jwt::Claims, asked: &[Arc<Directory>]) -> Result<Arc<Owner>, WebError> {
         const SEVERAL: WebError = refused("it names no directory (`sub`), and several are asked", Fault::Invalid);
         let (directory, found) = match said.text("sub") {
             Some(sub) => {
@@ -234,16 +235,17 @@ impl Tokens {
                 let directory = asked.iter().find(|directory| *directory.name == *name);
                 let directory =
                     directory.ok_or(refused("it is of a directory that the firewall does not ask", Fault::Invalid))?;
-                (directory, self.store.account(directory.kind, id).await?)
+                (directory, self.owner(directory.kind, id).await?)
             }
             None => {
                 let login = said.text("username").ok_or(refused("it names nobody (`username`)", Fault::NoUsername))?;
                 let [directory] = asked else { return Err(SEVERAL) };
-                (directory, self.store.account_by_login(&directory.name, directory.website, login).await?)
+                let found = self.store.account_by_login(&directory.name, directory.website, login).await?;
+                (directory, found.map(Owner::of))
             }
         };
-        let is_its = |record: &AccountRecord| record.account.directory == directory.name && record.account.kind == directory.kind;
-        found.filter(is_its).ok_or(refused(NOBODY, Fault::Account))
+        let is_its = |account: &Account| account.directory == directory.name && account.kind == directory.kind;
+        found.filter(|owner| is_its(&owner.record.account)).ok_or(refused(NOBODY, Fault::Account))
     }
 }
 

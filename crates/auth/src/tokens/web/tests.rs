@@ -4,7 +4,7 @@ use crate::{
     testing::{Bench, PASSWORD, attempt},
 };
 use doorward_core::{
-    Kind,
+    Identity, Kind,
     ports::{AccountChange, Clock, StoredKey, TokenStore},
 };
 use doorward_crypto::jwt::SigningKey;
@@ -132,6 +132,9 @@ async fn security_57_what_ends_the_tokens_of_an_account_ends_these() {
         let bench = Bench::new().await;
         let (jane, june) = (bench.add(Kind::Customer, "jane").await, bench.add(Kind::Customer, "june").await);
         let (token, other) = (bench.web_of(&jane).await, bench.web_of(&june).await);
+        bench.clock.advance(SECOND);
+        // The account is known by then, this one is not.
+        let unseen = bench.web_of(&jane).await;
         let another = bench.another().await;
         assert!(bench.whose_web(&token).await.is_ok() && whose(&another, &token, &bench.both()).await.is_ok());
         let watched = bench.auth.tokens().find_web(&token, &bench.both()).await.unwrap().ended().clone();
@@ -140,6 +143,7 @@ async fn security_57_what_ends_the_tokens_of_an_account_ends_these() {
         assert!(watched.is_cancelled(), "{name}: streams end");
         let expected = if name == "disable" { Fault::Account } else { Fault::Invalid };
         assert_eq!(fault(bench.whose_web(&token).await), expected, "{name}");
+        assert_eq!(fault(bench.whose_web(&unseen).await), expected, "{name}: one that comes for the first time");
         another.apply_changes().await.unwrap();
         assert!(whose(&another, &token, &bench.both()).await.is_err(), "{name}: elsewhere");
         assert!(bench.whose_web(&other).await.is_ok(), "{name}: of another account");
@@ -285,16 +289,55 @@ async fn leeway_is_for_clocks_that_differ() {
     assert_eq!(fault(bench.whose_web(&token).await), Fault::Expired);
 }
 
+#[tokio::test]
+async fn a_token_that_comes_for_the_first_time_has_the_roles_of_this_moment() {
+    let bench = Bench::new().await;
+    let jane = bench.add(Kind::Admin, "jane").await;
+    let (first, second) = (bench.web_of(&jane).await, {
+        bench.clock.advance(SECOND);
+        bench.web_of(&jane).await
+    });
+    let told = async |token: &str| {
+        let live = bench.auth.tokens().find_web(token, &bench.both()).await.unwrap();
+        let assertion = bench.auth.assertion_of(&live, &Identity::Known(live.account()), &"shop".into(), "jwt").unwrap();
+        said(assertion.to_str().unwrap())["roles"].clone()
+    };
+    assert_eq!(told(&first).await, json!(["ROLE_USER", "ROLE_ADMIN"]));
+    let resources = std::collections::BTreeSet::from(["A::b".into()]);
+    bench.store.put_role("editors", resources.into(), bench.clock.now()).await.unwrap();
+    bench.change(Kind::Admin, jane.account.id, AccountChange::Roles(vec!["editors".into()])).await;
+    for token in [&second, &first] {
+        assert_eq!(told(token).await, json!(["ROLE_USER", "ROLE_ADMIN", "editors"]));
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_an_account_that_is_known_costs_no_look_into_the_store() {
+    let bench = Bench::new().await;
+    let (jane, june) = (bench.add(Kind::Admin, "jane").await, bench.add(Kind::Admin, "june").await);
+    let first = bench.web_of(&jane).await;
+    bench.clock.advance(SECOND);
+    let (second, stranger) = (bench.web_of(&jane).await, bench.web_of(&june).await);
+    assert!(bench.whose_web(&first).await.is_ok());
+    bench.store.away.store(true, SeqCst);
+    assert!(bench.whose_web(&second).await.is_ok());
+    assert!(matches!(bench.whose_web(&stranger).await, Err(WebError::Unavailable(_))));
+}
+
 /// Guarantee 3: whoever cannot hear of changes trusts nothing that is remembered.
 #[tokio::test]
 async fn a_deaf_node_asks_the_store() {
     let bench = Bench::new().await;
     let jane = bench.add(Kind::Customer, "jane").await;
-    let token = bench.web_of(&jane).await;
+    let (token, unseen) = (bench.web_of(&jane).await, {
+        bench.clock.advance(SECOND);
+        bench.web_of(&jane).await
+    });
     assert!(bench.whose_web(&token).await.is_ok());
     bench.auth.tokens().set_deaf(true);
     bench.store.change_account(Kind::Customer, jane.account.id, AccountChange::Disable, bench.clock.now()).await.unwrap();
     assert_eq!(fault(bench.whose_web(&token).await), Fault::Account);
+    assert_eq!(fault(bench.whose_web(&unseen).await), Fault::Account);
 }
 
 #[tokio::test]
