@@ -1,6 +1,6 @@
 //! Pairs that were right lately. Only pairs that are right come in here, so nobody fills it by guessing.
 
-use super::LivePair;
+use super::{LivePair, PairAsked};
 use doorward_core::Time;
 use doorward_crypto::hmac_sha256;
 use std::{
@@ -47,15 +47,17 @@ impl Memory {
         Self { secret, by_key: RwLock::default(), epoch: AtomicU64::new(0) }
     }
 
-    /// The key of a pair, as these directories are asked from that network. Each part is preceded by its length, so that no
-    /// two questions have the same text.
-    pub(super) fn key(&self, directories: &[Arc<str>], network: IpAddr, login: &str, password: &str) -> PairKey {
+    /// The key of a pair, as these directories are asked about that website from that network. Each part is preceded by its
+    /// length, so that no two questions have the same text.
+    pub(super) fn key(&self, asked: &PairAsked<'_>, network: IpAddr) -> PairKey {
+        let PairAsked { directories, login, password, website, address: _ } = asked;
         let mut text = zeroize::Zeroizing::new(Vec::with_capacity(256));
         text.extend_from_slice(&directories.len().to_le_bytes());
         for part in directories.iter().map(|name| name.as_bytes()).chain([login.as_bytes(), password.as_bytes()]) {
             text.extend_from_slice(&part.len().to_le_bytes());
             text.extend_from_slice(part);
         }
+        text.extend_from_slice(&website.map_or(0, |id| u64::from(id) + 1).to_le_bytes());
         match network {
             IpAddr::V4(v4) => text.extend_from_slice(&v4.octets()),
             IpAddr::V6(v6) => text.extend_from_slice(&v6.octets()),

@@ -72,6 +72,8 @@ pub struct PairAsked<'a> {
     pub password: &'a str,
     /// The client's address as far as it may be believed.
     pub address: IpAddr,
+    /// The number of the website that the sign-in is about; `None` is the first one.
+    pub website: Option<u32>,
 }
 
 /// Without the password.
@@ -143,7 +145,7 @@ impl Remembered {
     }
 
     fn key(&self, asked: &PairAsked<'_>) -> PairKey {
-        self.memory.key(asked.directories, network(asked.address), asked.login, asked.password)
+        self.memory.key(asked, network(asked.address))
     }
 
     fn is_sure(&self, live: &LivePair) -> bool {
@@ -325,7 +327,7 @@ impl Auth {
             device_token: None,
             user_agent: None,
             site: "default",
-            website: None,
+            website: asked.website,
         };
         let verified = self.verify_weighed(&directories, attempt, None, weight).await?;
         let settings = **self.pairs().settings.load();
@@ -373,6 +375,7 @@ struct Owned {
     login: String,
     password: Zeroizing<String>,
     address: IpAddr,
+    website: Option<u32>,
 }
 
 impl Owned {
@@ -382,6 +385,7 @@ impl Owned {
             login: asked.login.to_owned(),
             password: Zeroizing::new(asked.password.to_owned()),
             address: asked.address,
+            website: asked.website,
         }
     }
 }

@@ -15,7 +15,7 @@ fn names() -> [Arc<str>; 2] {
 }
 
 fn asked<'a>(directories: &'a [Arc<str>], login: &'a str, password: &'a str, address: &str) -> PairAsked<'a> {
-    PairAsked { directories, login, password, address: address.parse().unwrap() }
+    PairAsked { directories, login, password, address: address.parse().unwrap(), website: None }
 }
 
 /// The right pair of `admin`, from here.
@@ -377,6 +377,19 @@ async fn what_changed_while_a_pair_was_verified_is_not_missed() {
     assert!(!of(epoch).is_sure(), "once more before the change");
     assert!(of(memory.epoch()).is_sure() && live.is_sure(), "judged after it");
     assert!(bench.auth.remembered(&right(&names)).is_some());
+}
+
+#[tokio::test]
+async fn what_was_right_on_one_website_is_not_remembered_for_another() {
+    let bench = Bench::new().await;
+    bench.add(Kind::Admin, "admin").await;
+    let names = names();
+    let on = |website| PairAsked { website, ..right(&names) };
+    bench.auth.verify_pair(on(Some(1))).await.unwrap();
+    assert!(bench.auth.remembered(&on(Some(1))).is_some());
+    for other in [None, Some(0), Some(2)] {
+        assert!(bench.auth.remembered(&on(other)).is_none(), "{other:?}");
+    }
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl LookedUp {
         }
         let exclusions = self.store.customers().exclusions().await.map_err(SignInError::Unavailable)?;
         let customer = record.account.kind == Kind::Customer;
-        if customer && exclusions.exclude(record.account.membership.as_ref(), self.home) {
+        if customer && exclusions.exclude(record.account.membership.as_ref(), asked.website.unwrap_or(self.home)) {
             return refuse(Why::Excluded, account);
         }
         if !record.confirmed {
@@ -72,7 +72,8 @@ impl LookedUp {
     async fn find(&self, asked: PairAsked<'_>) -> Result<Option<AccountRecord>, StoreError> {
         let named = asked.directories.iter().filter_map(|name| self.directories.iter().find(|directory| directory.name == *name));
         for directory in named.filter(|directory| directory.kind != Kind::Integration) {
-            let record = self.store.account_by_login(&directory.name, directory.website, asked.login).await?;
+            let website = directory.website.map(|default| asked.website.unwrap_or(default));
+            let record = self.store.account_by_login(&directory.name, website, asked.login).await?;
             if let Some(record) = record.filter(|record| record.account.kind == directory.kind) {
                 return Ok(Some(record));
             }

@@ -4,7 +4,7 @@ use super::{Identified, Known, Proved, SignIn, is_asked};
 use crate::api::{Asked, bounded};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use doorward_auth::{LivePair, PairAsked, SignInError, Unproved, Why};
-use doorward_core::{Offer, Policy, firewall::Firewall};
+use doorward_core::{Found, Offer, Policy, firewall::Firewall, stores::StoreScope};
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use std::sync::Arc;
 
@@ -12,7 +12,13 @@ use std::sync::Arc;
 const LONGEST: usize = 7168;
 
 /// What needs no hash: no pair at all, a malformed one, or one that is remembered as right.
-pub(super) fn at_once(known: &Known<'_>, policy: &Policy, asked: &Asked<'_>, firewall: &Firewall) -> Option<Identified> {
+pub(super) fn at_once(
+    known: &Known<'_>,
+    policy: &Policy,
+    asked: &Asked<'_>,
+    found: &Found<'_>,
+    firewall: &Firewall,
+) -> Option<Identified> {
     let decoded = match read(asked.headers) {
         None => return Some(Identified::absent()),
         Some(Err(why)) => return Some(Identified::offered(Offer::Refused(why))),
@@ -20,21 +26,27 @@ pub(super) fn at_once(known: &Known<'_>, policy: &Policy, asked: &Asked<'_>, fir
     };
     match parts(&decoded) {
         Err(why) => Some(Identified::offered(Offer::Refused(why))),
-        Ok((login, password)) => {
-            let live = known.pairs.remembered(&question(asked, firewall, login, password))?;
+        Ok(pair) => {
+            let live = known.pairs.remembered(&question(asked, firewall, website(policy, asked, found), pair))?;
             Some(proved(policy, firewall, live))
         }
     }
 }
 
 /// The rest.
-pub(super) async fn verify(known: &Known<'_>, policy: &Policy, asked: &Asked<'_>, firewall: &Firewall) -> Identified {
+pub(super) async fn verify(
+    known: &Known<'_>,
+    policy: &Policy,
+    asked: &Asked<'_>,
+    found: &Found<'_>,
+    firewall: &Firewall,
+) -> Identified {
     let Some(Ok(decoded)) = read(asked.headers) else { return Identified::absent() };
     let (login, password) = match parts(&decoded) {
         Ok(parts) => parts,
         Err(why) => return Identified::offered(Offer::Refused(why)),
     };
-    match known.pairs.verify(question(asked, firewall, login, password)).await {
+    match known.pairs.verify(question(asked, firewall, website(policy, asked, found), (login, password))).await {
         Ok(live) => proved(policy, firewall, live),
         Err(Unproved { error, news }) => {
             let mut identified = Identified::offered(offer(&error));
@@ -45,8 +57,23 @@ pub(super) async fn verify(known: &Known<'_>, policy: &Policy, asked: &Asked<'_>
     }
 }
 
-fn question<'a>(asked: &Asked<'_>, firewall: &'a Firewall, login: &'a str, password: &'a str) -> PairAsked<'a> {
-    PairAsked { directories: &firewall.directories, login, password, address: asked.client }
+fn question<'a>(
+    asked: &Asked<'_>,
+    firewall: &'a Firewall,
+    website: Option<u32>,
+    (login, password): (&'a str, &'a str),
+) -> PairAsked<'a> {
+    PairAsked { directories: &firewall.directories, login, password, address: asked.client, website }
+}
+
+/// The website that a sign-in is about: that of the store view which the path names under the Magento prefix, or else the
+/// host. A cookie has no say where a pair has one.
+fn website(policy: &Policy, asked: &Asked<'_>, found: &Found<'_>) -> Option<u32> {
+    match found.store {
+        Some(StoreScope::View(view)) => Some(view.website_id),
+        Some(StoreScope::All) => None,
+        None => Some(policy.routes.stores.at_host(asked.host).website_id),
+    }
 }
 
 /// A pair that is right. Browsers send it by themselves, so guards look at where a request comes from.

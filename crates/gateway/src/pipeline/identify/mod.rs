@@ -116,10 +116,10 @@ pub async fn identify(known: Known<'_>, policy: &Policy, asked: Asked<'_>, found
     let mut identified = match firewall.authentication {
         Authentication::Session => session::identify(&known, policy, &asked, found, firewall).await,
         Authentication::Jwt => jwt::identify(known.tokens, policy, &asked, found, firewall).await,
-        Authentication::Basic => match basic::at_once(&known, policy, &asked, firewall) {
+        Authentication::Basic => match basic::at_once(&known, policy, &asked, found, firewall) {
             Some(identified) => identified,
             // Boxed, as all that is rare: the future of other requests stays small.
-            None => Box::pin(basic::verify(&known, policy, &asked, firewall)).await,
+            None => Box::pin(basic::verify(&known, policy, &asked, found, firewall)).await,
         },
         // Boxed, as above.
         Authentication::Certificate => Box::pin(certificate::identify(known, policy, asked, firewall)).await,

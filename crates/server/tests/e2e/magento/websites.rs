@@ -6,6 +6,7 @@ use super::{
     said, unauthorized,
 };
 use crate::support::{client::Reply, eventually};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -108,6 +109,46 @@ fn at_the_ajax_door_path_host_and_cookie_say_the_website() {
                 let session = format!("Cookie: {}\r\n{AJAX}", reply.cookie("doorward_customers=").unwrap());
                 let me = shop.server.get(&format!("/rest{view}/V1/customers/me"), &session);
                 assert_eq!((me.status, &me.json()["id"]), (200, id), "{me:?}");
+            }
+        }
+    }
+}
+
+/// Under HTTP Basic each request is a sign-in, and is about the website that its path or host says.
+#[test]
+fn a_pair_is_looked_up_where_path_and_host_say() {
+    let basic = "[[firewall]]\nname = \"pairs\"\nwhen = \"basic\"\nauthentication = \"basic\"\ndirectory = \"customers\"\n";
+    let api = "serve = [\"sessions\", \"tokens\", \"accounts\"]\n\
+               [[store_view]]\ncode = \"us\"\nwebsite = \"us_site\"\nhost = \"us.shop.test\"";
+    let shop = Shop::prepared(api, &format!("{basic}{FIREWALLS}{MAIL}"), |site| {
+        drop(site.write("routes.toml", "[[route]]\nmethods = [\"GET\"]\npath = \"/hello\"\nrequire = [\"self\"]\n"));
+    });
+    let accounts = three_accounts(&shop);
+    let (here, us) = (here(&shop), "us.shop.test".to_owned());
+    let me = "/V1/customers/me";
+    for (host, path, expected) in [
+        (&here, format!("/rest{me}"), ""),
+        (&here, format!("/rest/fixture_second_store{me}"), SECOND),
+        (&here, format!("/rest/us{me}"), "/us"),
+        (&us, format!("/rest{me}"), "/us"),
+        (&us, format!("/rest/default{me}"), ""),
+        (&here, "/hello".to_owned(), ""),
+        (&us, "/hello".to_owned(), "/us"),
+    ] {
+        for (view, password, id) in &accounts {
+            let pair = STANDARD.encode(format!("{EMAIL}:{password}"));
+            // A cookie has no say. What is remembered of a pair counts where it was right, and nowhere else.
+            let headers = format!("Authorization: Basic {pair}\r\nCookie: store=fixture_second_store\r\n");
+            for _ in 0..2 {
+                let reply = at(&shop, host, "GET", &path, &headers, "");
+                assert_eq!(reply.status, if *view == expected { 200 } else { 401 }, "{host} {path} {view}: {reply:?}");
+                if *view != expected {
+                    break;
+                }
+                match path.as_str() {
+                    "/hello" => assert_eq!(shop.named(), format!("customer/{id}")),
+                    _ => assert_eq!(&reply.json()["id"], id),
+                }
             }
         }
     }
