@@ -216,8 +216,8 @@ impl Store for Watched {
 
 #[async_trait]
 impl Links for Watched {
-    async fn put_link(&self, link: Link) -> Result<(), StoreError> {
-        self.there()?.put_link(link).await
+    async fn put_link(&self, link: Link, email: Option<Arc<str>>) -> Result<(), StoreError> {
+        self.there()?.put_link(link, email).await
     }
     async fn link(&self, purpose: LinkPurpose, key: &LinkKey) -> Result<Option<Link>, StoreError> {
         self.there()?.link(purpose, key).await

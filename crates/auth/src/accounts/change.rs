@@ -6,7 +6,7 @@ use doorward_core::{
     mail::{About, is_address},
     password::Flaw,
     policy::Directory,
-    ports::{AccountChange, AccountRecord, LinkPurpose, StoreError},
+    ports::{AccountChange, AccountRecord, Customer, CustomerChange, LinkPurpose, StoreError},
 };
 use doorward_crypto::password::{Busy, Person, flaw};
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -48,6 +48,9 @@ pub enum ChangeError {
     /// 400: somebody has this address already.
     #[error("an account with this e-mail address exists already")]
     Exists,
+    /// 404: what is to be changed is not there, as an address of somebody else.
+    #[error("what is to be changed is not there")]
+    Missing,
     /// 503: the new address must be confirmed, and mail is not set up.
     #[error("mail is not set up")]
     NoMail,
@@ -68,10 +71,18 @@ impl ChangeError {
         match self {
             ChangeError::NotVerified(error) => error.code(),
             ChangeError::Flaw(flaw) => flaw.code(),
-            ChangeError::Email | ChangeError::Exists => "refused",
+            ChangeError::Email | ChangeError::Exists | ChangeError::Missing => "refused",
             ChangeError::NoMail => "no_mail",
             ChangeError::Busy { .. } => "busy",
             ChangeError::Unavailable(_) => "unavailable",
+        }
+    }
+
+    fn of_store(error: StoreError) -> Self {
+        match error {
+            StoreError::Exists(_) => Self::Exists,
+            StoreError::Missing(_) => Self::Missing,
+            other => Self::Unavailable(other),
         }
     }
 }
@@ -113,25 +124,45 @@ impl Auth {
         Ok(PasswordChanged { record, session })
     }
 
-    /// Sets another e-mail address for whoever proves the current password. A login that is the address goes with it. Links
-    /// that went to the old address end; a mail goes there. An address that is the present one changes nothing.
+    /// Sets another e-mail address for a customer who proves the current password, and with it, all or nothing, whatever else
+    /// `change` names. A login that is the address goes with it. Links that went to the old address end; a mail goes there. An
+    /// address that is the present one stays.
     ///
     /// Where `confirm_email` is set the new address has to be confirmed, as that of a new account: a link goes there, all
     /// sessions and tokens end, and until then the account cannot sign in.
     ///
     /// # Errors
-    /// When the password is not proved, the address is no good or taken, or it cannot be done now.
+    /// When the password is not proved, the address is no good or taken, what is named is not there, or it cannot be done now.
     pub async fn change_email(
         self: &Arc<Self>,
         directory: &Arc<Directory>,
         caller: Caller<'_>,
         current: &str,
         email: &str,
-    ) -> Result<AccountRecord, ChangeError> {
+        change: CustomerChange,
+    ) -> Result<Customer, ChangeError> {
         let before = self.prove(directory, caller, current).await?.record;
-        if before.email.as_deref() == Some(email) {
-            return Ok(before);
+        let account = &before.account;
+        if account.kind != Kind::Customer {
+            return Err(ChangeError::Missing);
         }
+        let another = before.email.as_deref() != Some(email);
+        if another {
+            self.judge_email(directory, &before, email).await?;
+        }
+        let unconfirmed = another && self.must_confirm(directory);
+        let change = CustomerChange { email: another.then(|| email.into()), unconfirmed, ..change };
+        let changed = self.store().customers().change_customer(account.id, change, self.clock().now()).await;
+        let customer = changed.map_err(ChangeError::of_store)?;
+        self.apply_changes().await.map_err(ChangeError::Unavailable)?;
+        if another {
+            self.tell_of_new_email(&before, &customer.record);
+        }
+        Ok(customer)
+    }
+
+    /// Whether an account may have this address.
+    async fn judge_email(&self, directory: &Directory, before: &AccountRecord, email: &str) -> Result<(), ChangeError> {
         if !is_address(email) {
             return Err(ChangeError::Email);
         }
@@ -140,15 +171,10 @@ impl Auth {
         if holder.is_some_and(|holder| holder.account.id != before.account.id) {
             return Err(ChangeError::Exists);
         }
-        let confirm = self.must_confirm(directory);
-        if confirm && !self.can_mail() {
+        if self.must_confirm(directory) && !self.can_mail() {
             return Err(ChangeError::NoMail);
         }
-        let change =
-            if confirm { AccountChange::UnconfirmedEmail(email.into()) } else { AccountChange::Email(Some(email.into())) };
-        let record = self.change(&before.account, change).await?;
-        self.tell_of_new_email(&before, &record);
-        Ok(record)
+        Ok(())
     }
 
     /// Whether another e-mail address of an account there must be confirmed.
@@ -186,10 +212,7 @@ impl Auth {
 
     async fn change(&self, account: &Account, change: AccountChange) -> Result<AccountRecord, ChangeError> {
         let changed = self.store().change_account(account.kind, account.id, change, self.clock().now()).await;
-        let record = changed.map_err(|error| match error {
-            StoreError::Exists(_) => ChangeError::Exists,
-            other => ChangeError::Unavailable(other),
-        })?;
+        let record = changed.map_err(ChangeError::of_store)?;
         self.apply_changes().await.map_err(ChangeError::Unavailable)?;
         Ok(record)
     }

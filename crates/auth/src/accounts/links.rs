@@ -54,7 +54,8 @@ impl Auth {
         Ok(if self.clock().now() < link.expires { LinkState::Good(Box::new(record)) } else { LinkState::Expired })
     }
 
-    /// Makes a link for an account and sends it. Earlier ones for the same purpose end.
+    /// Makes a link for an account and sends it. Earlier ones for the same purpose end. Where the address of the account is
+    /// another one by now, none is made.
     pub(super) async fn invite(&self, record: &AccountRecord, purpose: LinkPurpose) -> Result<(), StoreError> {
         let rules = self.account_rules();
         let token = session_id::generate(self.entropy());
@@ -66,7 +67,7 @@ impl Auth {
         };
         let account = &record.account;
         let link = Link { purpose, key, kind: account.kind, account: account.id, created: now, expires: now + lifetime };
-        self.store().put_link(link).await?;
+        self.store().put_link(link, record.email.clone()).await?;
         let link = url(&rules, page, account, &token).into();
         let invitation = Invitation { link, token: token.into(), lifetime };
         self.mail_to(

@@ -5,7 +5,7 @@ use doorward_core::{
     mail::Invitation,
     password::Flaw,
     policy::Directory,
-    ports::{AccountChange, Clock, LinkPurpose, StoreError},
+    ports::{AccountChange, Clock, CustomerChange, Document, LinkPurpose, StoreError},
 };
 use std::{
     net::IpAddr,
@@ -312,6 +312,10 @@ async fn cve_2026_9798_the_current_password_is_proved_where_every_other_is() {
     assert!(matches!(&disabled, ChangeError::NotVerified(SignInError::Invalid { why: Why::Disabled, .. })), "{disabled:?}");
 }
 
+fn profile(lastname: &str) -> Document {
+    [("lastname".to_owned(), lastname.into())].into_iter().collect()
+}
+
 #[tokio::test]
 async fn another_address_is_told_to_the_old_one_and_ends_its_links() {
     let (bench, post) = bench(AccountRules::default()).await;
@@ -320,13 +324,18 @@ async fn another_address_is_told_to_the_old_one_and_ends_its_links() {
     let session = bench.auth.sign_in(&bench.both(), attempt(ANNA, "Quiet-brown-fox-1"), None).await.unwrap();
     let link = reset(&bench, &post, ANNA).await;
     let change = async |current: &str, email: &str| {
-        bench.auth.change_email(&bench.customers, caller(&record.account), current, email).await
+        let other = CustomerChange { profile: profile("Neu"), ..CustomerChange::default() };
+        bench.auth.change_email(&bench.customers, caller(&record.account), current, email, other).await
     };
     assert!(matches!(change("wrong", "neu@example.com").await, Err(ChangeError::NotVerified(_))));
     assert_eq!(change("Quiet-brown-fox-1", "neu").await, Err(ChangeError::Email));
     assert_eq!(change("Quiet-brown-fox-1", "BERT@example.com").await, Err(ChangeError::Exists));
-    assert_eq!(change("Quiet-brown-fox-1", ANNA).await.unwrap().email.as_deref(), Some(ANNA));
+    let unchanged = bench.auth.store().customers().customer(record.account.id).await.unwrap().unwrap();
+    assert!(unchanged.profile.get("lastname").is_none(), "what was refused left nothing behind");
+    assert_eq!(change("Quiet-brown-fox-1", ANNA).await.unwrap().record.email.as_deref(), Some(ANNA));
     let changed = change("Quiet-brown-fox-1", "neu@example.com").await.unwrap();
+    assert_eq!(changed.profile["lastname"], "Neu", "both in one go");
+    let changed = changed.record;
     assert_eq!((changed.email.as_deref(), &*changed.account.login), (Some("neu@example.com"), "neu@example.com"));
     assert_eq!(post.names().last().unwrap(), &format!("email_changed {ANNA}"));
     assert_eq!(redeem(&bench, &bench.customers, &link).await, Err(RedeemError::Unknown), "it went to the old address");
@@ -345,8 +354,11 @@ async fn where_addresses_are_confirmed_another_one_is_too() {
     let token = post.invitation(1).await.token;
     bench.auth.confirm(&bench.customers, Whose::Bearer, &token).await.unwrap();
     let session = bench.auth.sign_in(&bench.both(), attempt(ANNA, "Quiet-brown-fox-1"), None).await.unwrap();
-    let change =
-        async |email: &str| bench.auth.change_email(&bench.customers, caller(&record.account), "Quiet-brown-fox-1", email).await;
+    let change = async |email: &str| {
+        let (own, nothing) = (caller(&record.account), CustomerChange::default());
+        let changed = bench.auth.change_email(&bench.customers, own, "Quiet-brown-fox-1", email, nothing).await;
+        changed.map(|customer| customer.record)
+    };
     assert!(change(ANNA).await.unwrap().confirmed, "the same one needs nothing");
     let changed = change("neu@example.com").await.unwrap();
     assert!(!changed.confirmed && &*changed.account.login == "neu@example.com");
@@ -356,6 +368,22 @@ async fn where_addresses_are_confirmed_another_one_is_too() {
     assert!(!may_sign_in(&bench, "neu@example.com", "Quiet-brown-fox-1").await);
     bench.auth.confirm(&bench.customers, Whose::Bearer, &invitation.token).await.unwrap();
     assert!(may_sign_in(&bench, "neu@example.com", "Quiet-brown-fox-1").await);
+}
+
+/// The link of the account as it was is made by a task of its own, which may come late.
+#[tokio::test]
+async fn a_link_for_the_old_address_is_not_made_after_the_change() {
+    let (bench, post) = bench(AccountRules { confirm_email: true, ..AccountRules::default() }).await;
+    let before = bench.auth.register(&bench.customers, signing_up(ANNA)).await.unwrap();
+    post.invitation(1).await;
+    let change = AccountChange::UnconfirmedEmail("neu@example.com".into());
+    let after = bench.auth.store().change_account(Kind::Customer, before.account.id, change, bench.clock.now()).await.unwrap();
+    let late = bench.auth.invite(&before, LinkPurpose::Confirm).await;
+    assert!(matches!(late, Err(StoreError::Missing(_))), "{late:?}");
+    assert_eq!(post.names(), [format!("confirm {ANNA}")], "nothing went to the old address");
+    bench.auth.invite(&after, LinkPurpose::Confirm).await.unwrap();
+    let invitation = post.invitation(2).await;
+    bench.auth.confirm(&bench.customers, Whose::Bearer, &invitation.token).await.unwrap();
 }
 
 #[test]

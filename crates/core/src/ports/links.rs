@@ -3,6 +3,7 @@
 use super::{AccountChange, AccountRecord, StoreError};
 use crate::{Kind, Time};
 use async_trait::async_trait;
+use std::sync::Arc;
 
 /// What a link is good for, and nothing else: a link for one purpose is none for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,9 +52,9 @@ pub struct Link {
 /// its links in the same transaction.
 #[async_trait]
 pub trait Links: Send + Sync {
-    /// Stores a link; earlier ones of the account for the same purpose end. It fails with [`StoreError::Missing`] when the
-    /// account is gone.
-    async fn put_link(&self, link: Link) -> Result<(), StoreError>;
+    /// Stores a link that goes to this e-mail address; earlier ones of the account for the same purpose end. It fails with
+    /// [`StoreError::Missing`] when the account is gone or has another address by now.
+    async fn put_link(&self, link: Link, email: Option<Arc<str>>) -> Result<(), StoreError>;
     /// A link, expired or not; it stays.
     async fn link(&self, purpose: LinkPurpose, key: &LinkKey) -> Result<Option<Link>, StoreError>;
     /// Takes a link and changes its account, both or neither, and at most once however many ask at the same time. `None`

@@ -258,7 +258,7 @@ fn refusal(error: &ChangeError) -> Result<(StatusCode, String, Option<Duration>)
         }
         ChangeError::Flaw(flaw) => (bad, flaw.to_string(), None),
         ChangeError::Busy { retry_after } => (StatusCode::SERVICE_UNAVAILABLE, BUSY.to_owned(), Some(*retry_after)),
-        ChangeError::Email | ChangeError::Exists => (bad, error.to_string(), None),
+        ChangeError::Email | ChangeError::Exists | ChangeError::Missing => (bad, error.to_string(), None),
         ChangeError::NoMail => (StatusCode::SERVICE_UNAVAILABLE, NO_MAIL.to_owned(), None),
     })
 }

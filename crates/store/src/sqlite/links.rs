@@ -11,11 +11,14 @@ use doorward_core::{
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// Stores a link in place of earlier ones.
-pub(super) fn put(connection: &Connection, link: &Link) -> Outcome<()> {
+/// Stores a link in place of earlier ones, unless the account's address is another one than this.
+pub(super) fn put(connection: &Connection, link: &Link, email: Option<&str>) -> Outcome<()> {
     let Link { purpose, key, kind, account, created, expires } = link;
-    if accounts::by_id(connection, *kind, *account)?.is_none() {
+    let Some(owner) = accounts::by_id(connection, *kind, *account)? else {
         return Err(StoreError::Missing(accounts::name(*kind, *account)).into());
+    };
+    if owner.email.as_deref() != email {
+        return Err(StoreError::Missing(format!("the e-mail address of {}", accounts::name(*kind, *account))).into());
     }
     connection.prepare_cached("DELETE FROM link WHERE kind = ?1 AND account = ?2 AND purpose = ?3")?.execute(params![
         kind.as_str(),

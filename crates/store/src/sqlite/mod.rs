@@ -346,8 +346,8 @@ impl ImportStore for Sqlite {
 
 #[async_trait]
 impl Links for Sqlite {
-    async fn put_link(&self, link: Link) -> Result<(), StoreError> {
-        self.write(move |c| links::put(c, &link)).await
+    async fn put_link(&self, link: Link, email: Option<Arc<str>>) -> Result<(), StoreError> {
+        self.write(move |c| links::put(c, &link, email.as_deref())).await
     }
 
     async fn link(&self, purpose: LinkPurpose, key: &LinkKey) -> Result<Option<Link>, StoreError> {

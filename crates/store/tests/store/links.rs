@@ -36,7 +36,7 @@ async fn a_link_is_kept_and_taken_once_with_its_change() {
     both(async |store| {
         let owner = store.add_account(admin("anna"), NOW).await.unwrap();
         let kept = link(&owner, LinkPurpose::Reset, 1);
-        store.put_link(kept.clone()).await.unwrap();
+        store.put_link(kept.clone(), owner.email.clone()).await.unwrap();
         assert_eq!(store.link(LinkPurpose::Reset, &kept.key).await, Ok(Some(kept.clone())));
         assert_eq!(store.link(LinkPurpose::Confirm, &kept.key).await, Ok(None), "another purpose's link is none");
         assert!(take(store, LinkPurpose::Confirm, 1, NOW).await.is_none());
@@ -56,7 +56,7 @@ async fn a_link_is_kept_and_taken_once_with_its_change() {
 async fn a_change_that_fails_leaves_the_link_and_the_account() {
     both(async |store| {
         let owner = store.add_account(admin("anna"), NOW).await.unwrap();
-        store.put_link(link(&owner, LinkPurpose::Reset, 1)).await.unwrap();
+        store.put_link(link(&owner, LinkPurpose::Reset, 1), owner.email.clone()).await.unwrap();
         let changes = vec![AccountChange::Password("$argon2id$new".into()), AccountChange::Roles(vec!["nobody".into()])];
         let failed = store.redeem_link(LinkPurpose::Reset, &LinkKey([1; 32]), changes, NOW).await;
         assert!(matches!(failed, Err(StoreError::Missing(_))), "{failed:?}");
@@ -72,7 +72,7 @@ async fn one_of_many_at_the_same_time_takes_it() {
     let path = folder.path().join("store.db");
     let stores = [1, 2].map(|_| Arc::new(Sqlite::open(&path, Options::default()).unwrap()));
     let owner = stores[0].add_account(admin("anna"), NOW).await.unwrap();
-    stores[0].put_link(link(&owner, LinkPurpose::Reset, 1)).await.unwrap();
+    stores[0].put_link(link(&owner, LinkPurpose::Reset, 1), owner.email.clone()).await.unwrap();
     let tasks = (0..16).map(|n| {
         let store: Arc<dyn Store> = Arc::clone(&stores[n % 2]) as _;
         tokio::spawn(async move { take(&*store, LinkPurpose::Reset, 1, NOW).await.is_some() })
@@ -88,9 +88,9 @@ async fn one_of_many_at_the_same_time_takes_it() {
 async fn a_link_ends_with_its_time_and_with_a_newer_one() {
     both(async |store| {
         let owner = store.add_account(admin("anna"), NOW).await.unwrap();
-        store.put_link(link(&owner, LinkPurpose::Reset, 1)).await.unwrap();
-        store.put_link(link(&owner, LinkPurpose::Confirm, 2)).await.unwrap();
-        store.put_link(link(&owner, LinkPurpose::Reset, 3)).await.unwrap();
+        store.put_link(link(&owner, LinkPurpose::Reset, 1), owner.email.clone()).await.unwrap();
+        store.put_link(link(&owner, LinkPurpose::Confirm, 2), owner.email.clone()).await.unwrap();
+        store.put_link(link(&owner, LinkPurpose::Reset, 3), owner.email.clone()).await.unwrap();
         assert!(take(store, LinkPurpose::Reset, 1, NOW).await.is_none(), "a newer one for the same purpose");
         assert!(take(store, LinkPurpose::Reset, 3, LATER).await.is_none());
         assert!(store.link(LinkPurpose::Reset, &LinkKey([3; 32])).await.unwrap().is_some(), "it can still be told from none");
@@ -113,16 +113,38 @@ async fn whatever_ends_trust_in_an_account_ends_its_links() {
         {
             let owner = store.add_account(admin(&format!("u{n}")), NOW).await.unwrap();
             let n = u8::try_from(n).unwrap();
-            store.put_link(link(&owner, LinkPurpose::Reset, n)).await.unwrap();
+            store.put_link(link(&owner, LinkPurpose::Reset, n), owner.email.clone()).await.unwrap();
             store.change_account(Kind::Admin, owner.account.id, change.clone(), NOW).await.unwrap();
             store.change_account(Kind::Admin, owner.account.id, AccountChange::Enable, NOW).await.unwrap();
             assert!(take(store, LinkPurpose::Reset, n, NOW).await.is_none(), "{change:?}");
         }
         let gone = store.add_account(admin("gone"), NOW).await.unwrap();
-        store.put_link(link(&gone, LinkPurpose::Reset, 9)).await.unwrap();
+        store.put_link(link(&gone, LinkPurpose::Reset, 9), gone.email.clone()).await.unwrap();
         store.delete_account(Kind::Admin, gone.account.id, NOW).await.unwrap();
         assert_eq!(store.link(LinkPurpose::Reset, &LinkKey([9; 32])).await, Ok(None));
-        assert!(matches!(store.put_link(link(&gone, LinkPurpose::Reset, 9)).await, Err(StoreError::Missing(_))));
+        assert!(matches!(
+            store.put_link(link(&gone, LinkPurpose::Reset, 9), gone.email.clone()).await,
+            Err(StoreError::Missing(_))
+        ));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_link_that_was_made_for_another_address_is_refused() {
+    both(async |store| {
+        let owner = store.add_account(with_email("anna", "old@example.com"), NOW).await.unwrap();
+        store.put_link(link(&owner, LinkPurpose::Confirm, 1), owner.email.clone()).await.unwrap();
+        let change = AccountChange::UnconfirmedEmail("new@example.com".into());
+        let changed = store.change_account(Kind::Admin, owner.account.id, change, NOW).await.unwrap();
+        // What was made before the change is stored after it.
+        let late = store.put_link(link(&owner, LinkPurpose::Confirm, 2), owner.email.clone()).await;
+        assert!(matches!(late, Err(StoreError::Missing(_))), "{late:?}");
+        assert!(store.link(LinkPurpose::Confirm, &LinkKey([2; 32])).await.unwrap().is_none());
+        store.put_link(link(&changed, LinkPurpose::Confirm, 3), changed.email.clone()).await.unwrap();
+        let late = store.put_link(link(&owner, LinkPurpose::Confirm, 4), None).await;
+        assert!(matches!(late, Err(StoreError::Missing(_))), "{late:?}");
+        assert!(store.link(LinkPurpose::Confirm, &LinkKey([3; 32])).await.unwrap().is_some(), "the good one stays");
     })
     .await;
 }
@@ -171,7 +193,7 @@ async fn nobody_signs_in_before_the_address_is_confirmed() {
         let owner = store.add_account(NewAccount { confirmed: false, ..admin("anna") }, NOW).await.unwrap();
         let refused = store.create_session(&session(&owner, key(1, 1, 1), NOW.0), None).await;
         assert!(matches!(refused, Err(StoreError::Missing(_))), "{refused:?}");
-        store.put_link(link(&owner, LinkPurpose::Confirm, 1)).await.unwrap();
+        store.put_link(link(&owner, LinkPurpose::Confirm, 1), owner.email.clone()).await.unwrap();
         let changes = vec![AccountChange::Confirmed];
         let owner = store.redeem_link(LinkPurpose::Confirm, &LinkKey([1; 32]), changes, NOW).await.unwrap().unwrap();
         store.create_session(&session(&owner, key(1, 1, 1), NOW.0), None).await.unwrap();

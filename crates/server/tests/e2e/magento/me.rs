@@ -119,6 +119,15 @@ fn an_address_of_somebody_else_is_not_mine_to_change() {
     let mut customer = person("ann@example.com");
     customer["addresses"] = json!([wanted]);
     assert_eq!(counter.call(&me, "PUT", "/V1/customers/me", &json!({"customer": customer})).status, 404);
-    assert_eq!(counter.result(&me, "GET", "/V1/customers/me", &Value::Null)["addresses"], json!([]));
+    // Nor does the e-mail address change without the rest.
+    customer["email"] = "new@example.com".into();
+    let both = json!({"customer": customer, "password": OLD_PASSWORD});
+    assert_eq!(counter.call(&me, "PUT", "/V1/customers/me", &both).status, 404);
+    let mine = counter.result(&me, "GET", "/V1/customers/me", &Value::Null);
+    assert_eq!((&mine["email"], &mine["addresses"]), (&"ann@example.com".into(), &json!([])));
+    customer["addresses"] = json!([address("Mine")]);
+    let both = json!({"customer": customer, "password": OLD_PASSWORD});
+    let mine = counter.result(&me, "PUT", "/V1/customers/me", &both);
+    assert_eq!((&mine["email"], &mine["addresses"][0]["city"]), (&"new@example.com".into(), &"Mine".into()));
     assert_eq!(counter.result(&them, "GET", "/V1/customers/me", &Value::Null)["addresses"], theirs["addresses"]);
 }

@@ -33,6 +33,7 @@ fn a_change_by_an_endpoint_is_written_down_once_and_by_no_other_server() {
     let reset = json!({"email": "new@example.com", "resetToken": token, "newPassword": OLD_PASSWORD});
     counter.result("", "POST", "/V1/customers/resetPassword", &reset);
     counter.result(&admin, "PUT", &path(id), &json!({"customer": person("new@example.com")}));
+    counter.result(&admin, "PUT", &path(id), &json!({"customer": person("newer@example.com")}));
     let group = counter.result(&admin, "POST", "/V1/customerGroups", &json!({"group": {"code": "Odd", "tax_class_id": 3}}));
     counter.result(&admin, "DELETE", &format!("/V1/customerGroups/{}", group["id"]), &Value::Null);
     counter.result(&admin, "DELETE", &path(id), &Value::Null);
@@ -46,8 +47,8 @@ fn a_change_by_an_endpoint_is_written_down_once_and_by_no_other_server() {
     let identity = format!("customer/{id}");
     let own: Vec<Value> = audited(server).into_iter().filter(|event| event["identity"] == *identity).collect();
     let actions: Vec<&str> = own.iter().map(|event| event["action"].as_str().unwrap()).collect();
-    let changed = ["customer_created", "sign_in", "customer_changed", "email_changed", "customer_changed", "password_changed"];
-    assert_eq!(actions, [&changed[..], &["password_reset", "customer_changed", "customer_deleted"]].concat());
+    let changed = ["customer_created", "sign_in", "customer_changed", "email_changed", "password_changed"];
+    assert_eq!(actions, [&changed[..], &["password_reset", "customer_changed", "email_changed", "customer_deleted"]].concat());
     for event in &own {
         assert_eq!((&event["client"], event["request_id"].as_str().unwrap().len()), (&"127.0.0.1".into(), 32), "{event}");
     }

@@ -33,7 +33,7 @@ impl Desk<'_> {
         if renamed {
             self.call.auth.tell_of_new_email(&before.record, &after.record);
         }
-        self.note("customer_changed", "success", Some(&after.record.account));
+        self.note(if renamed { "email_changed" } else { "customer_changed" }, "success", Some(&after.record.account));
         self.shown(&after).await
     }
 

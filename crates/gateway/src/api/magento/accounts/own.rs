@@ -6,7 +6,7 @@ use doorward_auth::{ChangeError, SignInError, Whose};
 use doorward_core::{
     Account,
     password::Flaw,
-    ports::{CustomerChange, StoreError},
+    ports::{Customer, CustomerChange, StoreError},
 };
 use doorward_wire::magento::Error;
 use http::StatusCode;
@@ -28,27 +28,29 @@ impl Desk<'_> {
         let before = self.customer(number(&account)).await?;
         let email = given.email.as_deref().ok_or_else(|| Error::bad_request(NO_EMAIL))?;
         given.judge(Some(&before))?;
-        if email != document::email(&before) {
-            self.change_own_email(&account, email).await?;
-        }
         let change = CustomerChange { profile: given.profile, addresses: given.addresses, ..CustomerChange::default() };
-        let after = self.write_customer(account.id, change).await?;
-        self.note("customer_changed", "success", Some(&after.record.account));
+        let after = if email == document::email(&before) {
+            let after = self.write_customer(account.id, change).await?;
+            self.note("customer_changed", "success", Some(&after.record.account));
+            after
+        } else {
+            self.change_own_email(&account, email, change).await?
+        };
         self.shown(&after).await
     }
 
-    /// Another address is another way into the account, so it takes the password.
-    async fn change_own_email(&self, account: &Account, email: &str) -> Outcome<()> {
+    /// Another address is another way into the account, so it takes the password. What else changes, changes with it.
+    async fn change_own_email(&self, account: &Account, email: &str, change: CustomerChange) -> Outcome<Customer> {
         let password = match self.params.optional_text("password")? {
             Some(password) => Some(password),
             None => self.params.optional_text("currentPassword")?,
         };
         let password = password.ok_or_else(|| Error::bad_request("Provide the current \"password\" to change \"email\"."))?;
         let directory = self.directory_of(account)?;
-        let changed = self.call.auth.change_email(&directory, self.caller(account), &password, email).await;
+        let changed = self.call.auth.change_email(&directory, self.caller(account), &password, email, change).await;
         let word = changed.as_ref().map_or_else(ChangeError::code, |_| "success");
         self.note("email_changed", word, Some(account));
-        changed.map(drop).map_err(failure)
+        changed.map_err(failure)
     }
 
     pub(super) async fn change_own_password(&mut self) -> Outcome {
@@ -76,13 +78,12 @@ impl Desk<'_> {
     }
 
     /// Changes what is stored of a customer.
-    pub(super) async fn write_customer(&self, id: u64, change: CustomerChange) -> Outcome<doorward_core::ports::Customer> {
+    pub(super) async fn write_customer(&self, id: u64, change: CustomerChange) -> Outcome<Customer> {
         let now = self.call.auth.clock().now();
         let changed = self.customers().change_customer(id, change, now).await;
         let customer = changed.map_err(|error| match error {
             StoreError::Exists(_) => duplicate().into(),
-            // An address of somebody else, or a customer who is gone by now.
-            StoreError::Missing(_) => Error::new(StatusCode::NOT_FOUND, "No such entity.").into(),
+            StoreError::Missing(_) => gone().into(),
             other => Failure::Unavailable(other),
         })?;
         self.forget().await?;
@@ -91,7 +92,7 @@ impl Desk<'_> {
 }
 
 /// The default address, or nothing.
-pub(super) fn default_address(customer: &doorward_core::ports::Customer, which: &str) -> Value {
+pub(super) fn default_address(customer: &Customer, which: &str) -> Value {
     let id = customer.profile.get(which).and_then(Value::as_u64);
     let found = customer.addresses.iter().find(|address| Some(address.id) == id);
     found.map_or(Value::Null, |address| document::address(address, &customer.profile))
@@ -100,6 +101,11 @@ pub(super) fn default_address(customer: &doorward_core::ports::Customer, which: 
 /// What somebody is told whose address is another's already.
 pub(super) fn duplicate() -> Error {
     Error::bad_request("A customer with the same email address already exists in an associated website.")
+}
+
+/// An address of somebody else, or a customer who is gone by now.
+fn gone() -> Error {
+    Error::new(StatusCode::NOT_FOUND, "No such entity.")
 }
 
 /// What somebody is told whose password breaks a rule.
@@ -124,6 +130,7 @@ fn failure(error: ChangeError) -> Failure {
         ChangeError::Flaw(flaw) => flawed(flaw).into(),
         ChangeError::Email => Error::bad_request("\"Email\" is not a valid email address.").into(),
         ChangeError::Exists => duplicate().into(),
+        ChangeError::Missing => gone().into(),
         ChangeError::NoMail => Failure::Later(WITHOUT_MAIL),
     }
 }
