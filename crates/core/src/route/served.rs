@@ -50,7 +50,7 @@ const MANAGE: &str = "Magento_Customer::manage";
 const GROUP: &str = "Magento_Customer::group";
 
 /// All of them.
-pub static ROUTES: [Served; 37] = [
+pub static ROUTES: [Served; 45] = [
     token("token.customer", "/V1/integration/customer/token", "anonymous"),
     token("token.admin", "/V1/integration/admin/token", "anonymous"),
     token("token.revoke", "/V1/integration/customer/revoke-customer-token", "self"),
@@ -84,6 +84,14 @@ pub static ROUTES: [Served; 37] = [
     account("customer.shipping", "GET", "/V1/customers/:customerId/shippingAddress", MANAGE),
     account("address.show", "GET", "/V1/customers/addresses/:addressId", MANAGE),
     account("address.delete", "DELETE", "/V1/addresses/:addressId", MANAGE),
+    account("metadata.customer", "GET", "/V1/attributeMetadata/customer", CUSTOMER),
+    account("metadata.customer.attribute", "GET", "/V1/attributeMetadata/customer/attribute/:attributeCode", CUSTOMER),
+    account("metadata.customer.form", "GET", "/V1/attributeMetadata/customer/form/:formCode", CUSTOMER),
+    account("metadata.customer.custom", "GET", "/V1/attributeMetadata/customer/custom", CUSTOMER),
+    account("metadata.address", "GET", "/V1/attributeMetadata/customerAddress", CUSTOMER),
+    account("metadata.address.attribute", "GET", "/V1/attributeMetadata/customerAddress/attribute/:attributeCode", CUSTOMER),
+    account("metadata.address.form", "GET", "/V1/attributeMetadata/customerAddress/form/:formCode", CUSTOMER),
+    account("metadata.address.custom", "GET", "/V1/attributeMetadata/customerAddress/custom", CUSTOMER),
     account("group.show", "GET", "/V1/customerGroups/:id", GROUP),
     account("group.search", "GET", "/V1/customerGroups/search", GROUP),
     account("group.default", "GET", "/V1/customerGroups/default", GROUP),

@@ -12,6 +12,7 @@ mod formats;
 mod group_test;
 mod integration_test;
 mod me;
+mod metadata_test;
 mod open_routes;
 mod pipeline;
 mod records;

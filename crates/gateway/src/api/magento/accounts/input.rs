@@ -1,5 +1,9 @@
 //! What clients say of a customer: read, judged, and bounded before any of it is stored.
 
+use super::{
+    attributes::{self, ADDRESS, Attribute, CUSTOMER, Kept},
+    countries,
+};
 use doorward_core::{
     mail::is_address,
     ports::{AddressDraft, Customer, Document, merge},
@@ -35,21 +39,23 @@ impl Given {
     /// 400 where a value is of another type, or an address lacks something.
     pub(super) fn read(customer: &Params) -> Result<Self, Error> {
         let mut profile = Document::new();
-        for name in ["firstname", "lastname", "middlename", "prefix", "suffix", "dob", "taxvat"] {
-            if let Some(text) = customer.optional_text(name)? {
-                // Names stay as they are, so that whoever empties one is told.
-                let keep = !text.is_empty() || matches!(name, "firstname" | "lastname");
-                profile.insert(name.to_owned(), if keep { text.into() } else { Value::Null });
-            }
-        }
-        for name in ["gender", "disable_auto_group_change"] {
-            if let Some(number) = customer.optional_int(name)? {
-                profile.insert(name.to_owned(), number.into());
-            }
-        }
-        for name in ["default_billing", "default_shipping"] {
-            if let Some(text) = customer.optional_text(name)? {
-                profile.insert(name.to_owned(), text.trim().parse::<u64>().map_or(Value::Null, Value::from));
+        for attribute in &CUSTOMER {
+            let name = attribute.code;
+            let value = match attribute.kept {
+                // What must be there stays as it is, so that whoever empties it is told.
+                Kept::Text => customer.optional_text(name)?.map(|text| match text.is_empty() && !attribute.required {
+                    true => Value::Null,
+                    false => text.into(),
+                }),
+                Kept::Number => customer.optional_int(name)?.map(Value::from),
+                Kept::Address => {
+                    let text = customer.optional_text(name)?;
+                    text.map(|text| text.trim().parse::<u64>().map_or(Value::Null, Value::from))
+                }
+                Kept::Lines | Kept::Apart | Kept::Shown => None,
+            };
+            if let Some(value) = value {
+                profile.insert(name.to_owned(), value);
             }
         }
         if let Some(extensions) = extension_attributes(customer)? {
@@ -77,12 +83,11 @@ impl Given {
     pub(super) fn judge(&self, before: Option<&Customer>) -> Result<(), Error> {
         let mut after = before.map(|customer| customer.profile.clone()).unwrap_or_default();
         merge(&mut after, self.profile.clone());
-        let names = [("First Name", "firstname"), ("Last Name", "lastname")];
         let mut errors = Vec::new();
-        for (label, name) in names {
+        for Attribute { code, label, .. } in required() {
             // Somebody without a name may change everything else.
-            let asked = before.is_none() || self.profile.contains_key(name);
-            if asked && is_blank(after.get(name)) {
+            let asked = before.is_none() || self.profile.contains_key(*code);
+            if asked && is_blank(after.get(*code)) {
                 errors.push(Error::bad_request(format!("\"{label}\" is a required value.")));
             }
         }
@@ -90,6 +95,9 @@ impl Given {
             if !self.profile.get(name).and_then(Value::as_str).is_none_or(is_name) {
                 errors.push(Error::bad_request(format!("{label} is not valid!")));
             }
+        }
+        if errors.is_empty() {
+            errors = attributes::flaws(&CUSTOMER, &self.profile);
         }
         if self.email.as_deref().is_some_and(|email| !is_address(email)) {
             errors.push(Error::bad_request("\"Email\" is not a valid email address."));
@@ -105,11 +113,12 @@ impl Given {
 
     /// What is wrong, in the words of the validation service.
     pub(super) fn flaws(&self) -> Vec<String> {
-        let names = [("First Name", "firstname"), ("Last Name", "lastname")];
-        let missing = names.into_iter().filter(|(_, name)| is_blank(self.profile.get(*name)));
+        let missing = required().filter(|attribute| is_blank(self.profile.get(attribute.code)));
         let mut flaws: Vec<String> = missing
-            .map(|(label, _)| format!("The \"{label}\" attribute value is empty. Set the attribute and try again."))
+            .map(|Attribute { label, .. }| format!("The \"{label}\" attribute value is empty. Set the attribute and try again."))
             .collect();
+        let wrong = attributes::flaws(&CUSTOMER, &self.profile);
+        flaws.extend(wrong.iter().map(|error| error.message().to_owned()));
         match &self.email {
             None => flaws.push("The \"Email\" attribute value is empty. Set the attribute and try again.".to_owned()),
             Some(email) if !is_address(email) => flaws.push("\"Email\" is not a valid email address.".to_owned()),
@@ -117,6 +126,11 @@ impl Given {
         }
         flaws
     }
+}
+
+/// What a customer must have that somebody has to say; the e-mail address is judged by itself.
+fn required() -> impl Iterator<Item = &'static Attribute> {
+    CUSTOMER.iter().filter(|attribute| attribute.required && attribute.kept == Kept::Text)
 }
 
 fn is_blank(value: Option<&Value>) -> bool {
@@ -157,22 +171,9 @@ fn addresses(list: &[Params]) -> Result<Vec<AddressDraft>, Error> {
 
 fn address(given: &Params) -> Result<AddressDraft, Error> {
     let mut document = Document::new();
-    for name in [
-        "country_id",
-        "company",
-        "telephone",
-        "fax",
-        "postcode",
-        "city",
-        "firstname",
-        "lastname",
-        "middlename",
-        "prefix",
-        "suffix",
-        "vat_id",
-    ] {
-        if let Some(text) = given.optional_text(name)?.filter(|text| !text.is_empty()) {
-            document.insert(name.to_owned(), text.into());
+    for Attribute { code, .. } in ADDRESS.iter().filter(|attribute| attribute.kept == Kept::Text) {
+        if let Some(text) = given.optional_text(code)?.filter(|text| !text.is_empty()) {
+            document.insert((*code).to_owned(), text.into());
         }
     }
     if let Some(street) = given.optional_list("street") {
@@ -220,7 +221,7 @@ fn region(given: &Params, document: &mut Document) -> Result<(), Error> {
     Ok(())
 }
 
-/// All that an address lacks, together.
+/// All that an address lacks, together; then what is wrong with it.
 fn complete(document: &Document) -> Result<(), Error> {
     let has = |name: &str| match document.get(name) {
         Some(Value::String(text)) => !text.trim().is_empty(),
@@ -228,16 +229,26 @@ fn complete(document: &Document) -> Result<(), Error> {
         _ => false,
     };
     let country = document.get("country_id").and_then(Value::as_str).unwrap_or_default();
-    let fields = [
-        ("firstname", "firstname"),
-        ("lastname", "lastname"),
-        ("street", "street"),
-        ("city", "city"),
-        ("telephone", "telephone"),
-        ("postcode", "postcode"),
-        ("country_id", "countryId"),
-    ];
-    let may_lack = |name: &str| name == "postcode" && NO_POSTCODE.contains(&country);
-    let lacking = fields.into_iter().filter(|(name, _)| !has(name) && !may_lack(name));
-    Error::aggregate(lacking.map(|(_, shown)| Error::required(shown)).collect()).map_or(Ok(()), Err)
+    // A country without postcodes is one that is known.
+    let must = |attribute: &Attribute| attribute.required || (attribute.code == "postcode" && !NO_POSTCODE.contains(&country));
+    let mut lacking: Vec<_> = ADDRESS.iter().filter(|attribute| must(attribute) && !has(attribute.code)).collect();
+    // The country is asked for at last, and before it what it may do without.
+    lacking.sort_by_key(|attribute| match attribute.code {
+        "country_id" => 2,
+        "postcode" => 1,
+        _ => 0,
+    });
+    let mut errors: Vec<Error> = lacking.into_iter().map(|attribute| Error::required(shown(attribute.code))).collect();
+    if has("country_id") && !countries::is_known(country) {
+        let text = "Invalid value of \"%value\" provided for the %fieldName field.";
+        let value: String = country.chars().take(64).collect();
+        errors.push(Error::bad_request(text).with("fieldName", "countryId").with("value", value));
+    }
+    errors.extend(attributes::flaws(&ADDRESS, document));
+    Error::aggregate(errors).map_or(Ok(()), Err)
+}
+
+/// The name of a field in errors.
+fn shown(code: &'static str) -> &'static str {
+    if code == "country_id" { "countryId" } else { code }
 }

@@ -1,11 +1,14 @@
 //! Accounts over REST (magento-webapi 9): one file for each kind of thing. The route rule has judged the request; what a
 //! rule cannot say is judged here: whose data `me` is, which group a new customer may have.
 
+mod attributes;
+mod countries;
 mod document;
 mod groups;
 mod input;
 mod links;
 mod manage;
+mod metadata;
 mod own;
 mod register;
 mod search;
@@ -32,6 +35,7 @@ use http::{
     Response, StatusCode,
     header::{CONTENT_TYPE, USER_AGENT},
 };
+use metadata::Entity;
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
@@ -143,6 +147,13 @@ impl Desk<'_> {
             "customer.shipping" => self.address_of("default_shipping").await,
             "address.show" => self.show_address().await,
             "address.delete" => self.delete_address().await,
+            "metadata.customer" => self.attributes(Entity::Customer).await,
+            "metadata.customer.attribute" => self.attribute(Entity::Customer).await,
+            "metadata.customer.form" => self.form(Entity::Customer).await,
+            "metadata.address" => self.attributes(Entity::Address).await,
+            "metadata.address.attribute" => self.attribute(Entity::Address).await,
+            "metadata.address.form" => self.form(Entity::Address).await,
+            "metadata.customer.custom" | "metadata.address.custom" => Ok(Self::custom_attributes()),
             "group.show" => self.show_group().await,
             "group.search" => self.search_groups().await,
             "group.default" | "group.default.store" => self.default_group().await,

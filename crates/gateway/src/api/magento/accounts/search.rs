@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// The most that is on a page, and what is on one where nothing is said.
-const PAGE: u32 = 1000;
+pub(super) const PAGE: u32 = 1000;
 /// The most filters, fields to sort by, and values in a list of one filter.
 const MAX_FILTERS: usize = 64;
 const MAX_ORDERS: usize = 8;
