@@ -53,7 +53,8 @@ files = ["routes.toml"]
 name = "bench"
 url = "http://127.0.0.1:%(upstream)d"
 """
-ROUTES = "".join(f'[[route]]\nmethods = ["GET"]\npath = "/{name}/:id"\nrequire = ["self"]\n' for name in ("session", "basic", "jwt", "certificate"))
+METHODS = ("session", "basic", "jwt", "certificate")
+ROUTES = "".join(f'[[route]]\nmethods = ["GET"]\npath = "/{name}/:id"\nrequire = ["self"]\n' for name in METHODS)
 CERTIFICATE = """
 [[firewall]]
 name = "certificate"
@@ -93,7 +94,8 @@ def http_groups(stack, folder, cpus, upstream, options):
     for kind in ("ES256", "RS256"):
         take = [options.doorward, "key", "import", "jwt", "--pem-stdin", "--config", str(home / "doorward.toml")]
         subprocess.run(take, input=keys[kind].read_text(), text=True, check=True, stdout=subprocess.DEVNULL)
-    answer = json.loads(harness.post(port, "/api/ibexa/v2/user/token/jwt", json.dumps({"JWTInput": {"username": "bench", "password": harness.PASSWORD}}), 200))
+    asked = json.dumps({"JWTInput": {"username": "bench", "password": harness.PASSWORD}})
+    answer = json.loads(harness.post(port, "/api/ibexa/v2/user/token/jwt", asked, 200))
     pair = base64.b64encode(f"bench:{harness.PASSWORD}".encode()).decode()
     again = [
         Subject("Doorward, session", port, "/session/1", Wrk([f"Cookie: {harness.sign_in(port)}"]), pids),
@@ -247,18 +249,20 @@ class Ab:
         self.certificate, self.keep = certificate, keep
 
     def answers(self, subject, home):
+        """Whether it answers who shows a certificate, and nobody else."""
         url = f"https://127.0.0.1:{subject.port}{subject.path}"
-        curl = ["curl", "-s", "-o", home / "answer", "-w", "%{http_code}", "--cacert", home / "ca.pem", "--cert", self.certificate, url]
-        status = subprocess.run(curl, capture_output=True, text=True, check=False).stdout
-        if status != "200" or (home / "answer").read_text() != BODY:
-            sys.exit(f"{subject.name} answers {status} to a good certificate")
-        without = subprocess.run(["curl", "-s", "-o", home / "none", "-w", "%{http_code}", "--cacert", home / "ca.pem", url], capture_output=True, text=True, check=False)
-        if without.stdout not in ("400", "401"):
-            sys.exit(f"{subject.name} answers {without.stdout} without a certificate")
+        curl = ["curl", "-s", "-o", home / "answer", "-w", "%{http_code}", "--cacert", home / "ca.pem", url]
+        without = subprocess.run(curl, capture_output=True, text=True, check=False).stdout
+        if without not in ("400", "401"):
+            sys.exit(f"{subject.name} answers {without} without a certificate")
+        shown = subprocess.run([*curl, "--cert", self.certificate], capture_output=True, text=True, check=False).stdout
+        if shown != "200" or (home / "answer").read_text() != BODY:
+            sys.exit(f"{subject.name} answers {shown} to a good certificate")
 
     def run(self, url, cpu, seconds, connections):
-        command = ["taskset", "-c", str(cpu), "ab", "-q", "-E", str(self.certificate), "-c", str(connections), "-t", str(seconds), "-n", "10000000"]
-        out = subprocess.run([*command, *(["-k"] if self.keep else []), url], capture_output=True, text=True, timeout=seconds + 60, check=False)
+        command = ["taskset", "-c", str(cpu), "ab", "-q", "-E", str(self.certificate), "-c", str(connections)]
+        command += ["-t", str(seconds), "-n", "10000000", *(["-k"] if self.keep else []), url]
+        out = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False)
         failed = re.search(r"Failed requests:\s+(\d+)", out.stdout)
         if out.returncode or "Non-2xx" in out.stdout or not failed or failed[1] != "0":
             sys.exit(f"{url} did not answer everything:\n{out.stdout}{out.stderr}")
@@ -274,12 +278,15 @@ def make_certificates(home):
     for name in ("ca", "server", "client"):
         openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", home / f"{name}.key")
     openssl("req", "-x509", "-new", "-key", home / "ca.key", "-subj", "/CN=Benchmark CA", "-days", "30", "-out", home / "ca.pem")
-    for name, common, extension in (("server", "localhost", "subjectAltName=IP:127.0.0.1,DNS:localhost"), ("client", "bench", "extendedKeyUsage=clientAuth")):
+    for name, common, extension in (
+        ("server", "localhost", "subjectAltName=IP:127.0.0.1,DNS:localhost"),
+        ("client", "bench", "extendedKeyUsage=clientAuth"),
+    ):
         request, extensions = home / f"{name}.csr", home / f"{name}.ext"
         extensions.write_text(extension + "\n")
         openssl("req", "-new", "-key", home / f"{name}.key", "-subj", f"/CN={common}", "-out", request)
-        openssl("x509", "-req", "-in", request, "-CA", home / "ca.pem", "-CAkey", home / "ca.key", "-CAcreateserial", "-days", "30", "-extfile", extensions,
-                "-out", home / f"{name}.pem")
+        authority = ["-CA", home / "ca.pem", "-CAkey", home / "ca.key", "-CAcreateserial", "-days", "30"]
+        openssl("x509", "-req", "-in", request, *authority, "-extfile", extensions, "-out", home / f"{name}.pem")
     (home / "client.both.pem").write_text((home / "client.pem").read_text() + (home / "client.key").read_text())
 
 
