@@ -1,4 +1,4 @@
-//! Login and password as real clients send them: curl, Python, a browser.
+//! Login and password as real clients send them: curl, PHP, Python, a browser.
 
 use super::{PASSWORD, basic::pair, config, to_upstream};
 use crate::support::{Site, python::browse, upstream::Upstream};
@@ -36,7 +36,6 @@ fn curl_signs_in_by_user() {
     };
     let (jane, jurgen) = (format!("jane:{PASSWORD}"), format!("{LOGIN}:{SECRET}"));
     assert_eq!(curl(&["--user", &jane]), "200");
-    // The same bytes that PHP's CURLOPT_USERPWD sends: it is the same library.
     assert_eq!(upstream.last().header("doorward-identity"), Some("customer/1"));
     assert_eq!(curl(&["--user", &jurgen]), "200");
     assert_eq!(upstream.last().header("doorward-identity"), Some("customer/2"));
@@ -44,6 +43,18 @@ fn curl_signs_in_by_user() {
     assert_eq!(curl(&["--anyauth", "--user", &jane]), "200");
     assert_eq!(curl(&["--user", "jane:wrong"]), "401");
     assert_eq!(curl(&[]), "401");
+}
+
+#[test]
+fn phps_client_signs_in() {
+    let upstream = Upstream::start();
+    let site = site(&upstream);
+    let server = site.serve();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/basic_client.php");
+    let output = Command::new("php").args([script, &format!("http://{}", server.public), LOGIN, SECRET]).output();
+    let output = output.expect("these tests need php-cli and php-curl");
+    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), server.log());
+    assert_eq!(upstream.last().header("doorward-identity"), Some("customer/2"));
 }
 
 #[test]
