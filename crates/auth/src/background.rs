@@ -101,6 +101,11 @@ impl Auth {
             Ok(count) => tracing::debug!(count, "expired tokens were purged"),
             Err(error) => tracing::warn!(%error, "expired tokens could not be purged"),
         }
+        match self.store().grants().purge_grants(now).await {
+            Ok(0) => {}
+            Ok(count) => tracing::debug!(count, "what clients were allowed was forgotten, after its time"),
+            Err(error) => tracing::warn!(%error, "what clients were allowed could not be forgotten"),
+        }
         // Of directories that the configuration no longer has, or has with another kind.
         let known: Vec<_> = self.directories().iter().map(|directory| (Arc::clone(&directory.name), directory.kind)).collect();
         match self.store().purge_foreign_sessions(&known).await {

@@ -8,8 +8,8 @@ use doorward_core::{
     policy::{CookieSpec, Directory, SameSite},
     ports::{
         AccountChange, AccountCount, AccountFilter, AccountRecord, Change, Clock, Customers, ExchangeKey, Exchanged, Exchanges,
-        Link, LinkKey, LinkPurpose, Links, NewAccount, SessionFilter, Store, StoreError, StoredKey, TokenKey, TokenRecord,
-        TokenStore,
+        Link, LinkKey, LinkPurpose, Links, NewAccount, OAuthGrants, SessionFilter, Store, StoreError, StoredKey, TokenKey,
+        TokenRecord, TokenStore,
     },
     session::{Replaced, Session, SessionKey},
 };
@@ -115,6 +115,9 @@ impl Watched {
 impl Store for Watched {
     fn customers(&self) -> &dyn Customers {
         self.inner.customers()
+    }
+    fn grants(&self) -> &dyn OAuthGrants {
+        self.inner.grants()
     }
     async fn add_account(&self, new: NewAccount, now: Time) -> Result<AccountRecord, StoreError> {
         self.there()?.add_account(new, now).await

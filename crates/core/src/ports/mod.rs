@@ -5,6 +5,7 @@ mod exchanges;
 mod fetch;
 mod imports;
 mod links;
+mod oauth_grants;
 mod tokens;
 
 pub use customers::{
@@ -15,6 +16,7 @@ pub use exchanges::{ExchangeKey, Exchanged, Exchanges};
 pub use fetch::{Answer, Call, Fetch, FetchError, RemoteUrl};
 pub use imports::{ImportAccount, ImportBatch, ImportItem, ImportStore, ImportToken, Imported};
 pub use links::{Link, LinkKey, LinkPurpose, Links};
+pub use oauth_grants::{Authorization, Code, Consent, Device, OAuthGrants, Once, Polled, Pushed, Refresh};
 pub use tokens::{StoredKey, TokenKey, TokenRecord, TokenStore};
 
 use crate::{
@@ -271,6 +273,8 @@ pub struct AccountFilter {
 pub trait Store: Links + TokenStore + Exchanges {
     /// The part that keeps customers and their groups.
     fn customers(&self) -> &dyn Customers;
+    /// The part that remembers what people allowed clients of the authorization server.
+    fn grants(&self) -> &dyn OAuthGrants;
 
     /// Makes an account.
     async fn add_account(&self, new: NewAccount, now: Time) -> Result<AccountRecord, StoreError>;

@@ -3,7 +3,7 @@
 use super::{
     changes,
     failure::Outcome,
-    links, sessions, tally,
+    grants, links, sessions, tally,
     values::{self, ACCOUNT, LAST_ID, integer, unsigned},
 };
 use doorward_core::{
@@ -182,6 +182,7 @@ pub(super) fn change(connection: &Connection, kind: Kind, id: u64, change: &Acco
             connection
                 .prepare_cached("DELETE FROM token WHERE kind = ?1 AND account = ?2 AND created <= ?3")?
                 .execute(params![target.0, target.1, integer(before.0)])?;
+            grants::end_all_of(connection, kind, id, *before)?;
         }
         AccountChange::Unlock => changes::log_unlocked(connection, &before.account.directory, &before.account.login)?,
     }
@@ -258,6 +259,9 @@ fn take_id(connection: &Connection, kind: Kind, wanted: Option<u64>) -> Outcome<
     Ok(id)
 }
 
+/// Later than anything.
+const ALL: Time = Time(u64::MAX);
+
 /// Ends all sessions and whatever else was proved so far.
 fn end_everything(connection: &Connection, kind: Kind, id: u64, now: Time) -> Outcome<()> {
     connection
@@ -267,6 +271,7 @@ fn end_everything(connection: &Connection, kind: Kind, id: u64, now: Time) -> Ou
         )?
         .execute(params![kind.as_str(), integer(id), integer(now.0)])?;
     connection.prepare_cached("DELETE FROM token WHERE kind = ?1 AND account = ?2")?.execute((kind.as_str(), integer(id)))?;
+    grants::end_all_of(connection, kind, id, ALL)?;
     sessions::end_all_of(connection, kind, id)?;
     links::end_all_of(connection, kind, id)
 }

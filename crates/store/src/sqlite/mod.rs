@@ -5,6 +5,7 @@ mod changes;
 mod customers;
 mod exchanges;
 mod failure;
+mod grants;
 mod groups;
 mod imports;
 mod keys;
@@ -31,7 +32,7 @@ use doorward_core::{
     acl::Holds,
     ports::{
         AccountChange, AccountCount, AccountFilter, AccountRecord, Change, Customers, ImportBatch, ImportStore, Imported, Link,
-        LinkKey, LinkPurpose, Links, NewAccount, SessionFilter, Store, StoreError, StoredKey,
+        LinkKey, LinkPurpose, Links, NewAccount, OAuthGrants, SessionFilter, Store, StoreError, StoredKey,
     },
     session::{Replaced, Session, SessionKey},
 };
@@ -171,6 +172,10 @@ impl Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     fn customers(&self) -> &dyn Customers {
+        self
+    }
+
+    fn grants(&self) -> &dyn OAuthGrants {
         self
     }
 

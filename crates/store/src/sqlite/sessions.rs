@@ -3,6 +3,7 @@
 use super::{
     accounts, changes, exchanges,
     failure::{Failure, Outcome},
+    grants,
     values::{self, ACCOUNT, SESSION, integer, kind, unsigned},
 };
 use doorward_core::{
@@ -74,6 +75,9 @@ fn replace(connection: &Connection, session: &Session, kind: Kind, replaced: Rep
         carried = before.collect::<Result<_, _>>()?;
         carried.push((key, integer(until.0)));
     }
+    if of_the_account {
+        grants::move_to_session(connection, &key, &session.key)?;
+    }
     end(connection, &key)?;
     Ok(carried)
 }
@@ -110,6 +114,7 @@ pub(super) fn find(connection: &Connection, key: &SessionKey) -> Outcome<Option<
 
 /// Ends a session; whether there was one.
 pub(super) fn end(connection: &Connection, key: &SessionKey) -> Outcome<bool> {
+    grants::end_those_of_session(connection, key)?;
     let ended = connection.prepare_cached("DELETE FROM session WHERE key = ?1")?.execute([key.0])? > 0;
     if ended {
         changes::log_session(connection, key)?;
@@ -149,6 +154,7 @@ pub(super) fn end_all_of_present(connection: &Connection, kind: Kind, id: u64, o
 /// Ends all sessions of an account; how many there were.
 pub(super) fn end_all_of(connection: &Connection, kind: Kind, id: u64) -> Outcome<u64> {
     changes::log_sessions_of(connection, kind, id)?;
+    grants::end_those_of_sessions(connection, kind, id)?;
     let ended = connection
         .prepare_cached("DELETE FROM session WHERE kind = ?1 AND account = ?2")?
         .execute(params![kind.as_str(), integer(id)])?;
@@ -222,6 +228,7 @@ pub(super) fn end_stale(connection: &Connection, stale: &Stale, keys: &[SessionK
         let (idle, created) = (integer(stale.idle_before.0), integer(stale.created_before.0));
         if delete.execute(params![key.0, stale.directory, idle, created])? > 0 {
             changes::log_session(connection, key)?;
+            grants::end_those_of_session(connection, key)?;
             ended += 1;
         }
     }

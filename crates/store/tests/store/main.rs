@@ -6,6 +6,7 @@ mod conformance;
 mod customers;
 mod exchanges;
 mod files;
+mod grants;
 mod groups;
 mod imports;
 mod kill;
