@@ -9,10 +9,13 @@ const TOO_DEEP: &str = "Maximum stack depth exceeded";
 const REPEATED: &str = "Repeated member name";
 const NOT_UTF8: &str = "Malformed UTF-8 characters, possibly incorrectly encoded";
 
-/// The value of the first member of the outermost object, whatever its name.
-pub(super) fn read(body: &[u8]) -> Result<Value, InputError> {
+/// The value of the member of this name of the outermost object or, without a name, of the first one.
+pub(super) fn read(body: &[u8], name: Option<&str>) -> Result<Value, InputError> {
     match value(body)? {
-        Json::Object(members) => Ok(members.into_iter().next().map_or(Value::Null, |(_, value)| plain(value))),
+        Json::Object(members) => {
+            let found = members.into_iter().find(|(member, _)| name.is_none_or(|name| member == name));
+            Ok(found.map_or(Value::Null, |(_, value)| plain(value)))
+        }
         _ => Ok(Value::Other),
     }
 }

@@ -112,7 +112,7 @@ impl SessionInput {
     /// # Errors
     /// [`InputError`], whose texts are those of ibexa-rest 0.3.
     pub fn read(content_type: Option<&str>, body: &[u8]) -> Result<Self, InputError> {
-        let (_, members) = members(SESSION, content_type, body)?;
+        let (_, members) = members(SESSION, None, content_type, body)?;
         let login = member(SESSION, &members, "login")?;
         Ok(Self { login, password: member(SESSION, &members, "password")? })
     }
@@ -139,13 +139,14 @@ impl fmt::Debug for JwtInput {
 }
 
 impl JwtInput {
-    /// Reads a body by its `Content-Type`, as [`SessionInput::read`] does.
+    /// Reads a body by its `Content-Type`, as [`SessionInput::read`] does. In JSON the members are those of `JWTInput`, wherever
+    /// in the object it stands: the newer version finds them by that path. In XML the root's name is not checked.
     ///
     /// # Errors
     /// [`InputError`]: for JSON with the texts of the newer version, for XML, which that has no more, with those of the older
     /// one.
     pub fn read(content_type: Option<&str>, body: &[u8]) -> Result<Self, InputError> {
-        let (format, members) = members(JWT, content_type, body).map_err(|error| match error {
+        let (format, members) = members(JWT, Some(JWT), content_type, body).map_err(|error| match error {
             InputError::Json(_) => InputError::InvalidJson,
             other => other,
         })?;
@@ -163,8 +164,13 @@ impl JwtInput {
     }
 }
 
-/// The members of an input of this type, and the format that it came in.
-fn members(input: &'static str, content_type: Option<&str>, body: &[u8]) -> Result<(Format, Vec<(String, Value)>), InputError> {
+/// The members of an input of this type, and the format that it came in; `root` is the name that JSON must have for it.
+fn members(
+    input: &'static str,
+    root: Option<&str>,
+    content_type: Option<&str>,
+    body: &[u8],
+) -> Result<(Format, Vec<(String, Value)>), InputError> {
     let kind = content_type.map(str::trim).filter(|kind| !kind.is_empty()).ok_or(InputError::NoContentType)?;
     let (kind, parameters) = kind.split_once(';').unwrap_or((kind, ""));
     let kind = kind.trim();
@@ -182,7 +188,7 @@ fn members(input: &'static str, content_type: Option<&str>, body: &[u8]) -> Resu
         return Err(InputError::TooLarge);
     }
     let read = match format {
-        Format::Json => json::read(body)?,
+        Format::Json => json::read(body, root)?,
         Format::Xml => xml::read(body)?,
     };
     let members = match read {
