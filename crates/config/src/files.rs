@@ -73,6 +73,8 @@ pub struct ReadError {
 pub struct Files {
     base: PathBuf,
     read: BTreeMap<PathBuf, Result<Arc<SourceFile>, ReadError>>,
+    /// Those that are no text.
+    bytes: BTreeMap<PathBuf, Result<Arc<[u8]>, ReadError>>,
     folders: BTreeSet<PathBuf>,
     embedded: BTreeSet<PathBuf>,
 }
@@ -111,6 +113,14 @@ impl Files {
         outcome
     }
 
+    /// The bytes of the file at `path`, which need be no text; otherwise as [`Files::read`].
+    pub fn read_bytes(&mut self, path: impl AsRef<Path>) -> Result<Arc<[u8]>, ReadError> {
+        let path = path.as_ref();
+        let at = self.resolve(path);
+        let read = || bytes_of(&at).map(Arc::from).map_err(|why| ReadError { name: display(path), why });
+        self.bytes.entry(at.clone()).or_insert_with(read).clone()
+    }
+
     /// What stands in the folder at `path`, as paths that begin with it, sorted by bytes. The folder is watched.
     pub fn folder(&mut self, path: impl AsRef<Path>) -> Result<Vec<PathBuf>, ReadError> {
         let path = path.as_ref();
@@ -144,16 +154,17 @@ impl Files {
     /// Every file and folder that the configuration depends on, missing ones included, sorted.
     pub fn watch_list(&self) -> Vec<PathBuf> {
         let files = self.read.keys().filter(|path| !self.embedded.contains(*path));
-        files.chain(&self.folders).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+        files.chain(self.bytes.keys()).chain(&self.folders).cloned().collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// First 16 hex digits of the SHA-256 over every file read: path, length and text, in the order of paths.
+    /// First 16 hex digits of the SHA-256 over every file read: path, length and content, in the order of paths, texts first.
     /// Paths below the base count relative to it, so the same folder has the same hash on every machine.
     pub fn hash(&self) -> String {
         let mut context = Context::new(&SHA256);
-        for (path, outcome) in &self.read {
-            let Ok(file) = outcome else { continue };
-            for part in [path.strip_prefix(&self.base).unwrap_or(path).to_string_lossy().as_bytes(), file.text.as_bytes()] {
+        let texts = self.read.iter().filter_map(|(path, file)| Some((path, file.as_ref().ok()?.text.as_bytes())));
+        let bytes = self.bytes.iter().filter_map(|(path, file)| Some((path, &**file.as_ref().ok()?)));
+        for (path, content) in texts.chain(bytes) {
+            for part in [path.strip_prefix(&self.base).unwrap_or(path).to_string_lossy().as_bytes(), content] {
                 context.update(&(part.len() as u64).to_be_bytes());
                 context.update(part);
             }
@@ -167,6 +178,14 @@ fn display(path: &Path) -> Arc<str> {
 }
 
 fn text_of(path: &Path) -> Result<String, String> {
+    let text = String::from_utf8(bytes_of(path)?).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        format!("is not UTF-8 text: line {} holds another byte", valid.iter().filter(|b| **b == b'\n').count() + 1)
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>, String> {
     let metadata = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
     if metadata.is_dir() {
         return Err("is a folder, where a file is expected".into());
@@ -174,12 +193,7 @@ fn text_of(path: &Path) -> Result<String, String> {
     if metadata.len() > MAX_BYTES {
         return Err(format!("is longer than {} MiB", MAX_BYTES >> 20));
     }
-    let bytes = fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        format!("is not UTF-8 text: line {} holds another byte", valid.iter().filter(|b| **b == b'\n').count() + 1)
-    })?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    fs::read(path).map_err(|error| format!("cannot be read: {error}"))
 }
 
 #[cfg(test)]
@@ -221,6 +235,11 @@ mod tests {
         let missing = files.read("missing.toml").unwrap_err().to_string();
         assert!(missing.starts_with("`missing.toml` cannot be read: "), "{missing}");
         assert_eq!(files.read("binary").unwrap_err().to_string(), "`binary` is not UTF-8 text: line 2 holds another byte");
+        let hash = files.hash();
+        assert_eq!(*files.read_bytes("binary").unwrap(), *b"a\n\xff");
+        assert_ne!(files.hash(), hash, "bytes count like text");
+        assert!(files.read_bytes("gone").unwrap_err().to_string().starts_with("`gone` cannot be read: "));
+        assert!(files.watch_list().contains(&folder.path().join("gone")));
         assert_eq!(files.read("sub").unwrap_err().to_string(), "`sub` is a folder, where a file is expected");
         assert_eq!(files.folder(".").unwrap(), [PathBuf::from("./binary"), PathBuf::from("./sub")]);
         assert!(files.watch_list().contains(&folder.path().join("missing.toml")));

@@ -119,8 +119,7 @@ fn widened(text: &str, span: Span) -> Span {
 /// Everything read, with places, for the checks across tables.
 pub(crate) struct Draft {
     pub(crate) firewalls: Vec<firewall::Placed>,
-    /// Whether requests may carry certificates.
-    pub(crate) certificates: bool,
+    pub(crate) certificates: ClientCertificates,
     pub(crate) access: Vec<access::Placed>,
     /// Hosts that are known to be served.
     pub(crate) hosts: Vec<Arc<str>>,
@@ -133,6 +132,18 @@ pub(crate) struct Draft {
     pub(crate) resources: doorward_core::acl::Tree,
     /// Which parts were read without an error, so that what is said across them is no mere consequence of one.
     pub(crate) sound: Sound,
+}
+
+/// Where certificates of clients come from.
+pub(crate) enum ClientCertificates {
+    /// What says so could not be read.
+    Unknown,
+    /// From nowhere.
+    Never,
+    /// From handshakes; the authorities are named here.
+    Shown(Span),
+    /// In a header of proxies.
+    Forwarded,
 }
 
 pub(crate) struct Sound {
@@ -164,7 +175,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let tokens = tokens::read(r, root);
     let integrations = integration::read(r, root, &directories, tokens.integration_bearer);
     let certificate = certificate::read(r, root, &server.server);
-    let shown = server.server.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
+    let client_ca = server.client_ca.clone();
     let settings = Settings {
         accounts: accounts::read(r, root, mail.is_some(), api.serve.accounts.then(|| api.serve_place.clone())),
         server: server.server,
@@ -199,7 +210,12 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let jwks_path = settings.assertion.jwks_path.clone();
     let unmatched = entries.unmatched;
     let hosts = server.hosts.clone().unwrap_or_default();
-    let certificates = !server_sound || shown || settings.certificate.form.is_some();
+    let certificates = match client_ca {
+        _ if !server_sound => ClientCertificates::Unknown,
+        Some(place) => ClientCertificates::Shown(place),
+        None if settings.certificate.form.is_some() => ClientCertificates::Forwarded,
+        None => ClientCertificates::Never,
+    };
     let draft = Draft {
         firewalls,
         certificates,

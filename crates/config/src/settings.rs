@@ -140,6 +140,8 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// How many TLS handshakes may be under way at once.
     pub handshakes: usize,
+    /// How many of them one network may take; without a number, a quarter.
+    pub handshakes_per_network: Option<usize>,
     /// How long a connection may rest between two requests.
     pub idle_timeout: Duration,
     /// How long requests in flight may take to finish after SIGTERM.
@@ -156,6 +158,7 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(10),
             handshakes: 1000,
+            handshakes_per_network: None,
             idle_timeout: Duration::from_secs(75),
             drain_timeout: Duration::from_secs(30),
         }
@@ -394,6 +397,7 @@ impl Settings {
             ("server.limits.header_timeout", la.header_timeout != lb.header_timeout),
             ("server.limits.handshake_timeout", la.handshake_timeout != lb.handshake_timeout),
             ("server.limits.handshakes", la.handshakes != lb.handshakes),
+            ("server.limits.handshakes_per_network", la.handshakes_per_network != lb.handshakes_per_network),
             ("server.limits.idle_timeout", la.idle_timeout != lb.idle_timeout),
             ("operations.listen", a.operations != b.operations),
             ("log.format", a.log.format != b.log.format),

@@ -51,7 +51,7 @@ async fn server(
                 match tls {
                     None => serve(stream, answer, &sender).await,
                     Some(tls) => {
-                        if let Ok((stream, _)) = tls.accept(stream, |_| false).await {
+                        if let Ok((stream, _)) = tls.accept(stream, [127, 0, 0, 1].into(), |_| false).await {
                             serve(stream, answer, &sender).await;
                         }
                     }
@@ -124,7 +124,7 @@ async fn asks_on_this_machine_by_plain_http() {
 async fn asks_by_https_whoever_has_a_certificate_for_the_name() {
     let (ca, identity) = authority("localhost");
     let setup = Setup { certificates: Certificates::new(&identity), clients: None };
-    let (address, _requests) = server(GOOD, Some(Arc::new(Terminator::new(&setup, Arc::new(Now), 9).unwrap()))).await;
+    let (address, _requests) = server(GOOD, Some(Arc::new(Terminator::new(&setup, Arc::new(Now), 9, 9).unwrap()))).await;
     let right = fetcher(&ca, Limits::default());
     assert_eq!(right.fetch(Call::get(&url("https", "localhost", address))).await.unwrap().body, b"{}");
     // Another name, and another authority.

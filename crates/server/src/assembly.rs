@@ -184,7 +184,9 @@ async fn no_tunnels(gateway: &Gateway) {
 
 fn terminator(settings: &Settings, world: &World) -> Result<Option<Arc<Terminator>>, StartError> {
     let Some(tls) = &settings.server.tls else { return Ok(None) };
-    let terminator = Terminator::new(&tls.setup(), Arc::clone(&world.clock), settings.server.limits.handshakes);
+    let limits = &settings.server.limits;
+    let share = limits.handshakes_per_network.unwrap_or(limits.handshakes.div_ceil(4));
+    let terminator = Terminator::new(&tls.setup(), Arc::clone(&world.clock), limits.handshakes, share);
     terminator.map(|terminator| Some(Arc::new(terminator))).map_err(StartError::Tls)
 }
 

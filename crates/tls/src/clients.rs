@@ -25,22 +25,27 @@ const AGAIN: u64 = 60;
 /// A list that is out of date within this time is spoken of: authorities write them for days, not for months.
 const SOON: u64 = 24 * 3600;
 
+/// What binary lists begin with (X.690, 8.9).
+const SEQUENCE: u8 = 0x30;
+
 /// Lists of revoked certificates (RFC 5280, 5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revoked(Vec<CertificateRevocationListDer<'static>>);
 
 impl Revoked {
-    /// Reads every list of a file.
+    /// Reads every list of a file in PEM, or the one of a file in DER.
     ///
     /// # Errors
     /// There is none, or one of them cannot be read.
-    pub fn read(text: &str) -> Result<Self, String> {
-        let lists = CertificateRevocationListDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
-        let lists = lists.map_err(|error| format!("cannot be read: {error}"))?;
+    pub fn read(file: &[u8]) -> Result<Self, String> {
+        let lists = CertificateRevocationListDer::pem_slice_iter(file).collect::<Result<Vec<_>, _>>();
+        let mut lists = lists.map_err(|error| format!("cannot be read: {error}"))?;
+        // As authorities publish them (RFC 5280, 4.2.1.13): a sequence, and nothing around it.
+        if lists.is_empty() && file.first() == Some(&SEQUENCE) {
+            lists.push(file.to_vec().into());
+        }
         if lists.is_empty() {
-            return Err("holds no list of revoked certificates in PEM (`-----BEGIN X509 CRL-----`)\n\
-                        `openssl crl -inform DER -in LIST -out LIST.pem` makes one of a binary list"
-                .into());
+            return Err("holds no list of revoked certificates, neither in PEM (`-----BEGIN X509 CRL-----`) nor in DER".into());
         }
         for (index, list) in lists.iter().enumerate() {
             if !CertificateRevocationList::from_der(list).is_ok_and(|(rest, _)| rest.is_empty()) {

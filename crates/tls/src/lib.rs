@@ -9,6 +9,7 @@ mod connector;
 mod forwarded;
 mod name;
 mod pem;
+mod shares;
 mod sni;
 mod subject;
 mod terminator;

@@ -3,6 +3,7 @@
 use crate::{
     Certificates, Clients, PeerCertificate,
     clients::{Trust, Trusted},
+    shares::Shares,
 };
 use arc_swap::ArcSwap;
 use doorward_core::ports::Clock;
@@ -13,7 +14,7 @@ use rustls::{
     server::{Acceptor, NoServerSessionStorage, ProducesTickets, danger::ClientCertVerifier},
     time_provider::TimeProvider,
 };
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{fmt, io, net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::Semaphore,
@@ -61,6 +62,7 @@ pub struct Terminator {
     parts: Parts,
     /// Handshakes whose costly part is under way.
     places: Semaphore,
+    shares: Shares,
 }
 
 struct Configs {
@@ -76,16 +78,17 @@ struct Parts {
 }
 
 impl Terminator {
-    /// Shows `setup`; at most `handshakes` at a time.
+    /// Shows `setup`; at most `handshakes` at a time, of which one network takes at most `share`.
     ///
     /// # Errors
     /// The crypto library refuses.
-    pub fn new(setup: &Setup, clock: Arc<dyn Clock>, handshakes: usize) -> Result<Self, String> {
+    pub fn new(setup: &Setup, clock: Arc<dyn Clock>, handshakes: usize, share: usize) -> Result<Self, String> {
         let tickets = aws_lc_rs::Ticketer::new().map_err(|error| error.to_string())?;
         let parts = Parts { provider: Arc::new(aws_lc_rs::default_provider()), clock: Arc::new(ByClock(clock)), tickets };
         let trust = Arc::new(Trust::default());
         let now = ArcSwap::from_pointee(parts.configs(setup, &trust)?);
-        Ok(Self { now, trust, parts, places: Semaphore::new(handshakes.min(Semaphore::MAX_PERMITS)) })
+        let places = Semaphore::new(handshakes.min(Semaphore::MAX_PERMITS));
+        Ok(Self { now, trust, parts, places, shares: Shares::new(share) })
     }
 
     /// Shows `setup` from now on. Certificates that clients showed before are looked at again.
@@ -97,7 +100,7 @@ impl Terminator {
         Ok(())
     }
 
-    /// Carries out one handshake. `asks` says whether clients that ask for a name, or for none, are to show a certificate;
+    /// Carries out one handshake with a client at `address`. `asks` says whether clients that ask for a name, or for none, are to show a certificate;
     /// one that is not good ends it. Whoever calls it bounds its time.
     ///
     /// # Errors
@@ -105,11 +108,15 @@ impl Terminator {
     pub async fn accept<IO: AsyncRead + AsyncWrite + Unpin>(
         &self,
         io: IO,
+        address: IpAddr,
         asks: impl FnOnce(Option<&str>) -> bool,
     ) -> Result<(TlsStream<IO>, Handshake), HandshakeError> {
         let start = LazyConfigAcceptor::new(Acceptor::default(), io).await.map_err(failed)?;
         let name = start.client_hello().server_name().map(|name| name.to_ascii_lowercase().into_boxed_str());
-        // Who has said nothing yet takes no place; who stalls now keeps one until its time is over.
+        // Who has said nothing yet takes no place; who stalls now keeps one until its time is over. Those of one network wait
+        // for each other first, so that others need not.
+        let share = self.shares.of(address);
+        let _share = share.enter().await.ok_or(HandshakeError::Gone)?;
         let _place = self.places.acquire().await.map_err(|_| HandshakeError::Gone)?;
         let now = self.now.load_full();
         let asking = now.asking.as_ref().filter(|_| asks(name.as_deref()));
@@ -207,47 +214,58 @@ mod tests {
     }
 
     /// A terminator for `shop.test`, and a client that trusts it.
-    fn both(handshakes: usize) -> (Arc<Terminator>, TlsConnector) {
+    fn both(handshakes: usize, share: usize) -> (Arc<Terminator>, TlsConnector) {
         let made = rcgen::generate_simple_self_signed(vec!["shop.test".to_owned()]).unwrap();
         let chain = Chain::read(&made.cert.pem()).unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(chain.0[0].clone()).unwrap();
         let identity = Identity::new(chain, Key::read(&made.signing_key.serialize_pem()).unwrap()).unwrap();
         let setup = Setup { certificates: Certificates::new(&identity), clients: None };
-        let terminator = Terminator::new(&setup, Arc::new(Now), handshakes).unwrap();
+        let terminator = Terminator::new(&setup, Arc::new(Now), handshakes, share).unwrap();
         let client = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
         let client = client.with_safe_default_protocol_versions().unwrap();
         let client = client.with_root_certificates(roots).with_no_client_auth();
         (Arc::new(terminator), TlsConnector::from(Arc::new(client)))
     }
 
-    fn accept(terminator: &Arc<Terminator>) -> (DuplexStream, tokio::task::JoinHandle<Result<Handshake, HandshakeError>>) {
+    type Accepting = tokio::task::JoinHandle<Result<Handshake, HandshakeError>>;
+
+    fn accept(terminator: &Arc<Terminator>, address: &str) -> (DuplexStream, Accepting) {
         let (ours, theirs) = duplex(64 * 1024);
-        let terminator = Arc::clone(terminator);
-        (theirs, tokio::spawn(async move { terminator.accept(ours, |_| true).await.map(|(_, handshake)| handshake) }))
+        let (terminator, address) = (Arc::clone(terminator), address.parse().unwrap());
+        (theirs, tokio::spawn(async move { terminator.accept(ours, address, |_| true).await.map(|(_, handshake)| handshake) }))
+    }
+
+    fn shop() -> ServerName<'static> {
+        ServerName::try_from("shop.test").unwrap()
+    }
+
+    /// Somebody begins, gets our answer, and says nothing more.
+    async fn stall(terminator: &Arc<Terminator>, client: &TlsConnector, address: &str) -> (DuplexStream, Accepting) {
+        let (mut stalling, stalled) = accept(terminator, address);
+        stalling.write_all(&hello(client).await).await.unwrap();
+        let mut answer = [0; 1];
+        stalling.read_exact(&mut answer).await.unwrap();
+        (stalling, stalled)
+    }
+
+    async fn hello(client: &TlsConnector) -> Vec<u8> {
+        let (mut near, far) = duplex(64 * 1024);
+        let connecting = tokio::spawn(client.connect(shop(), far));
+        let mut hello = vec![0; 16 * 1024];
+        let length = near.read(&mut hello).await.unwrap();
+        connecting.abort();
+        hello.truncate(length);
+        hello
     }
 
     #[tokio::test]
     async fn those_who_stall_keep_a_place_and_those_who_are_silent_none() {
-        let (terminator, client) = both(1);
-        let silent: Vec<_> = (0..3).map(|_| accept(&terminator)).collect();
-        let name = ServerName::try_from("shop.test").unwrap();
-        // Somebody begins, gets our answer, and says nothing more.
-        let (mut stalling, stalled) = accept(&terminator);
-        let hello = {
-            let (mut near, far) = duplex(64 * 1024);
-            let connecting = tokio::spawn(client.connect(name.clone(), far));
-            let mut hello = vec![0; 16 * 1024];
-            let length = near.read(&mut hello).await.unwrap();
-            connecting.abort();
-            hello.truncate(length);
-            hello
-        };
-        stalling.write_all(&hello).await.unwrap();
-        let mut answer = [0; 1];
-        stalling.read_exact(&mut answer).await.unwrap();
-        let (theirs, waiting) = accept(&terminator);
-        let connecting = tokio::spawn(client.connect(name, theirs));
+        let (terminator, client) = both(1, 1);
+        let silent: Vec<_> = (0..3).map(|_| accept(&terminator, "192.0.2.1")).collect();
+        let (stalling, stalled) = stall(&terminator, &client, "192.0.2.2").await;
+        let (theirs, waiting) = accept(&terminator, "192.0.2.3");
+        let connecting = tokio::spawn(client.connect(shop(), theirs));
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished(), "there is one place");
         drop(stalling);
@@ -259,12 +277,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_flood_from_one_network_leaves_places_to_others() {
+        let (terminator, client) = both(2, 1);
+        let (stalling, stalled) = stall(&terminator, &client, "2001:db8::1").await;
+        let mut same: Vec<(DuplexStream, Accepting)> = Vec::new();
+        for address in ["2001:db8::1", "2001:db8::2"] {
+            let (mut theirs, waiting) = accept(&terminator, address);
+            theirs.write_all(&hello(&client).await).await.unwrap();
+            same.push((theirs, waiting));
+        }
+        // Others are served while those of the network wait for each other.
+        for address in ["2001:db8:0:1::1", "192.0.2.1", "192.0.2.1", "::ffff:192.0.2.1"] {
+            let (theirs, waiting) = accept(&terminator, address);
+            let connecting = tokio::spawn(client.connect(shop(), theirs));
+            waiting.await.unwrap().unwrap();
+            connecting.await.unwrap().unwrap();
+        }
+        assert!(same.iter().all(|(_, waiting)| !waiting.is_finished()) && !stalled.is_finished());
+        drop((stalling, same));
+        // Whoever is gone is forgotten.
+        while terminator.shares.len() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
     async fn what_is_no_handshake_fails_and_who_hangs_up_is_gone() {
-        let (terminator, _) = both(9);
-        let (mut theirs, accepting) = accept(&terminator);
+        let (terminator, _) = both(9, 9);
+        let (mut theirs, accepting) = accept(&terminator, "192.0.2.1");
         theirs.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
         assert!(matches!(accepting.await.unwrap(), Err(HandshakeError::Failed(_))));
-        let (theirs, accepting) = accept(&terminator);
+        let (theirs, accepting) = accept(&terminator, "192.0.2.1");
         drop(theirs);
         assert!(matches!(accepting.await.unwrap(), Err(HandshakeError::Gone)));
     }

@@ -3,7 +3,7 @@
 use crate::{load::Draft, patterns, reader::Reader};
 use doorward_core::{
     facts::covers,
-    firewall::{Authentication, Firewall, When},
+    firewall::{Authentication, Firewall},
 };
 
 pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
@@ -14,16 +14,6 @@ pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
             let hint =
                 format!("`{}` in line {} matches all that it would; the first match wins", earlier.name, earlier.source.line);
             r.warn(place.clone(), message, hint);
-        }
-    }
-    for (firewall, place) in &draft.firewalls {
-        let Some(place) = place.clone().filter(|_| !draft.certificates) else { continue };
-        let hint = "name `client_ca` in [server.tls] or, behind a proxy that asks for certificates, `header` in [certificate]";
-        if firewall.authentication == Authentication::Certificate {
-            r.error_with(place, format!("nobody can pass firewall `{}`: no request carries a certificate", firewall.name), hint);
-        } else if firewall.when == Some(When::Certificate) {
-            let message = format!("firewall `{}` can never match: no request carries a certificate", firewall.name);
-            r.warn(place, message, hint);
         }
     }
     for (upstream, place) in &draft.upstreams {

@@ -1,6 +1,10 @@
 //! Firewalls of several methods beside each other: a page of one that calls an API of the other.
 
-use crate::{load::Draft, patterns, reader::Reader};
+use crate::{
+    load::Draft,
+    patterns,
+    reader::{Reader, Span},
+};
 use doorward_core::{
     Carries, Facts, Provenance,
     firewall::{Authentication, Firewall},
@@ -72,7 +76,7 @@ fn when(firewall: &Firewall) -> &'static str {
     if firewall.authentication == Authentication::Jwt { "bearer" } else { "basic" }
 }
 
-type Place = crate::reader::Span;
+type Place = Span;
 
 /// A session firewall whose pages stand on a host, and a firewall of another method that takes `path` on the same one from it.
 fn beside<'d>(draft: &'d Draft, hosts: &[String], method: &Method, path: &str) -> Option<(&'d Firewall, (&'d Firewall, Place))> {
@@ -86,7 +90,7 @@ fn beside<'d>(draft: &'d Draft, hosts: &[String], method: &Method, path: &str) -
 }
 
 /// The firewall that judges a request without credentials.
-fn first<'d>(draft: &'d Draft, host: &str, method: &Method, path: &str) -> Option<&'d (Arc<Firewall>, Option<Place>)> {
+pub(super) fn first<'d>(draft: &'d Draft, host: &str, method: &Method, path: &str) -> Option<&'d (Arc<Firewall>, Option<Place>)> {
     let facts = Facts {
         method,
         host,
@@ -105,7 +109,7 @@ fn first<'d>(draft: &'d Draft, host: &str, method: &Method, path: &str) -> Optio
 }
 
 /// Hosts to try: those that are named anywhere, those that patterns mean, and one that nobody means.
-fn hosts(draft: &Draft) -> Vec<String> {
+pub(super) fn hosts(draft: &Draft) -> Vec<String> {
     let mut hosts: BTreeSet<String> = draft.hosts.iter().map(|host| host.to_string()).collect();
     let patterns = draft.firewalls.iter().filter_map(|(firewall, _)| firewall.host.as_ref());
     hosts.extend(patterns.flat_map(patterns::samples).filter(|host| !host.is_empty()).map(|host| host.to_lowercase()));

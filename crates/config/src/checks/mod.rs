@@ -1,6 +1,7 @@
 //! What can only be seen across tables: rules that open what nothing closes, that never match, that guard nothing.
 
 mod access;
+mod certificates;
 mod firewalls;
 mod methods;
 mod routes;
@@ -13,6 +14,7 @@ pub(crate) fn run(r: &mut Reader<'_>, draft: &Draft) {
     }
     if draft.sound.firewalls {
         firewalls::check(r, draft);
+        certificates::check(r, draft);
         methods::check(r, draft);
     }
     if draft.sound.routes {

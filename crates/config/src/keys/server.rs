@@ -66,7 +66,7 @@ pub(super) const SERVER: &[Table] = &[
                 "client_crl",
                 TEXTS,
                 "none: nothing is revoked",
-                "Files with lists of revoked certificates. With them every certificate needs a list that speaks of it and is not out of date.",
+                "Files with lists of revoked certificates, in PEM or DER. With them every certificate needs a list that speaks of it and is not out of date.",
             ),
             key(
                 "hsts",
@@ -113,7 +113,13 @@ pub(super) const SERVER: &[Table] = &[
                 "handshakes",
                 COUNT,
                 "`1000`",
-                "How many TLS handshakes may be under way at once, on each listener; further ones wait.",
+                "How many TLS handshakes may be under way at once, all listeners together; further ones wait.",
+            ),
+            key(
+                "handshakes_per_network",
+                COUNT,
+                "a quarter of `handshakes`",
+                "How many of them one IPv4 address, or one /64 of IPv6 addresses, may take; its further ones wait for it alone.",
             ),
             key("idle_timeout", SPAN, "\"75s\"", "How long a connection may rest between two requests."),
             key("drain_timeout", SPAN, "\"30s\"", "How long requests in flight may take to finish after SIGTERM."),

@@ -5,7 +5,7 @@ use super::{
     web::{self, PublicUrl},
 };
 use crate::{
-    reader::{Reader, Section, Text},
+    reader::{Reader, Section, Span, Text},
     settings::{ClientAddress, Limits, Server},
 };
 use ipnet::IpNet;
@@ -23,6 +23,8 @@ pub(crate) struct Read {
     pub(crate) server: Server,
     pub(crate) public_url: Option<PublicUrl>,
     pub(crate) hosts: Option<Vec<Arc<str>>>,
+    /// Where the authorities of clients are named.
+    pub(crate) client_ca: Option<Span>,
 }
 
 pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Read {
@@ -31,7 +33,7 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Read {
     let given = r.text(&section, "public_url");
     let public_url = given.as_ref().and_then(|text| r.parsed(text, web::public_url));
     check_exposure(r, &section, &listen, given.as_ref(), public_url.as_ref());
-    let tls = tls::read(r, &section, public_url.as_ref());
+    let (tls, client_ca) = tls::read(r, &section, public_url.as_ref());
     let listen_plain = listen_plain(r, &section, &listen);
     let hosts = match r.some_texts(&section, "hosts") {
         Some(texts) => Some(texts.iter().filter_map(|text| r.parsed(text, web::host)).map(Into::into).collect()),
@@ -58,7 +60,7 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Read {
     let limits = limits(r, &section);
     let origin = public_url.as_ref().map(|url| Arc::from(url.origin.as_str()));
     let server = Server { listen, listen_plain, tls, public_url: origin, trusted_proxies, client_address, limits };
-    Read { server, public_url, hosts }
+    Read { server, public_url, hosts, client_ca }
 }
 
 /// Addresses that lead browsers to the others.
@@ -156,6 +158,9 @@ fn limits(r: &mut Reader<'_>, server: &Section<'_>) -> Limits {
         header_timeout: r.duration(&section, "header_timeout", default.header_timeout),
         handshake_timeout: r.duration(&section, "handshake_timeout", default.handshake_timeout),
         handshakes: r.count(&section, "handshakes", 1, default.handshakes),
+        handshakes_per_network: section
+            .has("handshakes_per_network")
+            .then(|| r.count(&section, "handshakes_per_network", 1, default.handshakes)),
         idle_timeout: r.duration(&section, "idle_timeout", default.idle_timeout),
         drain_timeout: r.duration(&section, "drain_timeout", default.drain_timeout),
     }

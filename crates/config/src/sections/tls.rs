@@ -2,7 +2,8 @@
 
 use super::web::{self, PublicUrl};
 use crate::{
-    reader::{Reader, Section, Text},
+    files::ReadError,
+    reader::{Reader, Section, Span, Text},
     settings::{Certificate, ClientTrust, Tls},
 };
 use doorward_tls::{Chain, Clients, Identity, Key, Revoked};
@@ -11,9 +12,12 @@ use std::{collections::BTreeSet, sync::Arc};
 /// A year (ASVS 5.0, 3.4.1).
 const HSTS: u64 = 365 * 24 * 3600;
 
-pub(crate) fn read(r: &mut Reader<'_>, server: &Section<'_>, public_url: Option<&PublicUrl>) -> Option<Tls> {
+/// What was read, and where the authorities of clients stand.
+pub(crate) type Read = (Option<Tls>, Option<Span>);
+
+pub(crate) fn read(r: &mut Reader<'_>, server: &Section<'_>, public_url: Option<&PublicUrl>) -> Read {
     if !server.has("tls") {
-        return None;
+        return (None, None);
     }
     let section = r.section(Reader::content(server), "server.tls");
     if public_url.is_some_and(|url| !url.secure) {
@@ -33,7 +37,8 @@ pub(crate) fn read(r: &mut Reader<'_>, server: &Section<'_>, public_url: Option<
     let loopback = public_url.is_none_or(|url| url.is_loopback);
     let hsts = hsts(r, &section, loopback);
     let clients = clients(r, &section);
-    Some(Tls { certificate: certificate?, sni, clients, hsts })
+    let place = clients.is_some().then(|| section.place("client_ca"));
+    (certificate.map(|certificate| Tls { certificate, sni, clients, hsts }), place)
 }
 
 /// A certificate and its key, each problem at the name of its file.
@@ -53,8 +58,15 @@ fn certificate(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Certificate>
 
 /// What a parser makes of the file that a text names; its error continues the name.
 fn file<T>(r: &mut Reader<'_>, text: &Text, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-    match r.files.read(&text.value) {
-        Ok(file) => r.parsed(text, |_| parse(&file.text)),
+    let read = r.files.read(&text.value);
+    let file = opened(r, text, read)?;
+    r.parsed(text, |_| parse(&file.text))
+}
+
+/// A file that could be read.
+fn opened<F>(r: &mut Reader<'_>, text: &Text, read: Result<F, ReadError>) -> Option<F> {
+    match read {
+        Ok(file) => Some(file),
         Err(error) if text.is_literal() => {
             r.error(text.span.clone(), error.to_string());
             None
@@ -66,12 +78,18 @@ fn file<T>(r: &mut Reader<'_>, text: &Text, parse: impl FnOnce(&str) -> Result<T
     }
 }
 
+/// What authorities publish is binary more often than not.
+fn list(r: &mut Reader<'_>, text: &Text) -> Option<Revoked> {
+    let read = r.files.read_bytes(&text.value);
+    let file = opened(r, text, read)?;
+    r.parsed(text, |_| Revoked::read(&file))
+}
+
 /// The authorities of clients, and the lists of what they revoked.
 fn clients(r: &mut Reader<'_>, section: &Section<'_>) -> Option<ClientTrust> {
     let authorities = r.text(section, "client_ca").and_then(|text| Some((file(r, &text, Chain::read)?, text)));
     let files = r.texts(section, "client_crl").unwrap_or_default();
-    let lists: Vec<(Arc<str>, Revoked)> =
-        files.iter().filter_map(|text| Some((text.shown().into(), file(r, text, Revoked::read)?))).collect();
+    let lists: Vec<(Arc<str>, Revoked)> = files.iter().filter_map(|text| Some((text.shown().into(), list(r, text)?))).collect();
     if section.has("client_crl") && !section.has("client_ca") {
         let hint = "name the authorities in `client_ca`";
         r.error_with(section.place("client_crl"), "`client_crl` revokes certificates of clients, and none is asked for", hint);

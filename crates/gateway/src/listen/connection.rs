@@ -129,7 +129,9 @@ impl<H: Handler> Server<H> {
         let announced = self.announced(&mut stream, &mut buffer, peer).await?;
         let local = stream.local_addr().ok().map(|address| address.ip());
         let io = Socket::new(stream, buffer.freeze(), self.limits.write_timeout);
-        match terminator.accept(io, |name| asks(&*self.handler, name, local)).await {
+        // Clients behind a balancer do not wait for each other.
+        let address = announced.map_or(peer.ip(), |announced| announced.ip());
+        match terminator.accept(io, address, |name| asks(&*self.handler, name, local)).await {
             Ok((stream, handshake)) => Ok(Some((stream, announced, handshake))),
             Err(HandshakeError::Gone) => Ok(None),
             Err(HandshakeError::Failed(detail)) => {

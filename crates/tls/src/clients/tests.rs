@@ -76,7 +76,10 @@ impl Made {
             revoked_certs: revoked.collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        Revoked::read(&list.signed_by(&self.issuer).unwrap().pem().unwrap()).unwrap()
+        let list = list.signed_by(&self.issuer).unwrap();
+        let (pem, der) = (Revoked::read(list.pem().unwrap().as_bytes()).unwrap(), Revoked::read(list.der()).unwrap());
+        assert_eq!(pem, der);
+        der
     }
 }
 
@@ -204,8 +207,11 @@ fn a_connection_is_asked_again_after_a_change_and_every_minute() {
 
 #[test]
 fn says_what_is_wrong_with_authorities_and_lists() {
-    assert!(Revoked::read("").unwrap_err().starts_with("holds no list"));
-    assert!(Revoked::read("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n").unwrap_err().contains("number 1"));
+    assert!(Revoked::read(b"").unwrap_err().starts_with("holds no list"));
+    assert!(Revoked::read(b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n").unwrap_err().contains("number 1"));
+    for der in [&b"0"[..], b"0\x82\xff\xff", b"0\x00", &[&root("r").der[..], b"x"].concat()] {
+        assert!(Revoked::read(der).unwrap_err().contains("number 1"), "{der:?}");
+    }
     let top = root("top");
     let said = |until| top.revoke(&[], until).warnings(NOW).into_iter().map(|warning| warning.message).collect::<String>();
     assert_eq!(said(2030), "");

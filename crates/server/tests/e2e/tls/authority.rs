@@ -40,6 +40,14 @@ impl Authority {
         Self::keep(folder, name, pem, params, key)
     }
 
+    /// One that vouches for itself until then.
+    pub(crate) fn ending(folder: &Path, name: &str, (year, month, day): (i32, u8, u8)) -> Self {
+        let (mut params, key) = (authority(name), KeyPair::generate().unwrap());
+        params.not_after = rcgen::date_time_ymd(year, month, day);
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self::keep(folder, name, pem, params, key)
+    }
+
     /// One that this one vouches for.
     pub(crate) fn below(&self, name: &str) -> Self {
         let (params, key) = (authority(name), KeyPair::generate().unwrap());

@@ -3,6 +3,7 @@
 use super::{
     TLS,
     authority::{Authority, params},
+    clients::revoke,
     site,
 };
 use crate::support::upstream::Upstream;
@@ -42,6 +43,28 @@ fn speaks_of_an_end_that_is_near_and_of_chains_that_do_not_close() {
 }
 
 #[test]
+fn speaks_of_authorities_of_clients_that_end_soon_and_of_lists_that_are_out_of_date() {
+    let upstream = Upstream::start();
+    let firewalls = "[[firewall]]\nname = \"partners\"\nauthentication = \"certificate\"\n";
+    let (site, _) = site(&upstream, &format!("{TLS}client_ca = \"clients.pem\"\nclient_crl = \"list.pem\"\n"), firewalls);
+    let clients = Authority::root(site.path(), "clients");
+    revoke(&site, &clients, &[], 2090);
+    assert!(site.ok(&["check"], "").out.contains("0 warnings"));
+    revoke(&site, &clients, &[], 2021);
+    let warned = site.ok(&["check"], "");
+    assert!(warned.err.contains("\"list.pem\": its list of `CN=clients` is out of date since 2021-01-01"), "{warned:?}");
+    revoke(&site, &clients, &[], 2090);
+    let (year, month, day) = in_days(10);
+    let soon = Authority::ending(site.path(), "clients", (year, month, day));
+    revoke(&site, &soon, &[], 2090);
+    let warned = site.ok(&["check"], "");
+    assert!(
+        warned.err.contains(&format!("\"clients.pem\": its certificate expires on {year}-{month:02}-{day:02}")),
+        "{warned:?}"
+    );
+}
+
+#[test]
 fn names_the_file_and_what_is_wrong_with_it() {
     let upstream = Upstream::start();
     let (site, root) = site(&upstream, TLS, "");
@@ -68,4 +91,34 @@ fn names_the_file_and_what_is_wrong_with_it() {
     assert!(output.code == 1 && output.err.contains("`server.key` cannot be read"), "{output:?}");
     root.server("server", &["shop.test"]);
     site.ok(&["check"], "");
+}
+
+#[test]
+fn says_who_is_asked_for_a_certificate_that_should_not_be_and_who_is_never_asked() {
+    let upstream = Upstream::start();
+    let tls = format!("{TLS}client_ca = \"clients.pem\"\n");
+    let certificate = "authentication = \"certificate\"";
+    for (firewalls, expected) in [
+        (String::new(), Some("no firewall looks at certificates, so no client is asked for one")),
+        ("[[firewall]]\nname = \"main\"\n".into(), Some("no firewall looks at certificates, so no client is asked for one")),
+        (
+            format!("[[firewall]]\nname = \"partners\"\npath = '^/partners'\n{certificate}\n[[firewall]]\nname = \"main\"\n"),
+            Some("firewall `partners` has no `host`, so every browser is asked for a certificate at every host"),
+        ),
+        (
+            format!("[[firewall]]\nname = \"partners\"\nwhen = \"certificate\"\n{certificate}\n[[firewall]]\nname = \"main\"\n"),
+            Some("firewall `partners` has no `host`, so every browser is asked for a certificate at every host"),
+        ),
+        (format!("[[firewall]]\nname = \"partners\"\nhost = '^api'\n{certificate}\n[[firewall]]\nname = \"main\"\n"), None),
+        // Nobody signs in otherwise.
+        (format!("[[firewall]]\nname = \"partners\"\n{certificate}\n"), None),
+    ] {
+        let (site, _) = site(&upstream, &tls, &firewalls);
+        Authority::root(site.path(), "clients");
+        let said = site.ok(&["check"], "");
+        match expected {
+            Some(expected) => assert!(said.out.contains("1 warning") && said.err.contains(expected), "{firewalls}: {said:?}"),
+            None => assert!(said.out.contains("0 warnings"), "{firewalls}: {said:?}"),
+        }
+    }
 }
