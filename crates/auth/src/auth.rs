@@ -402,11 +402,11 @@ impl Auth {
     async fn apply(&self, what: &Changed) -> Result<(), StoreError> {
         match what {
             Changed::Session(key) => self.sessions.end(key),
-            Changed::Account(kind, id, _) => {
+            Changed::Account(kind, id, deed) => {
                 self.sessions.account_changed(*kind, *id, &self.directories()).await;
                 self.tokens.account_changed(*kind, *id).await;
                 self.pairs_of_account_changed(*kind, *id).await;
-                self.holder_changed(*kind, *id).await;
+                self.holder_changed(*kind, *id, *deed).await;
             }
             Changed::Unlocked(directory, login) => self.throttle.unlock(directory, login),
             Changed::Role(..) => {

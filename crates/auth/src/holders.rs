@@ -1,26 +1,32 @@
 //! Accounts that a certificate names. The certificate was verified before; here its owner's name finds an account, and what
 //! was found is remembered for as long as nothing happened to the account.
 
-use crate::{Auth, Standing};
+mod memory;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use memory::Named;
+
+use crate::{Auth, Standing, Why};
 use doorward_core::{
-    Kind, Time,
+    Account, Kind, Time,
     policy::Directory,
-    ports::{AccountRecord, StoreError},
+    ports::{AccountRecord, Deed, StoreError},
 };
+use memory::{Moment, Question};
 use std::{
-    collections::HashMap,
     fmt,
     future::Future,
     ops::Deref,
     pin::Pin,
     sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
     },
 };
 
-/// How many are remembered: only names that verified certificates have, and that accounts have too.
-const MOST: usize = 65_536;
+/// After how long somebody is told again that a certificate is in use (milliseconds).
+const TOLD_AGAIN: u64 = 3_600_000;
 /// How often a request asks again when what it was told is in doubt already.
 const ROUNDS: usize = 4;
 
@@ -36,26 +42,59 @@ pub struct HolderAsked<'a> {
 /// Why a name is nobody's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HolderError {
-    /// No account, or not one that may be used; the text is for the operator.
-    Refused(&'static str),
+    /// No account, or not one that may be used.
+    Refused {
+        /// What is wrong: nobody has the name, or its account is disabled, not confirmed, or gone meanwhile.
+        why: Why,
+        /// Whose name it is.
+        account: Option<Arc<Account>>,
+    },
     /// It cannot be known.
     Unavailable(StoreError),
+}
+
+impl HolderError {
+    /// Judges what was found under a name.
+    ///
+    /// # Errors
+    /// It is nobody's, or its account may not be used.
+    pub fn judge(found: Option<&AccountRecord>) -> Result<&AccountRecord, HolderError> {
+        let why = match found {
+            None => Why::UnknownLogin,
+            Some(record) if !record.enabled => Why::Disabled,
+            Some(record) if !record.confirmed => Why::Unconfirmed,
+            Some(record) => return Ok(record),
+        };
+        Err(HolderError::Refused { why, account: found.map(|record| Arc::clone(&record.account)) })
+    }
 }
 
 /// An account that a certificate names now.
 pub struct LiveHolder {
     standing: Standing,
+    /// How many accounts had come, or got another name, before the store was asked.
+    arrivals: AtomicU64,
+    /// When somebody was told last that it is in use (milliseconds); 0 before the first time.
+    told: AtomicU64,
 }
 
 impl LiveHolder {
     /// One that nobody remembers.
     pub fn of(record: &AccountRecord) -> Arc<Self> {
-        Arc::new(Self { standing: Standing::new(Arc::clone(&record.account)) })
+        let (arrivals, told) = (AtomicU64::new(0), AtomicU64::new(0));
+        Arc::new(Self { standing: Standing::new(Arc::clone(&record.account)), arrivals, told })
     }
 
     /// What it proves, for as long as it does.
     pub fn standing(&self) -> &Standing {
         &self.standing
+    }
+
+    /// Whether its use is still to be written down: the first one, and one an hour after that. Whoever asks does so.
+    pub fn take_news(&self, now: Time) -> bool {
+        let told = self.told.load(SeqCst);
+        let due = told == 0 || now.0.saturating_sub(told) >= TOLD_AGAIN;
+        due && self.told.compare_exchange(told, now.0.max(1), SeqCst, SeqCst).is_ok()
     }
 
     fn is_of(&self, kind: Kind, id: u64) -> bool {
@@ -90,95 +129,12 @@ pub trait Holders: Send + Sync {
 
     /// Finds the account.
     fn find_holder<'a>(&'a self, asked: HolderAsked<'a>) -> Finding<'a>;
-}
 
-/// The directories and the login.
-type Question = (Vec<Arc<str>>, String);
-
-/// What [`Auth`] remembers of them.
-#[derive(Default)]
-pub(crate) struct Named {
-    by_question: RwLock<HashMap<Question, Arc<LiveHolder>>>,
-    /// Raised by whoever doubts anything, before it looks which ones are there.
-    epoch: AtomicU64,
-    /// Set while changes may be missed: then nothing is trusted without the store.
-    deaf: AtomicBool,
-}
-
-impl Named {
-    pub(crate) fn set_deaf(&self, deaf: bool) {
-        self.deaf.store(deaf, SeqCst);
-    }
-
-    pub(crate) fn forget_assertions(&self) {
-        self.by_question.read().unwrap_or_else(PoisonError::into_inner).values().for_each(|live| live.assertions().clear());
-    }
-
-    fn get(&self, question: &Question) -> Option<Arc<LiveHolder>> {
-        self.by_question.read().unwrap_or_else(PoisonError::into_inner).get(question).cloned()
-    }
-
-    fn is_sure(&self, live: &LiveHolder) -> bool {
-        live.is_sure() && !self.deaf.load(SeqCst)
-    }
-
-    /// Doubts those that are meant, and returns them.
-    fn doubt_those(&self, meant: impl Fn(&LiveHolder) -> bool) -> Vec<(Question, Arc<LiveHolder>)> {
-        self.epoch.fetch_add(1, SeqCst);
-        let all = self.by_question.read().unwrap_or_else(PoisonError::into_inner);
-        let doubted: Vec<_> =
-            all.iter().filter(|(_, live)| meant(live)).map(|(question, live)| (question.clone(), Arc::clone(live))).collect();
-        doubted.iter().for_each(|(_, live)| live.doubt());
-        doubted
-    }
-
-    /// What the store said in `epoch`, when `doubts` was so much of the one that was known; the one that is remembered now.
-    fn keep(&self, question: &Question, found: Option<&AccountRecord>, epoch: u64) -> Option<Arc<LiveHolder>> {
-        let mut all = self.by_question.write().unwrap_or_else(PoisonError::into_inner);
-        let known = all.get(question).cloned();
-        let Some(record) = found else {
-            if let Some(live) = all.remove(question) {
-                live.end();
-            }
-            return None;
-        };
-        let same = |live: &Arc<LiveHolder>| {
-            let (account, new) = (live.account(), &record.account);
-            !live.has_ended() && account.kind == new.kind && account.id == new.id && account.directory == new.directory
-        };
-        let live = match known.filter(same) {
-            // Whoever doubts raises the epoch first, and then waits for this lock.
-            Some(live) if self.epoch.load(SeqCst) == epoch => {
-                live.confirm(live.doubts(), &record.account);
-                live
-            }
-            Some(live) => live,
-            None => {
-                if all.len() >= MOST {
-                    make_room(&mut all);
-                }
-                let live = LiveHolder::of(record);
-                if let Some(old) = all.insert(question.clone(), Arc::clone(&live)) {
-                    old.end();
-                }
-                live
-            }
-        };
-        drop(all);
-        if self.epoch.load(SeqCst) != epoch {
-            live.doubt();
-        }
-        Some(live)
-    }
-}
-
-/// Forgets an eighth. Their streams end: nobody could tell them any more that the account was disabled.
-fn make_room(all: &mut HashMap<Question, Arc<LiveHolder>>) {
-    let some: Vec<Question> = all.keys().take(MOST / 8).cloned().collect();
-    for question in some {
-        if let Some(live) = all.remove(&question) {
-            live.end();
-        }
+    /// Whether a refusal is still to be written down: the first one of a name, and one a minute after that. Whoever asks
+    /// does so.
+    fn take_refusal(&self, asked: HolderAsked<'_>) -> bool {
+        let _ = asked;
+        false
     }
 }
 
@@ -188,42 +144,42 @@ impl Holders for Arc<Auth> {
     }
 
     fn remembered_holder(&self, asked: HolderAsked<'_>) -> Option<Arc<LiveHolder>> {
-        let live = self.named().get(&(asked.directories.to_vec(), asked.login.to_owned()))?;
-        // In a directory before it somebody new may have the name, and nobody tells of that.
-        let first = asked.directories.first().is_some_and(|name| *name == live.account().directory);
-        (first && self.named().is_sure(&live)).then_some(live)
+        self.named().sure(&question(asked))
     }
 
     fn find_holder<'a>(&'a self, asked: HolderAsked<'a>) -> Finding<'a> {
         Box::pin(async move {
-            let question = (asked.directories.to_vec(), asked.login.to_owned());
+            let question = question(asked);
             for _ in 0..ROUNDS {
-                let epoch = self.named().epoch.load(SeqCst);
-                let live = self.ask_for_holder(&question, epoch).await?;
+                let moment = self.named().now();
+                let live = self.ask_for_holder(&question, moment).await?;
                 // Asked when this request was there already, so what was acknowledged before it is known.
-                if live.is_sure() || self.named().epoch.load(SeqCst) == epoch {
+                if live.is_sure() || self.named().is_still(moment) {
                     return Ok(live);
                 }
             }
             Err(HolderError::Unavailable(StoreError::Unavailable("accounts change too often to know".to_owned())))
         })
     }
+
+    fn take_refusal(&self, asked: HolderAsked<'_>) -> bool {
+        self.named().take_refusal(question(asked), self.clock().now())
+    }
+}
+
+fn question(asked: HolderAsked<'_>) -> Question {
+    (asked.directories.to_vec(), asked.login.to_owned())
 }
 
 impl Auth {
-    async fn ask_for_holder(&self, question: &Question, epoch: u64) -> Result<Arc<LiveHolder>, HolderError> {
+    async fn ask_for_holder(&self, question: &Question, moment: Moment) -> Result<Arc<LiveHolder>, HolderError> {
         let found = self.account_named(question).await.map_err(HolderError::Unavailable)?;
-        let verdict = match &found {
-            None => Err("no directory of the firewall has an account of the name in the certificate"),
-            Some(record) if !record.enabled => Err("the account is disabled"),
-            Some(record) if !record.confirmed => Err("the account's e-mail address was not confirmed yet"),
-            Some(record) => Ok(record),
-        };
-        let live = self.named().keep(question, verdict.ok(), epoch);
+        let verdict = HolderError::judge(found.as_ref());
+        let live = self.named().keep(question, verdict.as_ref().ok().copied(), moment);
         match (live, verdict) {
             (Some(live), _) => Ok(live),
-            (None, Err(why)) => Err(HolderError::Refused(why)),
-            (None, Ok(_)) => Err(HolderError::Refused("the account is gone")),
+            (None, Err(why)) => Err(why),
+            (None, Ok(record)) => Err(HolderError::Refused { why: Why::Changed, account: Some(Arc::clone(&record.account)) }),
         }
     }
 
@@ -242,8 +198,11 @@ impl Auth {
         Ok(None)
     }
 
-    /// Something happened to an account: it is asked about at once.
-    pub(crate) async fn holder_changed(&self, kind: Kind, id: u64) {
+    /// Something happened to an account: it is asked about at once. It may have the name of another one now.
+    pub(crate) async fn holder_changed(&self, kind: Kind, id: u64, deed: Deed) {
+        if !matches!(deed, Deed::Sessions | Deed::Tokens | Deed::Roles | Deed::Password | Deed::Disabled | Deed::Deleted) {
+            self.named().somebody_came();
+        }
         for (question, live) in self.named().doubt_those(|live| live.is_of(kind, id)) {
             self.recheck_holder(&question, &live).await;
         }
@@ -251,6 +210,7 @@ impl Auth {
 
     /// Much may have happened.
     pub(crate) async fn all_holders_changed(&self) {
+        self.named().somebody_came();
         for (question, live) in self.named().doubt_those(|_| true) {
             if live.is_watched() {
                 self.recheck_holder(&question, &live).await;
@@ -270,9 +230,8 @@ impl Auth {
     }
 
     async fn recheck_holder(&self, question: &Question, live: &LiveHolder) {
-        let epoch = self.named().epoch.load(SeqCst);
-        match self.ask_for_holder(question, epoch).await {
-            Ok(_) | Err(HolderError::Refused(_)) => {}
+        match self.ask_for_holder(question, self.named().now()).await {
+            Ok(_) | Err(HolderError::Refused { .. }) => {}
             Err(HolderError::Unavailable(error)) => {
                 tracing::warn!(%error, holder = ?live, "a certificate's account cannot be checked, so its connections end");
                 live.end();
@@ -280,6 +239,3 @@ impl Auth {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

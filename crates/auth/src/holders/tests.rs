@@ -17,12 +17,20 @@ async fn the_first_directory_that_has_the_name_decides_and_is_remembered() {
     let names = names();
     let live = bench.auth.find_holder(asked(&names, "jane")).await.unwrap();
     assert_eq!(live.account().id, customer.account.id);
-    assert!(bench.auth.remembered_holder(asked(&names, "jane")).is_none(), "somebody before may get the name");
+    assert!(bench.auth.remembered_holder(asked(&names, "jane")).is_some_and(|again| Arc::ptr_eq(&again, &live)));
     let again = bench.auth.find_holder(asked(&names, "jane")).await.unwrap();
     assert!(Arc::ptr_eq(&again, &live), "streams of both are one's");
-    assert!(matches!(bench.auth.find_holder(asked(&names[..1], "jane")).await, Err(HolderError::Refused(_))));
-    // Somebody of the first directory gets the name.
+    assert!(matches!(bench.auth.find_holder(asked(&names[..1], "jane")).await, Err(HolderError::Refused { .. })));
+    // Somebody of the first directory comes, perhaps with the name.
+    bench.add(Kind::Admin, "joe").await;
+    bench.auth.apply_changes().await.unwrap();
+    assert!(bench.auth.remembered_holder(asked(&names, "jane")).is_none(), "somebody before may have the name");
+    bench.auth.find_holder(asked(&names, "jane")).await.unwrap();
+    assert!(bench.auth.remembered_holder(asked(&names, "jane")).is_some(), "it was joe");
+    bench.change(Kind::Customer, customer.account.id, AccountChange::Roles(Vec::new())).await;
+    assert!(bench.auth.remembered_holder(asked(&names, "jane")).is_some(), "nobody came");
     let admin = bench.add(Kind::Admin, "jane").await;
+    bench.auth.apply_changes().await.unwrap();
     let now = bench.auth.find_holder(asked(&names, "jane")).await.unwrap();
     assert_eq!((now.account().kind, now.account().id), (Kind::Admin, admin.account.id));
     assert!(live.ended().is_cancelled(), "what the other opened ends");
@@ -45,7 +53,7 @@ async fn a_disabled_account_ends_at_once_and_roles_change_without_an_end() {
     bench.change(Kind::Admin, admin.account.id, AccountChange::Disable).await;
     assert!(ended.is_cancelled());
     let refused = bench.auth.find_holder(asked(&names, "jane")).await;
-    assert!(matches!(refused, Err(HolderError::Refused("the account is disabled"))), "{refused:?}");
+    assert!(matches!(refused, Err(HolderError::Refused { why: Why::Disabled, account: Some(_) })), "{refused:?}");
     assert!(bench.auth.remembered_holder(asked(&names, "jane")).is_none());
 }
 
@@ -59,7 +67,7 @@ async fn a_node_that_cannot_hear_asks_the_store_and_one_without_a_store_refuses(
     assert!(bench.auth.remembered_holder(asked(&names, "jane")).is_none());
     // Nobody tells this node.
     bench.store.change_account(Kind::Admin, admin.account.id, AccountChange::Disable, bench.clock.now()).await.unwrap();
-    assert!(matches!(bench.auth.find_holder(asked(&names, "jane")).await, Err(HolderError::Refused(_))));
+    assert!(matches!(bench.auth.find_holder(asked(&names, "jane")).await, Err(HolderError::Refused { .. })));
     bench.store.away.store(true, SeqCst);
     assert!(matches!(bench.auth.find_holder(asked(&names, "jane")).await, Err(HolderError::Unavailable(_))));
 }
@@ -74,5 +82,26 @@ async fn those_of_a_directory_that_is_gone_end() {
     assert!(!live.ended().is_cancelled());
     bench.auth.set_directories(vec![Arc::clone(&bench.customers)]);
     assert!(live.ended().is_cancelled());
-    assert!(matches!(bench.auth.find_holder(asked(&names, "jane")).await, Err(HolderError::Refused(_))));
+    assert!(matches!(bench.auth.find_holder(asked(&names, "jane")).await, Err(HolderError::Refused { .. })));
+}
+
+#[tokio::test]
+async fn uses_are_told_once_an_hour_and_refusals_once_a_minute() {
+    let bench = Bench::new().await;
+    bench.add(Kind::Admin, "jane").await;
+    let names = names();
+    let live = bench.auth.find_holder(asked(&names, "jane")).await.unwrap();
+    let told = || live.take_news(bench.clock.now());
+    assert!(told() && !told());
+    bench.clock.advance(std::time::Duration::from_secs(3599));
+    assert!(!told());
+    bench.clock.advance(std::time::Duration::from_secs(1));
+    assert!(told() && !told());
+    let refused = |login: &str| bench.auth.take_refusal(asked(&names, login));
+    assert!(refused("joe") && !refused("joe") && refused("jim"));
+    bench.clock.advance(std::time::Duration::from_secs(60));
+    assert!(refused("joe") && !refused("joe"));
+    for index in 0..3000 {
+        assert!(refused(&format!("joe{index}")), "what cannot be remembered is told");
+    }
 }

@@ -186,7 +186,7 @@ impl Trace {
             identity: identity.as_deref().unwrap_or("-"),
             login: &sign_in.login,
             client: self.client,
-            method: "basic pwd",
+            method: sign_in.method,
             detail: "",
         });
     }

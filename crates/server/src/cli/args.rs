@@ -203,12 +203,28 @@ pub(crate) struct ExplainArgs {
     /// Decide as for a live session of this account
     #[arg(long = "as", value_name = "DIRECTORY/LOGIN", value_parser = account_name)]
     pub(crate) account: Option<AccountName>,
+    /// The credential that the account carries; without it, a session's cookie, or what the firewall for that one reads
+    #[arg(long, value_name = "CREDENTIAL", requires = "account")]
+    pub(crate) with: Option<With>,
     /// Where the request comes from; forwarding headers are believed of a trusted proxy only
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub(crate) client: IpAddr,
     /// A header of the request; may be repeated
     #[arg(long = "header", short = 'H', value_name = "K: V", value_parser = header)]
     pub(crate) headers: Vec<(String, String)>,
+}
+
+/// A credential, as `when` of firewalls names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum With {
+    /// The cookie of a live session, and its CSRF token.
+    Cookie,
+    /// A token that was issued just now.
+    Bearer,
+    /// Login and password.
+    Basic,
+    /// A client's certificate that names the account.
+    Certificate,
 }
 
 /// `DIRECTORY/LOGIN`. Only the first slash separates: a login may hold more.

@@ -1,6 +1,6 @@
 //! What `explain` remembers, and the session that it presumes (`--as`): a real one, in a store of its own.
 
-use super::{holders, pairs::LookedUp};
+use super::{carried::Carried, holders, pairs::LookedUp};
 use crate::cli::{
     Failure,
     args::{AccountName, ExplainArgs},
@@ -22,7 +22,7 @@ use doorward_crypto::{
 };
 use doorward_gateway::{
     Admitted,
-    admit::{ClientCertificate, Rejected},
+    admit::ClientCertificate,
     pipeline::{Identified, Ignored, Known, Proved},
 };
 use doorward_store::Sqlite;
@@ -42,14 +42,12 @@ impl Memory {
     pub(super) async fn new(
         store: Arc<dyn Store>,
         exclusions: Exclusions,
-        tokens: TokenSettings,
-        web: WebSettings,
+        issue: Issue,
         pairs: LookedUp,
         holders: holders::LookedUp,
     ) -> Result<Self, Failure> {
         let roles = RoleBook::new(store.roles().await?).with_exclusions(exclusions);
-        let tokens = Tokens::open(Arc::clone(&store), Arc::new(SystemClock), Arc::new(SystemEntropy), tokens).await?;
-        tokens.set_web_settings(web);
+        let tokens = issue.tokens(&store).await?;
         Ok(Self { roles, sessions: Sessions::new(store, Arc::new(SystemClock)), tokens, pairs, holders })
     }
 
@@ -104,69 +102,77 @@ impl Presumed {
         })
     }
 
-    /// What a browser with the session sends.
-    pub(super) fn headers(&self) -> Vec<(HeaderName, String)> {
-        let cookie = [(header::COOKIE, self.cookie.clone())];
-        let token = self.token.clone().map(|token| (HeaderName::from_static("x-csrf-token"), token));
-        cookie.into_iter().chain(token).collect()
-    }
-
-    /// What is sent in place of that to this firewall, where it reads no sessions.
-    pub(super) async fn headers_under(
-        &self,
-        firewall: Option<&Arc<Firewall>>,
-        first: &Admitted,
-        web: WebSettings,
-    ) -> Result<Option<Vec<(HeaderName, String)>>, Failure> {
-        let firewall = firewall.filter(|_| !first.headers.contains_key(header::AUTHORIZATION));
-        let value = match firewall.map(|firewall| firewall.authentication) {
-            Some(Authentication::Jwt) => format!("Bearer {}", self.web_token(web).await?),
-            Some(Authentication::Basic) => {
+    /// The headers by which it carries the credential.
+    pub(super) async fn headers(&self, carried: Carried, issue: &Issue) -> Result<Vec<(HeaderName, String)>, Failure> {
+        let value = match carried {
+            Carried::Cookie => {
+                let cookie = [(header::COOKIE, self.cookie.clone())];
+                let token = self.token.clone().map(|token| (HeaderName::from_static("x-csrf-token"), token));
+                return Ok(cookie.into_iter().chain(token).collect());
+            }
+            Carried::Certificate => return Ok(Vec::new()),
+            Carried::Basic => {
                 let pair = format!("{}:{}", self.record.account.login, self.password);
                 format!("Basic {}", STANDARD.encode(pair))
             }
-            Some(Authentication::Session | Authentication::Certificate | Authentication::None) | None => return Ok(None),
+            // They count in this command's store alone, unless they are signed by a secret that others have, too: they are
+            // shown nowhere.
+            Carried::Token | Carried::WebToken => {
+                let tokens = issue.tokens(&self.store).await?;
+                let (record, now) =
+                    (AccountRecord { tokens_not_before: Time::default(), ..self.record.clone() }, SystemClock.now());
+                let issued = match carried {
+                    Carried::WebToken => tokens.issue_web(&record, now).await?,
+                    _ => tokens.issue(&record, now).await?,
+                };
+                format!("Bearer {}", issued.token)
+            }
         };
-        Ok(Some(vec![(header::AUTHORIZATION, value)]))
+        Ok(vec![(header::AUTHORIZATION, value)])
     }
 
-    /// A token that counts in this command's store alone, unless it is signed by the secret that others have, too: it is
-    /// shown nowhere.
-    async fn web_token(&self, web: WebSettings) -> Result<String, Failure> {
-        let (store, clock, entropy) = (Arc::clone(&self.store), Arc::new(SystemClock), Arc::new(SystemEntropy));
-        let tokens = Tokens::open(store, clock, entropy, TokenSettings::default()).await?;
-        tokens.set_web_settings(web);
-        let record = AccountRecord { tokens_not_before: Time::default(), ..self.record.clone() };
-        Ok(tokens.issue_web(&record, SystemClock.now()).await?.token)
-    }
-
-    /// Where the firewall judges by certificates, and none came along, one that names the account.
-    pub(super) fn show_certificate(&self, policy: &Policy, request: &mut Admitted) {
-        let reads = policy.find(&request.facts(), None).firewall;
-        if request.certificate.is_none() && reads.is_some_and(|firewall| firewall.authentication == Authentication::Certificate) {
+    /// Lets the request carry a certificate that names the account, unless a proxy's header says something else.
+    pub(super) fn show_certificate(&self, request: &mut Admitted) {
+        if request.certificate.is_none() {
             request.certificate = Some(ClientCertificate::presumed(&self.record.account.login));
             request.carries.certificate = true;
-            request.cookies.clear();
-            request.carries.cookie = false;
         }
     }
 
     /// What is assumed of the account for this request.
-    pub(super) fn assumption(&self, admitted: &Result<Admitted, Box<Rejected>>) -> Option<String> {
-        let request = admitted.as_ref().ok()?;
+    pub(super) fn assumption(&self, carried: Carried) -> String {
         let account = format!("{}/{}", self.directory.name, self.record.account.login);
-        if request.certificate.is_some() && request.cookies.is_empty() {
-            return Some(format!("{account} shows a good certificate that names it"));
+        match (carried, self.record.enabled) {
+            (Carried::Certificate, _) => format!("{account} shows a good certificate that names it"),
+            (Carried::Token | Carried::WebToken, true) => format!("{account} sends a token that was issued just now"),
+            (Carried::Token | Carried::WebToken, false) => format!("{account} is disabled, so its token proves nothing"),
+            (Carried::Basic, true) => format!("{account} sends its right password"),
+            (Carried::Basic, false) => format!("{account} is disabled, so its password proves nothing"),
+            (Carried::Cookie, false) => format!("{account} is disabled, so it has no live session"),
+            (Carried::Cookie, true) if self.token.is_some() => {
+                format!("{account} has a live session, and its CSRF token is sent")
+            }
+            (Carried::Cookie, true) => {
+                format!("{account} has a live session; the X-CSRF-Token given is judged as not the session's")
+            }
         }
-        Some(match (self.record.enabled, request.cookies.is_empty()) {
-            (true, true) if request.carries.bearer => format!("{account} sends a token that was issued just now"),
-            (false, true) if request.carries.bearer => format!("{account} is disabled, so its token proves nothing"),
-            (true, true) => format!("{account} sends its right password"),
-            (false, true) => format!("{account} is disabled, so its password proves nothing"),
-            (false, false) => format!("{account} is disabled, so it has no live session"),
-            (true, false) if self.token.is_some() => format!("{account} has a live session, and its CSRF token is sent"),
-            (true, false) => format!("{account} has a live session; the X-CSRF-Token given is judged as not the session's"),
-        })
+    }
+}
+
+/// How tokens are issued and found.
+pub(super) struct Issue {
+    /// Those of the Magento dialect.
+    pub(super) tokens: TokenSettings,
+    /// JSON Web Tokens.
+    pub(super) web: WebSettings,
+}
+
+impl Issue {
+    async fn tokens(&self, store: &Arc<dyn Store>) -> Result<Tokens, Failure> {
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let tokens = Tokens::open(Arc::clone(store), clock, entropy, self.tokens).await?;
+        tokens.set_web_settings(self.web.clone());
+        Ok(tokens)
     }
 }
 

@@ -26,14 +26,10 @@ impl LookedUp {
             let record = self.store.account_by_login(&directory.name, directory.website, asked.login).await;
             let record = record.map_err(HolderError::Unavailable)?;
             if let Some(record) = record.filter(|record| record.account.kind == directory.kind) {
-                return match (record.enabled, record.confirmed) {
-                    (false, _) => Err(HolderError::Refused("the account is disabled")),
-                    (true, false) => Err(HolderError::Refused("the account's e-mail address was not confirmed yet")),
-                    (true, true) => Ok(LiveHolder::of(&record)),
-                };
+                return HolderError::judge(Some(&record)).map(LiveHolder::of);
             }
         }
-        Err(HolderError::Refused("no directory of the firewall has an account of the name in the certificate"))
+        HolderError::judge(None).map(LiveHolder::of)
     }
 }
 

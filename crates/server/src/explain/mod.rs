@@ -1,5 +1,6 @@
 //! `doorward explain`: the whole way of a request, by the same code that judges requests.
 
+mod carried;
 mod credential;
 mod holders;
 mod pairs;
@@ -9,7 +10,8 @@ use crate::{
     cli::{Answer, Failure, Terminal, args::ExplainArgs, sound},
     parts::{network, open_store},
 };
-use credential::{Memory, Presumed};
+use carried::Carried;
+use credential::{Issue, Memory, Presumed};
 use doorward_config::{Config, settings::StoreUrl};
 use doorward_core::{
     Account, Found, Identity, Kind, Offer, Policy, Question, Reason, Target, decide,
@@ -168,27 +170,31 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
         None => None,
     };
     explanation.assumptions.push(format!("the client is at {}", arguments.client));
-    let web = crate::parts::web_tokens(&config.settings);
-    let mut admitted = admitted(arguments, &config, presumed.as_ref().map(Presumed::headers).unwrap_or_default())?;
-    if let (Some(presumed), Ok(first)) = (&presumed, &admitted)
-        && let Some(headers) = presumed.headers_under(policy.find(&first.facts(), None).firewall, first, web.clone()).await?
-    {
-        admitted = self::admitted(arguments, &config, headers)?;
-    }
-    if let (Some(presumed), Ok(first)) = (&presumed, &mut admitted) {
-        presumed.show_certificate(policy, first);
-    }
+    let issue = Issue { tokens: crate::parts::tokens(&config.settings), web: crate::parts::web_tokens(&config.settings) };
+    let admitted = match &presumed {
+        Some(presumed) => {
+            let credential = carried::choose(arguments, &config)?;
+            let headers = presumed.headers(credential, &issue).await?;
+            let mut admitted = admitted(arguments, &config, headers)?;
+            if let (Carried::Certificate, Ok(request)) = (credential, &mut admitted) {
+                presumed.show_certificate(request);
+            }
+            if let Ok(request) = &admitted {
+                explanation.assumptions.push(presumed.assumption(credential));
+                explanation.assumptions.extend(carried::others(policy, request));
+            }
+            admitted
+        }
+        None => admitted(arguments, &config, Vec::new())?,
+    };
     let holders = holders::LookedUp::new(Arc::clone(&store), policy);
     let pairs = LookedUp::new(Arc::clone(&store), &config, presumed.as_ref());
-    if let Some(presumed) = &presumed {
-        explanation.assumptions.extend(presumed.assumption(&admitted));
-    }
     let exclusions = store.customers().exclusions().await?;
     let (store, directory) = match presumed {
         Some(presumed) => (presumed.store, Some(presumed.directory)),
         None => (store, None),
     };
-    let memory = Memory::new(store, exclusions, crate::parts::tokens(&config.settings), web, pairs, holders).await?;
+    let memory = Memory::new(store, exclusions, issue, pairs, holders).await?;
     match admitted {
         Ok(admitted) => {
             let jwks = config.settings.assertion.jwks_path.as_deref();

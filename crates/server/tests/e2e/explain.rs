@@ -179,3 +179,50 @@ fn an_upgrade_is_judged_as_one_and_the_client_is_where_one_says() {
     assert_eq!(explain(&["/inner"])["reason"], "access_control");
     assert_eq!(explain(&["/inner", "--client", "10.1.2.3"])["outcome"], "permit");
 }
+
+#[test]
+fn the_credential_that_the_account_carries_can_be_chosen() {
+    let upstream = Upstream::start();
+    let site = Site::basic(&upstream);
+    let config = std::fs::read_to_string(site.path().join("doorward.toml")).unwrap();
+    site.write(
+        "doorward.toml",
+        &(config
+            + "[api]\nmagento_prefix = \"/rest\"\nserve = [\"sessions\", \"tokens\"]\n\
+               [[firewall]]\nname = \"api\"\npath = '^/(open|closed)'\nwhen = \"bearer\"\nauthentication = \"jwt\"\n\
+               [[firewall]]\nname = \"machines\"\nwhen = \"basic\"\nauthentication = \"basic\"\n\
+               [[firewall]]\nname = \"main\"\n"),
+    );
+    site.user("customers/jane", "correct horse", &[]);
+    let with = |credential: &str, path: &str| {
+        let mut arguments = vec!["explain", "GET", path, "--as", "customers/jane"];
+        if !credential.is_empty() {
+            arguments.extend(["--with", credential]);
+        }
+        site.run(&arguments, "").out
+    };
+    for (credential, firewall, found) in [
+        ("", "main", "a live session of `customers`"),
+        ("cookie", "main", "a live session of `customers`"),
+        ("bearer", "api", "a JSON Web Token of `customers/jane`"),
+        ("basic", "machines", "the login and password of `customers/jane`"),
+        ("certificate", "main", "none that this firewall reads"),
+    ] {
+        let said = with(credential, "/closed");
+        let matched = said.lines().find(|line| line.starts_with("firewall") && line.ends_with(") matches")).unwrap();
+        assert!(matched.contains(&format!("`{firewall}`")) && said.contains(found), "{credential}: {said}");
+        assert_eq!(said.contains("customer/1"), credential != "certificate", "{credential}: {said}");
+        let hints = ["--with bearer judges there", "--with basic judges there"].map(|hint| said.contains(hint));
+        let expected = match firewall {
+            "api" => [false, false],
+            "machines" => [true, false],
+            _ => [true, true],
+        };
+        assert_eq!(hints, expected, "{credential}: {said}");
+    }
+    // Where a session firewall reads bearer tokens, they are those of the dialect.
+    let said = with("bearer", "/rest/V1/customers/me");
+    assert!(said.contains("bearer token of `customers`"), "{said}");
+    let alone = site.run(&["explain", "GET", "/closed", "--with", "basic"], "");
+    assert!(alone.code == 2 && alone.err.contains("--as"), "{alone:?}");
+}

@@ -8,6 +8,8 @@ use doorward_core::{Found, Offer, Policy, firewall::Firewall, stores::StoreScope
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use std::sync::Arc;
 
+/// For the audit log.
+const METHOD: &str = "basic pwd";
 /// The longest credentials that are decoded, in bytes of Base64. No login is longer than 1 KiB, no password than 4 KiB.
 const LONGEST: usize = 7168;
 
@@ -50,7 +52,7 @@ pub(super) async fn verify(
         Ok(live) => proved(policy, firewall, live),
         Err(Unproved { error, news }) => {
             let mut identified = Identified::offered(offer(&error));
-            let sign_in = || Box::new(SignIn { login: bounded(login, 128).to_owned(), outcome: Err(error) });
+            let sign_in = || Box::new(SignIn { login: bounded(login, 128).to_owned(), method: METHOD, outcome: Err(error) });
             identified.signed_in = news.then(sign_in);
             identified
         }
@@ -79,7 +81,8 @@ fn website(policy: &Policy, asked: &Asked<'_>, found: &Found<'_>) -> Option<u32>
 /// A pair that is right. Browsers send it by themselves, so guards look at where a request comes from.
 fn proved(policy: &Policy, firewall: &Firewall, live: Arc<LivePair>) -> Identified {
     let account = live.account();
-    let sign_in = || Box::new(SignIn { login: account.login.as_ref().to_owned(), outcome: Ok(Arc::clone(&account)) });
+    let (login, outcome) = (account.login.as_ref().to_owned(), Ok(Arc::clone(&account)));
+    let sign_in = || Box::new(SignIn { login, method: METHOD, outcome });
     let signed_in = live.take_news().then(sign_in);
     let identified = if is_asked(policy, firewall, &account) {
         Identified::proved(Proved::Pair(live), true)

@@ -87,6 +87,8 @@ pub struct Ignored {
 pub struct SignIn {
     /// The login as it was sent, bounded.
     pub login: String,
+    /// The method and its factors, for the audit log: `basic pwd`.
+    pub method: &'static str,
     /// Whose it was, or why nobody's.
     pub outcome: Result<Arc<Account>, SignInError>,
 }

@@ -53,7 +53,7 @@ fn call(site: &Site, server: &Server, client: Option<&str>, more: &[&str]) -> Go
 }
 
 /// The serial numbers that the authority revoked, in `list.pem`, which is out of date in this year.
-fn revoke(site: &Site, authority: &Authority, serials: &[Vec<u8>], until: i32) {
+pub(super) fn revoke(site: &Site, authority: &Authority, serials: &[Vec<u8>], until: i32) {
     let revoked = serials.iter().map(|serial| RevokedCertParams {
         serial_number: SerialNumber::from(serial.clone()),
         revocation_time: date_time_ymd(2026, 1, 1),
@@ -166,6 +166,9 @@ fn whoever_is_not_trusted_does_not_get_through_the_handshake() {
     let mut open = Open::with(&server, "api.test", &site.path().join("root.pem"), Some((site.path(), "jane")));
     assert_eq!(open.get("api.test", "/before"), 200);
     revoke(&site, &clients, &[vec![0x11], vec![0x04, 0xd2]], 2090);
+    // As authorities publish them.
+    let binary = ["crl", "-in", "list.pem", "-outform", "DER", "-out", "list.pem"];
+    assert!(std::process::Command::new("openssl").args(binary).current_dir(site.path()).status().unwrap().success());
     server.signal("HUP");
     eventually("the new list", || (call(&site, &server, Some("jane"), &[]).status() == 0).then_some(()));
     assert_eq!(open.get("api.test", "/after"), 401);
@@ -196,6 +199,7 @@ fn a_certificate_of_nobody_is_refused_or_makes_a_guest() {
     site.user("admins/jane", "a quiet brown fox", &[]);
     assert_eq!(call(&site, &server, Some("jane"), &[]).status(), 200);
     assert_eq!(upstream.last().header("doorward-identity"), Some("admin/1"));
+    assert_eq!(call(&site, &server, Some("jane"), &[]).status(), 200);
     site.ok(&["user", "disable", "admins/jane"], "");
     assert_eq!(call(&site, &server, Some("jane"), &[]).status(), 401, "at once");
     let config = std::fs::read_to_string(site.path().join("doorward.toml")).unwrap();
@@ -204,6 +208,12 @@ fn a_certificate_of_nobody_is_refused_or_makes_a_guest() {
     server.signal("HUP");
     eventually("a guest", || (call(&site, &server, Some("jane"), &[]).status() == 200).then_some(()));
     assert_eq!(upstream.last().header("doorward-identity"), Some("guest"));
+    // Reviewers read of it, once for all requests.
+    server.logged("sign_in_failed");
+    let log = server.log();
+    let audits: Vec<&str> = log.lines().filter(|line| line.contains("certificate pop")).collect();
+    let of = |words: [&str; 2]| audits.iter().filter(|line| words.iter().all(|word| line.contains(word))).count();
+    assert_eq!((of(["sign_in", "success"]), of(["sign_in_failed", "unknown_login"])), (1, 1), "{audits:?}");
 }
 
 #[test]
