@@ -3,7 +3,7 @@
 use super::SessionCookie;
 use crate::api::cookie;
 use doorward_core::policy::Directory;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use std::sync::Arc;
 
 /// The session cookies of our directories; equal duplicates are folded. The error is for the operator.
@@ -34,6 +34,26 @@ pub(crate) fn is_ours(name: &[u8], directories: &[Arc<Directory>]) -> bool {
 pub(crate) fn values<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h [u8]> {
     let lines = headers.get_all(header::COOKIE).iter();
     lines.flat_map(|line| pairs(line.as_bytes())).filter(move |(key, _)| *key == name.as_bytes()).map(|(_, value)| value)
+}
+
+/// Gives all cookies of this name another value, which must be one that a cookie can have. Other lines stay byte for byte.
+pub(crate) fn replace(headers: &mut HeaderMap, name: &str, value: &str) {
+    let named = |part: &[u8]| pair(part).is_some_and(|(own, _)| own == name.as_bytes());
+    let new = [name.as_bytes(), b"=", value.as_bytes()].concat();
+    let replaced = |line: &HeaderValue| {
+        let parts: Vec<&[u8]> = line.as_bytes().split(|b| *b == b';').collect();
+        if !parts.iter().any(|part| named(part)) {
+            return line.clone();
+        }
+        let parts = parts.into_iter().map(|part| if named(part) { new.as_slice() } else { part.trim_ascii() });
+        let line = HeaderValue::from_bytes(&parts.collect::<Vec<_>>().join(&b"; "[..]));
+        line.unwrap_or(HeaderValue::from_static(""))
+    };
+    let lines: Vec<HeaderValue> = headers.get_all(header::COOKIE).iter().map(replaced).collect();
+    headers.remove(header::COOKIE);
+    for line in lines {
+        headers.append(header::COOKIE, line);
+    }
 }
 
 /// Writes what an upstream gets of all cookie lines as one line (RFC 9113, 8.2.3): what stays stays byte for byte. Cookies
@@ -75,7 +95,6 @@ mod tests {
         Kind,
         policy::{CookieSpec, SameSite},
     };
-    use http::HeaderValue;
     use std::time::Duration;
 
     fn directory(name: &str, cookie: &str) -> Arc<Directory> {
@@ -143,6 +162,21 @@ mod tests {
             let mut line = Vec::new();
             joined(&headers(lines), |name| is_ours(name, &directories), &mut line);
             assert_eq!(String::from_utf8(line).unwrap(), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn gives_a_cookie_another_value_and_leaves_the_rest() {
+        for (line, expected) in [
+            ("a=1; SESS=old;b=2", "a=1; SESS=new; b=2"),
+            ("SESS=old", "SESS=new"),
+            ("SESS = old; sess=old; SESS=old", "SESS=new; sess=old; SESS=new"),
+            ("XSESS=old;b=2", "XSESS=old;b=2"),
+        ] {
+            let mut headers = headers(&[line, "c=3"]);
+            replace(&mut headers, "SESS", "new");
+            let lines: Vec<_> = headers.get_all(header::COOKIE).iter().collect();
+            assert_eq!(lines, [expected, "c=3"], "{line}");
         }
     }
 

@@ -9,7 +9,7 @@ mod network;
 
 pub use address::ClientAddress;
 pub use certificate::{Certificates, ClientCertificate};
-pub(crate) use cookies::{is_ours, joined, values};
+pub(crate) use cookies::{is_ours, joined, replace, values};
 pub use guard::Cut;
 pub(crate) use guard::{Announced, Guarded};
 pub use network::Network;

@@ -6,8 +6,10 @@ mod bounded;
 
 use bounded::Bounded;
 use doorward_core::{Time, ports::ExchangeKey};
+use http::HeaderValue;
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -32,7 +34,7 @@ pub(crate) struct Exchanges {
 
 struct Memory {
     refused: Bounded<()>,
-    begun: Bounded<Arc<str>>,
+    begun: Bounded<Begun>,
     flights: HashMap<ExchangeKey, Arc<tokio::sync::Mutex<()>>>,
 }
 
@@ -41,8 +43,37 @@ struct Memory {
 pub(crate) enum Remembered {
     /// It leads to nobody.
     Nobody,
-    /// It was exchanged for the session of this id, which is a secret.
-    Begun(Arc<str>),
+    /// It was exchanged for this.
+    Begun(Begun),
+}
+
+/// What an old session was exchanged for.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Begun {
+    /// The id of our session: a secret.
+    pub(crate) id: Arc<str>,
+    /// What the application did with its own session meanwhile.
+    pub(crate) renewed: Option<Renewed>,
+}
+
+/// An application gave its session another id, which the browser has to know.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Renewed {
+    /// The name of its cookie.
+    pub(crate) cookie: Arc<str>,
+    /// The id: a secret.
+    pub(crate) id: Arc<str>,
+    /// What is stored of it.
+    pub(crate) key: ExchangeKey,
+    /// `Set-Cookie`, as the application wrote it.
+    pub(crate) line: HeaderValue,
+}
+
+/// Without secrets.
+impl fmt::Debug for Begun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Begun").field("renewed", &self.renewed.as_ref().map(|renewed| &renewed.cookie)).finish_non_exhaustive()
+    }
 }
 
 /// Whose turn it is to look at an old session.
@@ -72,8 +103,8 @@ impl Default for Exchanges {
 impl Exchanges {
     pub(crate) fn remembered(&self, key: &ExchangeKey, now: Time) -> Option<Remembered> {
         let mut memory = self.memory();
-        if let Some(id) = memory.begun.get(key, now) {
-            return Some(Remembered::Begun(Arc::clone(id)));
+        if let Some(begun) = memory.begun.get(key, now) {
+            return Some(Remembered::Begun(begun.clone()));
         }
         memory.refused.get(key, now).map(|()| Remembered::Nobody)
     }
@@ -83,9 +114,9 @@ impl Exchanges {
         self.memory().refused.insert(key, (), now, until);
     }
 
-    /// Until then requests that are on their way with the old session get the id that it was exchanged for, too.
-    pub(crate) fn begun(&self, key: ExchangeKey, id: &str, now: Time, until: Time) {
-        self.memory().begun.insert(key, id.into(), now, until);
+    /// Until then requests that are on their way with the old session get what it was exchanged for, too.
+    pub(crate) fn begun(&self, key: ExchangeKey, begun: Begun, now: Time, until: Time) {
+        self.memory().begun.insert(key, begun, now, until);
     }
 
     /// That session is over.
@@ -132,6 +163,10 @@ mod tests {
     const NOW: Time = Time(1_000);
     const LATER: Time = Time(2_000);
 
+    fn begun() -> Begun {
+        Begun { id: "id".into(), renewed: None }
+    }
+
     fn key(n: usize) -> ExchangeKey {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&n.to_be_bytes());
@@ -142,13 +177,13 @@ mod tests {
     fn remembers_for_a_while() {
         let exchanges = Exchanges::default();
         exchanges.refuse(key(1), NOW, LATER);
-        exchanges.begun(key(2), "id", NOW, LATER);
+        exchanges.begun(key(2), begun(), NOW, LATER);
         assert_eq!(exchanges.remembered(&key(1), NOW), Some(Remembered::Nobody));
-        assert_eq!(exchanges.remembered(&key(2), NOW), Some(Remembered::Begun("id".into())));
+        assert_eq!(exchanges.remembered(&key(2), NOW), Some(Remembered::Begun(begun())));
         assert_eq!(exchanges.remembered(&key(3), NOW), None);
         assert_eq!(exchanges.remembered(&key(1), LATER), None);
         assert_eq!(exchanges.remembered(&key(2), LATER), None);
-        exchanges.begun(key(2), "id", NOW, LATER);
+        exchanges.begun(key(2), begun(), NOW, LATER);
         exchanges.forget(&key(2));
         assert_eq!(exchanges.remembered(&key(2), NOW), None);
     }
@@ -158,7 +193,7 @@ mod tests {
         let exchanges = Exchanges::default();
         for n in 0..REFUSED + 10 {
             exchanges.refuse(key(n), NOW, LATER);
-            exchanges.begun(key(n), "id", NOW, LATER);
+            exchanges.begun(key(n), begun(), NOW, LATER);
         }
         let memory = exchanges.memory();
         assert_eq!((memory.refused.len(), memory.begun.len()), (REFUSED, BEGUN));

@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{
     Admitted, Body,
-    admit::SessionCookie,
+    admit::{self, SessionCookie},
     api::{Asked, Presented, cookie},
-    exchange::{Exchanges, Remembered, Turn},
-    proxy::{Asker, UpstreamError},
+    exchange::{Begun, Exchanges, Remembered, Renewed, Turn},
+    proxy::{Asker, Told, UpstreamError},
     record::{AuditEvent, Recorder},
 };
 use doorward_auth::{Auth, Before, Claim, LiveSession, NotExchanged, device_label};
@@ -20,7 +20,10 @@ use doorward_core::{
     policy::Directory,
     ports::{ExchangeKey, StoreError},
 };
-use http::{Response, header::USER_AGENT};
+use http::{
+    Response,
+    header::{SET_COOKIE, USER_AGENT},
+};
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -34,23 +37,29 @@ const WAIT: Duration = Duration::from_secs(2);
 /// A session that began with a request: its cookie belongs on the answer.
 pub(super) struct Fresh {
     directory: Arc<Directory>,
-    id: String,
+    begun: Begun,
 }
 
 impl Fresh {
-    /// Sets the cookie, where the answer does not set or delete it already.
+    /// Sets the cookie, and that of the application if it has another id now, where the answer does not set or delete them
+    /// already.
     pub(super) fn set(&self, response: &mut Response<Body>, now: Time) {
         let spec = &self.directory.cookie;
         if !cookie::is_set(response.headers(), &spec.name) {
-            cookie::add(response.headers_mut(), cookie::session(spec, &self.id, now));
+            cookie::add(response.headers_mut(), cookie::session(spec, &self.begun.id, now));
+        }
+        if let Some(renewed) = &self.begun.renewed
+            && !cookie::is_set(response.headers(), &renewed.cookie)
+        {
+            response.headers_mut().append(SET_COOKIE, renewed.line.clone());
         }
     }
 }
 
 /// What became of one old session.
 enum Outcome {
-    /// A session of ours, by its id.
-    Session(Arc<str>),
+    /// A session of ours.
+    Session(Begun),
     /// The session that another request's exchange began; this one does not learn its id.
     Carried(Arc<LiveSession>),
     /// Nothing.
@@ -70,14 +79,18 @@ impl Gateway {
     ) -> Option<Fresh> {
         for old in old_sessions(policy, admitted, found) {
             match self.exchange_one(policy, &Asker::of(admitted), &Origin::of(admitted), &old).await {
-                Outcome::Session(id) => {
-                    let (directory, id) = (Arc::clone(old.directory), String::from(&*id));
+                Outcome::Session(begun) => {
+                    let (directory, id) = (Arc::clone(old.directory), String::from(&*begun.id));
+                    // Over there the old id may name nothing any more.
+                    if let Some(renewed) = &begun.renewed {
+                        admit::replace(&mut admitted.headers, &renewed.cookie, &renewed.id);
+                    }
                     // From here on it is the session of this request as any other.
                     admitted.cookies.retain(|cookie| cookie.directory.name != directory.name);
-                    admitted.cookies.push(SessionCookie { directory: Arc::clone(&directory), value: id.clone() });
+                    admitted.cookies.push(SessionCookie { directory: Arc::clone(&directory), value: id });
                     let known = Known::from(&self.parts.auth);
                     *identified = identify(known, policy, Asked::from(&*admitted), found).await;
-                    return Some(Fresh { directory, id });
+                    return Some(Fresh { directory, begun });
                 }
                 Outcome::Carried(live) => {
                     let evidence = Evidence { account: live.account(), ambient: true, csrf_valid: false };
@@ -104,8 +117,8 @@ impl Gateway {
         loop {
             match exchanges.remembered(&old.key, auth.clock().now()) {
                 Some(Remembered::Nobody) => return Outcome::Guest,
-                Some(Remembered::Begun(id)) => match auth.find(old.directory, &id).await {
-                    Ok(Some(_)) => return Outcome::Session(id),
+                Some(Remembered::Begun(begun)) => match auth.find(old.directory, &begun.id).await {
+                    Ok(Some(_)) => return Outcome::Session(begun),
                     Ok(None) => exchanges.forget(&old.key),
                     Err(error) => return Outcome::Unavailable(error),
                 },
@@ -136,7 +149,7 @@ impl Gateway {
         };
         let asked = self.parts.proxy.whose(asker, policy, old.upstream, old.exchange, &old.id);
         match timeout(old.exchange.timeout, asked).await {
-            Ok(Ok(Some(claim))) => self.begin(origin, old, claim).await,
+            Ok(Ok(Some(told))) => self.begin(origin, old, told).await,
             Ok(Ok(None)) => self.guest(old, "nobody", "", NOBODY),
             Ok(Err(UpstreamError::TimedOut(what))) => self.guest(old, "timed_out", what, FAILED),
             Ok(Err(error @ UpstreamError::Unreachable(_))) => self.guest(old, "unreachable", &error.to_string(), FAILED),
@@ -146,7 +159,7 @@ impl Gateway {
     }
 
     /// Begins the session. What began is remembered and audited even if the client hangs up meanwhile.
-    async fn begin(&self, origin: &Origin, old: &OldSession<'_>, claim: Claim) -> Outcome {
+    async fn begin(&self, origin: &Origin, old: &OldSession<'_>, told: Told) -> Outcome {
         let beginning = Beginning {
             auth: Arc::clone(&self.parts.auth),
             exchanges: Arc::clone(&self.parts.exchanges),
@@ -156,8 +169,8 @@ impl Gateway {
             key: old.key,
             origin: origin.clone(),
         };
-        match tokio::spawn(beginning.run(claim)).await {
-            Ok(Ok(id)) => Outcome::Session(id),
+        match tokio::spawn(beginning.run(told)).await {
+            Ok(Ok(begun)) => Outcome::Session(begun),
             Ok(Err(NotExchanged::Unavailable(error))) => Outcome::Unavailable(error),
             // Another node was faster.
             Ok(Err(NotExchanged::Spent)) => match self.parts.auth.exchanged(old.directory, &old.key).await {
@@ -206,23 +219,38 @@ struct Beginning {
 }
 
 impl Beginning {
-    async fn run(self, claim: Claim) -> Result<Arc<str>, NotExchanged> {
+    async fn run(self, Told { claim, renewed }: Told) -> Result<Begun, NotExchanged> {
         let begun = self.auth.exchange(&self.directory, &self.key, &claim, self.origin.device).await;
         match begun {
             Ok(begun) => {
                 let (now, grace) = (self.auth.clock().now(), self.auth.grace());
+                let renewed = self.spent(renewed).await;
+                let remembered = Begun { id: begun.id.into(), renewed };
                 if !grace.is_zero() {
-                    self.exchanges.begun(self.key, &begun.id, now, now + grace);
+                    self.exchanges.begun(self.key, remembered.clone(), now, now + grace);
                 }
                 self.recorder.exchange(&self.upstream, "begun", "");
                 self.audit("sign_in", "success", Some(&*begun.live.account()), &claim);
-                Ok(begun.id.into())
+                Ok(remembered)
             }
             Err(why) => {
                 if !matches!(why, NotExchanged::Spent | NotExchanged::Unavailable(_)) {
                     self.audit("sign_in_failed", why.code(), why.account().map(|account| &**account), &claim);
                 }
                 Err(why)
+            }
+        }
+    }
+
+    /// The other id that the application gave the session is good for no exchange either. If that cannot be written down, it
+    /// is not handed on: whoever has it could sign in once more.
+    async fn spent(&self, renewed: Option<Renewed>) -> Option<Renewed> {
+        let renewed = renewed?;
+        match self.auth.spend(&[renewed.key]).await {
+            Ok(()) => Some(renewed),
+            Err(error) => {
+                tracing::warn!(%error, upstream = &*self.upstream, "an old session's other id cannot be spent, so its cookie is dropped");
+                None
             }
         }
     }

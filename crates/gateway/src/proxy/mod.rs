@@ -11,7 +11,7 @@ mod whose;
 
 pub use answer::Broken;
 pub use pool::Settings;
-pub(crate) use whose::Asker;
+pub(crate) use whose::{Asker, Told};
 
 use crate::{
     Admitted, Body,

@@ -1,17 +1,21 @@
 //! Who an old session belongs to, asked of the application that began it.
 
 use super::{Proxy, Returning, UpstreamError, no_target, outgoing};
-use crate::{Admitted, api::read};
+use crate::{Admitted, api::read, exchange::Renewed};
 use doorward_auth::Claim;
 use doorward_core::{
     Policy,
     policy::{Exchange, Upstream},
 };
-use http::StatusCode;
+use doorward_crypto::old_session;
+use http::{HeaderMap, HeaderValue, StatusCode, header::SET_COOKIE};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// The most that is read of the answer, in bytes.
 const LONGEST: usize = 64 * 1024;
+/// The longest `Set-Cookie` that is handed on, in bytes: browsers keep no longer ones.
+const LONGEST_COOKIE: usize = 4096;
 
 impl Proxy {
     /// Asks an upstream who the old session of this id belongs to: nobody, or an account there. Nothing of the request goes
@@ -26,7 +30,7 @@ impl Proxy {
         upstream: &Upstream,
         exchange: &Exchange,
         id: &str,
-    ) -> Result<Option<Claim>, UpstreamError> {
+    ) -> Result<Option<Told>, UpstreamError> {
         let head = outgoing::question(&asker.introduced(), &exchange.path, asker.user_agent.as_ref(), &exchange.cookie, id);
         let returning = Returning { policy, upstream, known: false, session: None };
         let answer = self.fetch(&head.ok_or_else(no_target)?, false, returning).await?;
@@ -37,10 +41,20 @@ impl Proxy {
             moved if moved.is_redirection() => return Ok(None),
             other => return Err(UpstreamError::Broken(format!("asked for the account it answered {}", other.as_u16()))),
         }
+        let renewed = renewed(answer.headers(), exchange, id);
         let unread = |_| UpstreamError::Broken("what it says of the account is too large or breaks off".to_owned());
         let body = read::body(answer.into_body(), LONGEST).await.map_err(unread)?;
-        claim(&body, exchange).map(Some).map_err(|what| UpstreamError::Broken(what.to_owned()))
+        let claim = claim(&body, exchange).map_err(|what| UpstreamError::Broken(what.to_owned()))?;
+        Ok(Some(Told { claim, renewed }))
     }
+}
+
+/// What an application says of an old session that is somebody's.
+pub(crate) struct Told {
+    /// Whose it is.
+    pub(crate) claim: Claim,
+    /// Whether it has another id now.
+    pub(crate) renewed: Option<Renewed>,
 }
 
 /// Whose browser the question is about.
@@ -74,6 +88,26 @@ impl Asker {
             request_id: &self.request_id,
         }
     }
+}
+
+/// The other id that the answer gives the session, if it does: the last one counts, as in a browser. What is no id, or ends
+/// the cookie, is none.
+fn renewed(headers: &HeaderMap, exchange: &Exchange, old: &str) -> Option<Renewed> {
+    let name = &*exchange.cookie;
+    let sets = |line: &&HeaderValue| {
+        let named = line.to_str().ok().and_then(|text| text.split_once('='));
+        named.is_some_and(|(own, _)| own.trim() == name)
+    };
+    let line = headers.get_all(SET_COOKIE).iter().rfind(sets).filter(|line| line.len() <= LONGEST_COOKIE)?;
+    let mut parts = line.to_str().ok()?.split(';');
+    let (_, id) = parts.next()?.split_once('=')?;
+    let id = id.trim();
+    let ends = |part: &str| {
+        let attribute = part.split_once('=').filter(|(own, _)| own.trim().eq_ignore_ascii_case("max-age"));
+        attribute.is_some_and(|(_, seconds)| seconds.trim().parse::<i64>().is_ok_and(|seconds| seconds <= 0))
+    };
+    let key = old_session::key(name, id).filter(|key| Some(*key) != old_session::key(name, old))?;
+    (!parts.any(ends)).then(|| Renewed { cookie: Arc::clone(&exchange.cookie), id: id.into(), key, line: line.clone() })
 }
 
 /// The account that the answer names. Both members must be there where both are asked for.
@@ -112,6 +146,36 @@ mod tests {
             id: id.map(Into::into),
             login: login.into(),
             timeout: std::time::Duration::from_secs(2),
+        }
+    }
+
+    #[test]
+    fn another_id_is_one_that_the_browser_would_keep() {
+        const OLD: &str = "abcdefghijklmnop01";
+        const NEW: &str = "zyxwvutsrqponmlk02";
+        let exchange = exchange(None, "email");
+        let told = |lines: &[&str]| {
+            let headers = lines.iter().map(|line| (SET_COOKIE, HeaderValue::from_str(line).unwrap())).collect();
+            renewed(&headers, &exchange, OLD).map(|renewed| (renewed.id.to_string(), renewed.line))
+        };
+        let set = format!("PHPSESSID={NEW}; path=/; HttpOnly");
+        let expected = Some((NEW.to_owned(), HeaderValue::from_str(&set).unwrap()));
+        assert_eq!(told(&["other=1", &set]), expected);
+        assert_eq!(told(&[&format!("PHPSESSID={OLD}; path=/"), &set]), expected, "the last one counts");
+        for none in [
+            &format!("PHPSESSID={OLD}; Max-Age=3600"),
+            &format!("PHPSESSID={}", OLD.to_uppercase()),
+            &format!("PHPSESSID={NEW}; Max-Age=0"),
+            &format!("PHPSESSID={NEW}; max-age = -1"),
+            &format!("XPHPSESSID={NEW}"),
+            &format!("phpsessid={NEW}"),
+            &format!("PHPSESSID={NEW}; x={}", "y".repeat(4096)),
+            "PHPSESSID=deleted; expires=Thu, 01-Jan-1970 00:00:01 GMT",
+            "PHPSESSID=",
+            "PHPSESSID",
+            "PHPSESSID=<script>alert(1)</script>",
+        ] {
+            assert_eq!(told(&[none]), None, "{none}");
         }
     }
 

@@ -30,6 +30,9 @@ struct OldShop {
 }
 
 const OLD: &str = "0123456789abcdefghijklmnop";
+/// Two more of the same person.
+const SECOND_BROWSER: &str = "jane_has_a_second_browser";
+const THIRD_BROWSER: &str = "jane_has_a_third_browser_";
 const QUESTION: &str = "GET /rest/V1/customers/me ";
 
 impl OldShop {
@@ -78,7 +81,9 @@ fn truth(request: &Received) -> String {
     let ajax = request.header("x-requested-with") == Some("XMLHttpRequest");
     let session = request.header("cookie").and_then(|cookie| cookie.strip_prefix("PHPSESSID=")).filter(|_| ajax);
     match session {
-        Some(OLD) => answer(200, r#"{"id":7,"group_id":1,"email":"Jane@shop.test","firstname":"Jane"}"#),
+        Some(OLD | SECOND_BROWSER | THIRD_BROWSER) => {
+            answer(200, r#"{"id":7,"group_id":1,"email":"Jane@shop.test","firstname":"Jane"}"#)
+        }
         Some("mallory_has_an_id_of_jane") => answer(200, r#"{"id":7,"email":"mallory@shop.test"}"#),
         Some("mallory_has_mail_of_jane_") => answer(200, r#"{"id":9,"email":"jane@shop.test"}"#),
         Some("a_customer_nobody_imported") => answer(200, r#"{"id":99,"email":"late@shop.test"}"#),
@@ -220,6 +225,101 @@ fn signing_out_spends_an_old_session_that_was_never_exchanged() {
     assert_eq!(server.send("DELETE", &format!("/api/ibexa/v2/user/sessions/{}", jane.id), &cookies, "").status, 204);
     let reply = server.get("/closed", &old(OLD));
     assert_eq!((reply.status, begun(&reply), shop.asked()), (401, None, 0));
+}
+
+/// The door of a shop's scripts spends what the browser carries, too.
+#[test]
+fn signing_out_by_script_spends_the_old_session() {
+    let shop = OldShop::open();
+    let firewalls = "[api]\nmagento_prefix = \"/rest\"\n[[firewall]]\nname = \"shop\"\npath = '^/rest/'\nguard = [\"ajax\"]\ninvalid = \"guest\"\n\
+                     [[firewall]]\nname = \"main\"\n";
+    let site = moved(&shop, firewalls);
+    let server = site.serve();
+    let ajax = "X-Requested-With: XMLHttpRequest\r\n";
+    let out = |cookies: &str| server.get("/customer/ajax/logout", &format!("{ajax}{cookies}"));
+    // Exchanged, and then signed out of.
+    let mine = server.get("/rest/V1/mine", &format!("{ajax}{}", old(OLD)));
+    assert_eq!(mine.status, 200, "{mine:?}");
+    let both = format!("Cookie: PHPSESSID={OLD}; {}", begun(&mine).unwrap().strip_prefix("Cookie: ").unwrap());
+    let reply = out(&both);
+    assert_eq!((reply.status, &reply.json()["message"]), (200, &"Logout Successful".into()), "{reply:?}");
+    assert_eq!(server.get("/rest/V1/mine", &format!("{ajax}{both}")).status, 401);
+    // Never exchanged: whatever the method, nobody is signed in afterwards.
+    assert_eq!(server.send("POST", "/customer/ajax/logout", &format!("{ajax}{}", old(SECOND_BROWSER)), "").status, 200);
+    assert_eq!(shop.asked(), 1, "who signs out is not signed in first");
+    let reply = out(&old(THIRD_BROWSER));
+    let ended = Some("Cookie: doorward_customers=deleted\r\n".to_owned());
+    assert_eq!((reply.status, begun(&reply)), (200, ended), "{reply:?}");
+    for id in [OLD, SECOND_BROWSER, THIRD_BROWSER] {
+        let reply = server.get("/rest/V1/mine", &format!("{ajax}{}", old(id)));
+        assert_eq!((reply.status, begun(&reply)), (401, None), "{id}");
+    }
+    assert_eq!(sessions(&site), 0);
+}
+
+const RENEWED: &str = "ponmlkjihgfedcba9876543210";
+
+/// An application may give its session another id when it is asked: the old one then names nothing there.
+#[test]
+fn another_id_that_the_old_shop_gives_reaches_the_browser_and_the_old_shop() {
+    let shop = OldShop::open();
+    let site = moved(&shop, "[sessions]\ngrace = \"5m\"\n");
+    let server = site.serve();
+    let line = format!("PHPSESSID={RENEWED}; path=/; HttpOnly; SameSite=Lax");
+    let body = r#"{"id":7,"email":"jane@shop.test"}"#;
+    shop.say(Says::This(format!(
+        "HTTP/1.1 200 x\r\nContent-Length: {}\r\nSet-Cookie: {line}\r\nSet-Cookie: other=1\r\n\r\n{body}",
+        body.len()
+    )));
+    let cookies =
+        |reply: &Reply| reply.all("set-cookie").filter(|line| !line.starts_with("doorward_")).collect::<Vec<_>>().join("|");
+    let sent = format!("Cookie: a=1; PHPSESSID={OLD}\r\n");
+    let reply = server.get("/closed", &sent);
+    assert_eq!((reply.status, cookies(&reply)), (200, line.clone()), "{reply:?}");
+    let ours = begun(&reply).expect("a session begins");
+    let passed = shop.upstream.last();
+    assert_eq!(
+        passed.header("cookie"),
+        Some(&*format!("a=1; PHPSESSID={RENEWED}")),
+        "the request goes on with what counts there"
+    );
+    // Whatever was on its way with the old id learns the same.
+    let late = server.get("/closed", &sent);
+    assert_eq!((late.status, cookies(&late), begun(&late)), (200, line, Some(ours.clone())));
+    assert_eq!(shop.upstream.last().header("cookie"), Some(&*format!("a=1; PHPSESSID={RENEWED}")));
+    // Another service receives neither.
+    assert_eq!(server.get("/new/closed", &sent).status, 200);
+    assert_eq!(shop.upstream.last().header("cookie"), Some("a=1"));
+    // It is the same session over there, so it signs nobody in once more.
+    let again = server.get("/closed", &old(RENEWED));
+    assert_eq!((again.status, begun(&again), shop.asked(), sessions(&site)), (401, None, 1, 1));
+    let both = format!("Cookie: PHPSESSID={RENEWED}; {}", ours.strip_prefix("Cookie: ").unwrap());
+    let next = server.get("/closed", &both);
+    assert_eq!((next.status, cookies(&next)), (200, String::new()));
+    assert!(!server.log().contains(RENEWED), "it is a secret like the first");
+}
+
+/// Whose session it is cannot be known without the store: that is 503 where somebody must be known, and no guest.
+#[test]
+fn a_store_that_is_away_is_503_and_nobody_is_asked() {
+    let shop = OldShop::open();
+    let site = moved(&shop, "");
+    let server = site.serve();
+    for name in ["doorward.db", "doorward.db-wal"] {
+        let file = site.path().join(name);
+        if file.exists() {
+            let length = usize::try_from(file.metadata().unwrap().len()).unwrap();
+            std::fs::write(&file, vec![0xff; length]).unwrap();
+        }
+    }
+    for _ in 0..2 {
+        let reply = server.get("/closed", &old(OLD));
+        assert_eq!((reply.status, reply.header("set-cookie")), (503, None), "{reply:?}");
+    }
+    // Who calls matters to nobody here.
+    let open = server.get("/open", &old(OLD));
+    assert_eq!((open.status, begun(&open), shop.asked()), (200, None, 0), "{open:?}");
+    assert!(outcome(&server, "unavailable") >= 2.0);
 }
 
 #[test]
