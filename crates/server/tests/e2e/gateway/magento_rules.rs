@@ -259,6 +259,42 @@ fn ambiguous_paths_go_the_way_that_magento_sends_them() {
     }
 }
 
+/// A refusal's whole body in both formats.
+fn refusals(message: &str, parameter: Option<(&str, &str)>) -> [String; 2] {
+    let (json, xml) = match parameter {
+        Some((name, value)) => (
+            format!(r#","parameters":{{"{name}":"{value}"}}"#),
+            format!("  <parameters>\n    <{name}>{value}</{name}>\n  </parameters>\n"),
+        ),
+        None => Default::default(),
+    };
+    let escaped = message.replace('"', "\\\"");
+    [
+        format!(r#"{{"message":"{escaped}"{json}}}"#),
+        format!("<?xml version=\"1.0\"?>\n<response>\n  <message>{message}</message>\n{xml}</response>\n"),
+    ]
+}
+
+/// What a caller is told whom this rule refuses with this status; `None` where the service answers.
+fn told(status: u16, rule: Option<&oracle::Rule>) -> Option<[String; 2]> {
+    match (status, rule) {
+        (401, Some(rule)) => {
+            let resources = rule.resources.join(", ");
+            Some(refusals("The consumer isn't authorized to access %resources.", Some(("resources", &resources))))
+        }
+        (400, Some(rule)) if rule.secure => Some(refusals("Operation allowed only in HTTPS", None)),
+        (400, Some(_)) => Some(refusals("\"%fieldName\" is required. Enter and try again.", Some(("fieldName", "FIELD")))),
+        (404, _) => Some(refusals("Request does not match any route.", None)),
+        _ => None,
+    }
+}
+
+/// The name of the field that is missing stands in the JSON; the XML must name the same.
+fn with_field(told: [String; 2], json: &str) -> [String; 2] {
+    let field = json.split("\"fieldName\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+    told.map(|text| text.replace("FIELD", field))
+}
+
 /// Every merged route x kind of caller, against an expectation that is read from the same files by another way.
 #[test]
 fn every_route_decides_for_every_caller_as_its_files_say() {
@@ -285,8 +321,13 @@ fn every_route_decides_for_every_caller_as_its_files_say() {
             let expected = oracle::status(rule, caller);
             let reply = ask(&mut connection, method, &format!("/rest{path}"), &format!("{cookie}{AJAX}"));
             assert_eq!(reply.status, expected, "caller {at}: {method} {path} {rule:?}\n{reply:?}");
-            if let (401, Some(rule)) = (expected, rule) {
-                assert_eq!(reply.body, unauthorized(&rule.resources.join(", ")).replace('/', "\\/"), "{method} {path}");
+            if let Some(told) = told(expected, rule) {
+                let [json, xml] = with_field(told, &reply.body);
+                assert_eq!(reply.body, json.replace('/', "\\/"), "caller {at}: {method} {path}");
+                let headers = format!("{cookie}{AJAX}Accept: application/xml\r\n");
+                let reply = ask(&mut connection, method, &format!("/rest{path}"), &headers);
+                assert_eq!((reply.status, &reply.body), (expected, &xml), "caller {at}: {method} {path}");
+                assert_eq!(reply.header("content-type"), Some("application/xml; charset=utf-8"));
             }
             if matches!(caller, Caller::Rows(_)) {
                 by_rows[usize::from(expected == 401)] += 1;

@@ -13,6 +13,11 @@ fn both(shop: &Shop, method: &str, path: &str, headers: &str) -> Reply {
         let text = xml.element("message").unwrap_or_else(|| panic!("{xml:?}"));
         assert_eq!(json.json()["message"], text, "{method} {path}");
         assert!(xml.body.starts_with("<?xml version=\"1.0\"?>\n<response>\n  <message>"), "{xml:?}");
+        let parameters = json.json()["parameters"].as_object().cloned().unwrap_or_default();
+        for (name, value) in &parameters {
+            assert_eq!(xml.element(name), value.as_str(), "{method} {path}");
+        }
+        assert_eq!(xml.body.contains("<parameters>"), !parameters.is_empty(), "{xml:?}");
         assert_eq!(xml.header("content-type"), Some("application/xml; charset=utf-8"));
         assert_eq!(json.header("content-type"), Some("application/json; charset=utf-8"));
     }
@@ -141,6 +146,7 @@ fn calls_for_later_are_judged_as_calls_for_now() {
         let headers = format!("{caller}Content-Type: application/json\r\n");
         shop.server.send(method, &format!("/rest{path}"), &headers, "{}")
     };
+    let refused = |method: &str, path: &str, caller: &str| both(&shop, method, &format!("/rest{path}"), caller);
     for (method, path) in [
         ("POST", "/async/V1/customerGroups"),
         ("PUT", "/async/V1/customerGroups/3"),
@@ -151,17 +157,17 @@ fn calls_for_later_are_judged_as_calls_for_now() {
         assert_eq!(send(method, path, &admin).status, 200, "{method} {path}");
         assert_eq!(shop.upstream.last().line(), format!("{method} /rest{path} HTTP/1.1"));
         for caller in ["", &clerk] {
-            assert_eq!(said(&send(method, path, caller)), unauthorized("Magento_Customer::group"), "{method} {path}");
+            assert_eq!(said(&refused(method, path, caller)), unauthorized("Magento_Customer::group"), "{method} {path}");
         }
     }
     for (method, path) in
         [("POST", "/async/V1/nosuch"), ("PUT", "/async/bulk/V1/customerGroups/3"), ("POST", "/async/bulk/V1/nosuch")]
     {
-        assert_eq!(said(&send(method, path, &admin)), message(404, NO_ROUTE), "{method} {path}");
+        assert_eq!(said(&refused(method, path, &admin)), message(404, NO_ROUTE), "{method} {path}");
     }
     // Bulk calls would pass forced parameters by.
     let jane = shop.caller("jane@example.com");
-    assert_eq!(said(&send("PUT", "/async/bulk/V1/customers/me", &jane)), message(400, NOT_PROCESSED));
+    assert_eq!(said(&refused("PUT", "/async/bulk/V1/customers/me", &jane)), message(400, NOT_PROCESSED));
     // The other form sets them as ever.
     assert_eq!(send("PUT", "/async/V1/customers/me/password", &jane).status, 200);
     assert!(shop.upstream.last().body.starts_with(r#"{"customerId":"#), "{:?}", shop.upstream.last());
@@ -178,5 +184,5 @@ fn the_schema_is_the_upstreams_matter() {
     let rule = "[[route]]\nmethods = [\"GET\"]\npath = \"/rest/:store/schema\"\nrequire = [\"anonymous\"]\n";
     let open = Shop::prepared("", FIREWALLS, |site| drop(site.write("routes.toml", rule)));
     assert_eq!(open.server.get("/rest/default/schema?services=all", "").status, 200);
-    assert_eq!(open.server.get("/rest/schema?services=all", "").status, 400);
+    assert_eq!(said(&both(&open, "GET", "/rest/schema?services=all", "")), message(400, text));
 }
