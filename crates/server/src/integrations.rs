@@ -1,33 +1,77 @@
-//! The programs that the configuration declares: each has an account and a role, which are made and kept as it says, at the start
-//! and at every reload. What the file no longer names stays until somebody deletes it.
+//! The programs that the configuration declares: each has an account and a role of the same name, which are made and kept as it
+//! says, at the start and at every reload. What the file no longer names may do nothing, and stays until somebody deletes it.
 
 use doorward_auth::Auth;
-use doorward_config::settings::Integration;
+use doorward_config::{Diagnostic, Diagnostics, Place, SourceFile, settings::Integration};
 use doorward_core::{
     Kind,
     acl::Holds,
-    ports::{AccountChange, AccountRecord, NewAccount, StoreError},
+    ports::{AccountChange, AccountRecord, NewAccount, Store, StoreError},
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 /// Makes the store say what the configuration says. Several servers may do it at once.
 ///
 /// # Errors
 /// When the store cannot be asked; what was written until then stays.
 pub(crate) async fn keep(auth: &Auth, integrations: &[Integration]) -> Result<(), StoreError> {
-    if integrations.is_empty() {
-        return Ok(());
-    }
     let roles = auth.store().roles().await?;
+    let put = async |role: &Arc<str>, resources: BTreeSet<Arc<str>>| {
+        let holds = Holds::Selection(resources);
+        let kept = roles.iter().any(|(name, held)| name == role && *held == holds);
+        if kept { Ok(()) } else { auth.store().put_role(role, holds, auth.clock().now()).await }
+    };
     for integration in integrations {
-        let role: Arc<str> = format!("{}/{}", integration.directory, integration.name).into();
-        let holds = Holds::Selection(integration.resources.clone());
-        if !roles.iter().any(|(name, held)| *name == role && *held == holds) {
-            auth.store().put_role(&role, holds, auth.clock().now()).await?;
-        }
+        let role = own_role(&integration.directory, &integration.name);
+        put(&role, integration.resources.clone()).await?;
         keep_account(auth, integration, role).await?;
     }
+    // What nobody declares any more grants nothing. Its token stays, for the case that the entry was lost by mistake.
+    for role in undeclared(&**auth.store(), integrations).await? {
+        put(&role, BTreeSet::new()).await?;
+    }
     auth.apply_changes().await.map(drop)
+}
+
+/// The programs that were declared and are no more, by the names of their roles: nobody else's role is called like its account.
+///
+/// # Errors
+/// When the store cannot be asked.
+pub(crate) async fn undeclared(store: &dyn Store, integrations: &[Integration]) -> Result<Vec<Arc<str>>, StoreError> {
+    let mut found = Vec::new();
+    for (role, _) in store.roles().await?.into_iter().filter(|(role, _)| !is_declared(integrations, role)) {
+        let Some((directory, login)) = role.split_once('/') else { continue };
+        let record = store.account_by_login(directory, None, login).await?;
+        if record.is_some_and(|record| record.account.kind == Kind::Integration && record.account.roles.contains(&role)) {
+            found.push(role);
+        }
+    }
+    Ok(found)
+}
+
+/// A warning for each of these roles that no integration of `file` declares.
+pub(crate) fn forgotten<'r>(
+    roles: impl IntoIterator<Item = &'r Arc<str>>,
+    integrations: &[Integration],
+    file: &Path,
+) -> Diagnostics {
+    let file = Arc::new(SourceFile::new(&*file.to_string_lossy(), ""));
+    let mut diagnostics = Diagnostics::default();
+    for role in roles.into_iter().filter(|role| !is_declared(integrations, role)) {
+        let message = format!("no [[integration]] declares the program `{role}` any more, so it may do nothing");
+        let hint = format!("declare it again, or `doorward user delete {role}`");
+        diagnostics.push(Diagnostic::warning(&file, Place::File, message).hint(hint));
+    }
+    diagnostics
+}
+
+fn is_declared(integrations: &[Integration], role: &str) -> bool {
+    let role = role.to_lowercase();
+    integrations.iter().any(|declared| own_role(&declared.directory, &declared.name).to_lowercase() == role)
+}
+
+fn own_role(directory: &str, name: &str) -> Arc<str> {
+    format!("{directory}/{name}").into()
 }
 
 async fn keep_account(auth: &Auth, integration: &Integration, role: Arc<str>) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ use crate::{
 };
 use doorward_auth::Auth;
 use doorward_config::{Config, Diagnostics, Outcome, Settings, Severity, settings::ClientAddress};
-use doorward_core::Time;
+use doorward_core::{Time, ports::StoreError};
 use doorward_gateway::Gateway;
 use doorward_mail::Mailer;
 use doorward_tls::Terminator;
@@ -90,7 +90,7 @@ impl Reloader {
                 Err(error) => telemetry.trouble(&format!("nobody can say whether directories changed their kind: {error}")),
             }
             report(&telemetry, &certificates::unwise(&config.settings, began, &self.path));
-            match integrations::keep(&self.auth, &config.settings.integrations).await {
+            match self.keep_integrations(&config.settings).await {
                 Ok(()) => self.take_over(config),
                 Err(error) => {
                     telemetry.reload_failed(&format!("the old policy stands, because integrations cannot be kept: {error}"))
@@ -99,6 +99,12 @@ impl Reloader {
         } else {
             telemetry.reload_failed(&format!("nothing changed, because this needs a restart: {}", restart.join(", ")));
         }
+    }
+
+    async fn keep_integrations(&self, settings: &Settings) -> Result<(), StoreError> {
+        let forgotten = integrations::undeclared(&**self.auth.store(), &settings.integrations).await?;
+        report(&self.world.telemetry, &integrations::forgotten(&forgotten, &settings.integrations, &self.path));
+        integrations::keep(&self.auth, &settings.integrations).await
     }
 
     /// From here on requests are judged by the new policy; those in flight keep the old one.

@@ -4,7 +4,7 @@ use crate::{
     assembly::{Server, World},
     certificates,
     cli::{Answer, Failure, Terminal},
-    kinds,
+    integrations, kinds,
     parts::{environment, open_store},
     reload::{self, Reloader},
     telemetry::{Format, Requests, Telemetry},
@@ -47,6 +47,9 @@ pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failur
     let store = open_store(&config.settings.store, None)?;
     runtime()?.block_on(async {
         say(&kinds::changed(&config.policy, &store.store.account_counts().await?, path), terminal)?;
+        let integrations = &config.settings.integrations;
+        let forgotten = integrations::undeclared(&*store.store, integrations).await?;
+        say(&integrations::forgotten(&forgotten, integrations, path), terminal)?;
         let signals = Signals::new()?;
         let server = Server::bind(config, store, world.clone()).await.map_err(Failure::new)?;
         let reloader = Reloader::new(path, &server, outcome.files, began, world);

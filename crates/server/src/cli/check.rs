@@ -1,7 +1,7 @@
 //! `doorward check`.
 
 use super::terminal::{Answer, Failure, Terminal};
-use crate::{certificates, kinds, parts::environment};
+use crate::{certificates, integrations, kinds, parts::environment};
 use doorward_config::{Config, Diagnostics, settings::StoreUrl};
 use doorward_core::ports::Clock;
 use doorward_crypto::system::SystemClock;
@@ -13,9 +13,10 @@ use std::path::Path;
 pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failure> {
     let mut outcome = doorward_config::load(path, &environment);
     if let Some(config) = &outcome.config {
-        let (kinds, certificates) =
-            (changed_kinds(config, path), certificates::unwise(&config.settings, SystemClock.now(), path));
-        kinds.iter().chain(certificates.iter()).for_each(|warning| outcome.diagnostics.push(warning.clone()));
+        let (kinds, forgotten) = stored(config, path);
+        let certificates = certificates::unwise(&config.settings, SystemClock.now(), path);
+        let all = kinds.iter().chain(forgotten.iter()).chain(certificates.iter());
+        all.for_each(|warning| outcome.diagnostics.push(warning.clone()));
     }
     let (errors, warnings) = (outcome.diagnostics.errors(), outcome.diagnostics.warnings());
     let sound = outcome.config.is_some();
@@ -44,13 +45,17 @@ pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failur
     Ok(if sound { Answer::Done } else { Answer::No })
 }
 
-/// Only a store that is there and can be read has something to say.
-fn changed_kinds(config: &Config, path: &Path) -> Diagnostics {
+/// What is in the store and does not fit: accounts of another kind, programs that are declared no more. Only a store that is
+/// there and can be read has something to say.
+fn stored(config: &Config, path: &Path) -> (Diagnostics, Diagnostics) {
     match &config.settings.store {
         StoreUrl::Sqlite(store) if store.exists() => {
-            Sqlite::count_accounts(store).map(|counts| kinds::changed(&config.policy, &counts, path)).unwrap_or_default()
+            let kinds = Sqlite::count_accounts(store).map(|counts| kinds::changed(&config.policy, &counts, path));
+            let programs = Sqlite::programs_with_own_role(store);
+            let forgotten = programs.map(|roles| integrations::forgotten(&roles, &config.settings.integrations, path));
+            (kinds.unwrap_or_default(), forgotten.unwrap_or_default())
         }
-        StoreUrl::Sqlite(_) | StoreUrl::Memory => Diagnostics::default(),
+        StoreUrl::Sqlite(_) | StoreUrl::Memory => Default::default(),
     }
 }
 

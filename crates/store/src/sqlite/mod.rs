@@ -103,6 +103,17 @@ impl Sqlite {
         count().map_err(StoreError::from)
     }
 
+    /// The roles of programs that are called like the account that has them, as those of programs that a configuration declares.
+    /// As [`Sqlite::count_accounts`], nothing is made or written.
+    pub fn programs_with_own_role(path: &Path) -> Result<Vec<Arc<str>>, StoreError> {
+        let list = || {
+            let connection = look_into(path)?;
+            schema::judge_readable(&connection)?;
+            roles::own_of_programs(&connection)
+        };
+        list().map_err(StoreError::from)
+    }
+
     /// A copy of the database at `from` that ends with this value, or with the process, whichever is first: for what is to
     /// be tried out. It lies in the system's folder for temporary files, not in memory.
     pub fn scratch(from: &Path) -> Result<Self, StoreError> {

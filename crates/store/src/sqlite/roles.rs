@@ -54,6 +54,15 @@ pub(super) fn counts(connection: &Connection) -> Outcome<Vec<(Arc<str>, u64)>> {
     Ok(connection.prepare_cached(sql)?.query_map([], count)?.collect::<Result<_, _>>()?)
 }
 
+/// Roles of programs that are called like the account that has them, whatever the case.
+pub(super) fn own_of_programs(connection: &Connection) -> Outcome<Vec<Arc<str>>> {
+    let sql = "SELECT r.role, a.directory || '/' || a.login FROM account_role r JOIN account a ON a.kind = r.kind AND a.id = r.account \
+               WHERE r.kind = 'integration' ORDER BY r.role";
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let all: Vec<(Arc<str>, String)> = connection.prepare_cached(sql)?.query_map([], read)?.collect::<Result<_, _>>()?;
+    Ok(all.into_iter().filter(|(role, account)| role.to_lowercase() == account.to_lowercase()).map(|(role, _)| role).collect())
+}
+
 /// Deletes a role; accounts that had it lose it.
 pub(super) fn delete(connection: &Connection, name: &str) -> Outcome<()> {
     changes::log_accounts_with(connection, name)?;

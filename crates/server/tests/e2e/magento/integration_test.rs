@@ -115,3 +115,45 @@ fn config_based_integration_creation() {
     shop.server.logged("the configuration is unsound");
     assert_eq!(shop.server.get("/rest/V1/testmodule1/1", &token).status, 200);
 }
+
+/// What the file no longer says grants nothing; what commands said is not the file's to take.
+#[test]
+fn a_program_that_is_declared_no_more_may_do_nothing() {
+    let declared = "[[integration]]\nname = \"Test Integration1\"\nresources = [\"Magento_TestModule4::resource1\"]\n";
+    let shop = Shop::prepared(SERVE, &format!("{FIREWALLS}{PROGRAMS}{declared}"), |site| {
+        site.ok(&["user", "add", "programs/erp", "--role", "everything"], "");
+    });
+    let issue = |name: &str| format!("Authorization: Bearer {}\r\n", shop.site.ok(&["token", "issue", name], "").out.trim());
+    let (token, erp) = (issue(NAME), issue("programs/erp"));
+    let status = |who: &str| shop.server.get("/rest/V1/testmodule4/1", who).status;
+    let warning = format!("no [[integration]] declares the program `{NAME}` any more, so it may do nothing");
+    assert_eq!((status(&token), status(&erp)), (200, 200));
+    assert!(!shop.site.ok(&["check"], "").err.contains("declares the program"));
+
+    let file = shop.site.path().join("doorward.toml");
+    let with = fs::read_to_string(&file).unwrap();
+    let without = with.replace(declared, "");
+    assert_ne!(with, without);
+    shop.site.write("doorward.toml", &without);
+    let check = shop.site.ok(&["check"], "");
+    assert!(check.err.contains(&warning) && check.err.contains("doorward user delete"), "{check:?}");
+    shop.server.signal("HUP");
+    eventually("the end of what it was granted", || (status(&token) == 401).then_some(()));
+    assert_eq!(status(&erp), 200, "whom a command made, a command ends");
+    shop.server.logged("declares the program");
+    let role = shop.site.ok(&["role", "show", NAME, "--json"], "").json();
+    assert!(!role.to_string().contains("TestModule4"), "{role}");
+    // It is so at every start, and said.
+    let again = shop.site.serve();
+    assert_eq!(again.get("/rest/V1/testmodule4/1", &token).status, 401);
+    again.logged("declares the program");
+    assert_eq!(again.stop().0, 0);
+
+    // The entry may have been lost by mistake: then it is as it was.
+    shop.site.write("doorward.toml", &with);
+    shop.server.signal("HUP");
+    eventually("what it is granted again", || (status(&token) == 200).then_some(()));
+    shop.site.write("doorward.toml", &without);
+    shop.site.ok(&["user", "delete", NAME], "");
+    assert!(!shop.site.ok(&["check"], "").err.contains("declares the program"));
+}
