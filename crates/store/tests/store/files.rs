@@ -8,7 +8,7 @@ use doorward_core::{
 };
 use doorward_store::{Options, Sqlite};
 use rusqlite::Connection;
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 fn open(path: &Path) -> Sqlite {
     Sqlite::open(path, Options::default()).unwrap()
@@ -284,4 +284,26 @@ async fn a_scratch_copy_holds_everything_and_leaves_nothing() {
     assert_eq!((everyone(&scratch).await.len(), everyone(&store).await.len()), (3, 2), "what is tried out there stays there");
     drop(scratch);
     assert_eq!(names(), before);
+}
+
+#[tokio::test]
+async fn programs_whose_role_is_called_like_them_are_found_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    assert!(Sqlite::programs_with_own_role(&path).is_err(), "nothing is there");
+    let store = open(&path);
+    for role in ["programs/ERP", "programs/crm", "clerk", "programs/nobody", "admins/a"] {
+        store.put_role(role, Holds::Selection(BTreeSet::new()), Time(1)).await.unwrap();
+    }
+    let program = |login: &str, roles: &[&str]| NewAccount {
+        directory: "programs".into(),
+        kind: Kind::Integration,
+        password: None,
+        roles: roles.iter().map(|role| Arc::from(*role)).collect(),
+        ..admin(login)
+    };
+    store.add_account(program("erp", &["clerk", "programs/ERP"]), Time(1)).await.unwrap();
+    store.add_account(program("crm", &["clerk"]), Time(1)).await.unwrap();
+    store.add_account(NewAccount { roles: vec!["admins/a".into()], ..admin("a") }, Time(1)).await.unwrap();
+    assert_eq!(Sqlite::programs_with_own_role(&path).unwrap(), ["programs/ERP".into()]);
 }

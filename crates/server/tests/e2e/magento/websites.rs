@@ -139,6 +139,11 @@ fn a_pair_is_looked_up_where_path_and_host_say() {
             let pair = STANDARD.encode(format!("{EMAIL}:{password}"));
             // A cookie has no say. What is remembered of a pair counts where it was right, and nowhere else.
             let headers = format!("Authorization: Basic {pair}\r\nCookie: store=fixture_second_store\r\n");
+            if path == "/hello" {
+                let header = format!("Authorization: Basic {pair}");
+                let explained = shop.site.run(&["explain", "GET", &format!("http://{host}{path}"), "--header", &header], "");
+                assert_eq!(explained.code, i32::from(*view != expected), "{host} {view}: {explained:?}");
+            }
             for _ in 0..2 {
                 let reply = at(&shop, host, "GET", &path, &headers, "");
                 assert_eq!(reply.status, if *view == expected { 200 } else { 401 }, "{host} {path} {view}: {reply:?}");
