@@ -7,7 +7,7 @@ use crate::{
     holders::Named,
     pairs::Remembered,
     sessions::LiveSession,
-    tokens::{TOKEN_KEYS, WEB_KEYS},
+    tokens::{OAUTH_KEYS, TOKEN_KEYS, WEB_KEYS},
 };
 use arc_swap::ArcSwap;
 use doorward_core::{
@@ -417,11 +417,15 @@ impl Auth {
                 self.all_pairs_changed().await;
                 self.all_holders_changed().await;
             }
-            Changed::Keys(purpose) if [TOKEN_KEYS, WEB_KEYS].contains(&&**purpose) => self.tokens.keys_changed().await?,
+            Changed::Keys(purpose) if [TOKEN_KEYS, WEB_KEYS, OAUTH_KEYS].contains(&&**purpose) => {
+                self.tokens.keys_changed().await?;
+            }
             // The others are read once, when a server starts.
             Changed::Keys(_) => {}
             // A decision reads them with the roles; no session or token knows what its group may.
             Changed::Groups => self.roles.reload(&*self.store).await?,
+            // Whoever asks for one reads it from the store each time.
+            Changed::Client(..) | Changed::AccessToken(_) => {}
             Changed::Everything => self.forget_everything().await?,
         }
         Ok(())

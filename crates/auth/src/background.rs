@@ -93,8 +93,8 @@ impl Auth {
                 Err(error) => tracing::warn!(%error, directory = &*directory.name, "old sessions could not be purged"),
             }
         }
-        if let Err(error) = self.tokens().rotate_web_if_due().await {
-            tracing::warn!(%error, "the next key for JSON Web Tokens could not be made");
+        if let Err(error) = self.tokens().rotate_keys_if_due().await {
+            tracing::warn!(%error, "the next key that signs tokens could not be made");
         }
         match self.store().purge_tokens(now).await {
             Ok(0) => {}
@@ -105,6 +105,11 @@ impl Auth {
             Ok(0) => {}
             Ok(count) => tracing::debug!(count, "what clients were allowed was forgotten, after its time"),
             Err(error) => tracing::warn!(%error, "what clients were allowed could not be forgotten"),
+        }
+        match self.store().purge_spent(now).await {
+            Ok(0) => {}
+            Ok(count) => tracing::debug!(count, "what may be used once was forgotten, after its time"),
+            Err(error) => tracing::warn!(%error, "what may be used once could not be forgotten"),
         }
         // Of directories that the configuration no longer has, or has with another kind.
         let known: Vec<_> = self.directories().iter().map(|directory| (Arc::clone(&directory.name), directory.kind)).collect();

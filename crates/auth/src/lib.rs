@@ -11,6 +11,7 @@ mod auth;
 mod background;
 mod device;
 mod exchange;
+mod grounds;
 mod holders;
 mod pairs;
 mod roles;
@@ -29,6 +30,7 @@ pub use address::network;
 pub use auth::{Auth, AuthError, AuthSettings, AuthStats};
 pub use device::label as device_label;
 pub use exchange::{Before, Claim, ExchangedSession, NotExchanged};
+pub use grounds::{Grounded, Groundless, Grounds};
 pub use holders::{Finding, HolderAsked, HolderError, Holders, LiveHolder};
 pub use pairs::{LivePair, PairAsked, PairSettings, Pairs, Unproved, Verifying};
 pub use roles::Roles;
@@ -38,8 +40,8 @@ pub use standing::Standing;
 pub use throttle::{Gate, Outcome, Pass, Place, Subject, Throttle, ThrottleLimits, Who};
 
 pub use tokens::{
-    Fault, IssuedToken, LiveToken, PUBLISHED_AHEAD, TOKEN_KEYS, TokenError, TokenFormat, TokenSettings, Tokens, WEB_KEYS,
-    WebError, WebSettings, new_token_key, new_web_key, web_key_overlap,
+    Fault, IssuedToken, KeyRules, LiveToken, OAUTH_KEYS, PUBLISHED_AHEAD, TOKEN_KEYS, TokenError, TokenFormat, TokenSettings,
+    Tokens, WEB_KEYS, WebError, WebSettings, new_signing_key, new_token_key,
 };
 
 #[cfg(test)]

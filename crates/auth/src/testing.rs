@@ -7,9 +7,9 @@ use doorward_core::{
     acl::Holds,
     policy::{CookieSpec, Directory, SameSite},
     ports::{
-        AccountChange, AccountCount, AccountFilter, AccountRecord, Change, Clock, Customers, ExchangeKey, Exchanged, Exchanges,
-        Link, LinkKey, LinkPurpose, Links, NewAccount, OAuthGrants, SessionFilter, Store, StoreError, StoredKey, TokenKey,
-        TokenRecord, TokenStore,
+        AccountChange, AccountCount, AccountFilter, AccountRecord, Change, Client, ClientChange, ClientStore, Clock, Customers,
+        ExchangeKey, Exchanged, Exchanges, Link, LinkKey, LinkPurpose, Links, NewAccount, OAuthGrants, SessionFilter, SpentUse,
+        Store, StoreError, StoredKey, TokenKey, TokenRecord, TokenStore,
     },
     session::{Replaced, Session, SessionKey},
 };
@@ -260,6 +260,37 @@ impl Exchanges for Watched {
     }
     async fn purge_exchanges(&self, time: Time) -> Result<u64, StoreError> {
         self.there()?.purge_exchanges(time).await
+    }
+}
+
+#[async_trait]
+impl ClientStore for Watched {
+    async fn add_client(&self, client: &Client) -> Result<(), StoreError> {
+        self.there()?.add_client(client).await
+    }
+    async fn client(&self, id: &str) -> Result<Option<Client>, StoreError> {
+        self.there()?.client(id).await
+    }
+    async fn clients(&self) -> Result<Vec<Client>, StoreError> {
+        self.there()?.clients().await
+    }
+    async fn change_client(&self, id: &str, change: ClientChange, now: Time) -> Result<Client, StoreError> {
+        self.there()?.change_client(id, change, now).await
+    }
+    async fn delete_client(&self, id: &str) -> Result<(), StoreError> {
+        self.there()?.delete_client(id).await
+    }
+    async fn spend(&self, usage: SpentUse, key: &[u8; 32], until: Time, now: Time) -> Result<bool, StoreError> {
+        self.there()?.spend(usage, key, until, now).await
+    }
+    async fn revoke_access_token(&self, key: &TokenKey, until: Time) -> Result<(), StoreError> {
+        self.there()?.revoke_access_token(key, until).await
+    }
+    async fn access_token_is_revoked(&self, key: &TokenKey) -> Result<bool, StoreError> {
+        self.there()?.access_token_is_revoked(key).await
+    }
+    async fn purge_spent(&self, now: Time) -> Result<u64, StoreError> {
+        self.there()?.purge_spent(now).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one table of known keys: strictness, nearest-key hints and the reference page all come from here.
 
 mod api;
+mod oauth;
 mod server;
 mod way;
 
@@ -57,7 +58,7 @@ const NONE: Table = Table { name: "", many: false, doc: "", keys: &[] };
 
 /// Every table, in the order in which people read about them.
 pub(crate) fn tables() -> impl Iterator<Item = &'static Table> + Clone {
-    [server::SERVER, api::API, way::WAY].into_iter().flatten()
+    [server::SERVER, api::API, way::WAY, oauth::OAUTH].into_iter().flatten()
 }
 
 /// The table of this name.

@@ -5,13 +5,13 @@ use crate::{
     reader::{Reader, Span},
     rules,
     sections::{
-        access, accounts, api, basic, certificate, directory, firewall, integration, jwt, mail, operation, server, storage,
-        store_view, tokens, upstream, upstream_exchange, upstream_identity,
+        access, accounts, api, basic, certificate, directory, firewall, integration, jwt, mail, oauth, operation, server,
+        storage, store_view, tokens, upstream, upstream_exchange, upstream_identity,
     },
     settings::Settings,
 };
 use doorward_core::{
-    Kind, Policy, Source, Stores,
+    Kind, OAuth, Policy, Source, Stores,
     policy::{Directory, Unmatched, Upstream},
     route::{RouteTable, magento, served, template},
     stores::Sharing,
@@ -44,6 +44,9 @@ impl Config {
             let authority = address.to_string();
             let url: Arc<str> = format!("{scheme}://{}", authority.strip_suffix(port).unwrap_or(&authority)).into();
             self.policy.origins.insert(0, Arc::clone(&url));
+            if let Some(oauth) = self.policy.oauth.as_mut().filter(|oauth| oauth.issuer.is_empty()) {
+                Arc::make_mut(oauth).issuer = Arc::clone(&url);
+            }
             self.settings.server.public_url = Some(url);
         }
         self
@@ -128,6 +131,7 @@ pub(crate) struct Draft {
     pub(crate) api: api::Api,
     pub(crate) unmatched: Unmatched,
     pub(crate) jwks_path: Option<Arc<str>>,
+    pub(crate) oauth: Option<OAuth>,
     pub(crate) routes: RouteTable,
     pub(crate) resources: doorward_core::acl::Tree,
     /// Which parts were read without an error, so that what is said across them is no mere consequence of one.
@@ -176,6 +180,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let integrations = integration::read(r, root, &directories, tokens.integration_bearer);
     let certificate = certificate::read(r, root, &server.server);
     let client_ca = server.client_ca.clone();
+    let (oauth, keys) = oauth::read(r, root, server.public_url.as_ref(), server.hosts.as_deref()).unzip();
     let settings = Settings {
         accounts: accounts::read(r, root, mail.is_some(), api.serve.accounts.then(|| api.serve_place.clone())),
         server: server.server,
@@ -192,6 +197,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         certificate,
         jwt: jwt::read(r, root),
         mail,
+        oauth: keys,
     };
     let stores = store_view::read(r, root, api.sharing, server.hosts.as_deref());
     let directories = per_website(directories, &stores);
@@ -226,6 +232,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         api,
         unmatched,
         jwks_path,
+        oauth,
         routes,
         resources,
         sound,
@@ -247,6 +254,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         resources: draft.resources,
         unmatched: draft.unmatched,
         upstreams: draft.upstreams.into_iter().map(|(upstream, _)| upstream).collect(),
+        oauth: draft.oauth.map(Arc::new),
     };
     Some(Config { settings, policy })
 }

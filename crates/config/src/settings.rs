@@ -38,6 +38,8 @@ pub struct Settings {
     pub jwt: Jwt,
     /// `[mail]`; `None` sends none.
     pub mail: Option<doorward_mail::Setup>,
+    /// The keys of `[oauth]`; `None` issues no tokens to clients. The rest of it is in the policy.
+    pub oauth: Option<OAuthKeys>,
 }
 
 /// Where Doorward listens, and what it believes.
@@ -354,6 +356,28 @@ pub enum Signature {
     Rs256,
     /// HMAC with this secret.
     Hs256(SharedKey),
+}
+
+/// The keys of the authorization server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OAuthKeys {
+    /// What new ones are.
+    pub algorithm: OAuthAlgorithm,
+    /// After how long another one signs; `None` never does by itself.
+    pub rotation: Option<Duration>,
+    /// How long the longest-lived token counts.
+    pub longest: Duration,
+}
+
+/// What signs the tokens of the authorization server, by a key in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OAuthAlgorithm {
+    /// Ed25519.
+    EdDsa,
+    /// P-256.
+    Es256,
+    /// RSA.
+    Rs256,
 }
 
 /// Login and password in each request.

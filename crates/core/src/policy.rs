@@ -2,7 +2,7 @@
 //! a new one.
 
 use crate::{
-    Facts, Kind, PasswordRules, Source, UpstreamIdentity,
+    Facts, Kind, OAuth, PasswordRules, Source, UpstreamIdentity,
     access::AccessRule,
     acl::Tree,
     firewall::Firewall,
@@ -196,6 +196,8 @@ pub struct Policy {
     pub unmatched: Unmatched,
     /// Upstreams, longest path first.
     pub upstreams: Vec<Arc<Upstream>>,
+    /// The authorization server, if there is one.
+    pub oauth: Option<Arc<OAuth>>,
 }
 
 /// One of Doorward's own endpoints. It has no route rule.
@@ -210,6 +212,8 @@ pub struct Own {
     pub csrf: bool,
     /// Whether the second line (provenance of ambient credentials) covers it; pages and REST both.
     pub provenance: bool,
+    /// Whether it stands apart from all firewalls: whoever calls it proves to it who they are.
+    pub apart: bool,
 }
 
 /// What a request is about.
@@ -255,8 +259,9 @@ impl Policy {
             None => self.target(facts),
         };
         let covered = own.is_none_or(|own| own.access_control);
+        let apart = self.oauth.as_ref().filter(|_| own.is_some_and(|own| own.apart)).map(|door| &door.firewall);
         Found {
-            firewall: self.firewalls.iter().find(|firewall| firewall.mismatch(facts).is_none()),
+            firewall: apart.or_else(|| self.firewalls.iter().find(|firewall| firewall.mismatch(facts).is_none())),
             target,
             access: if covered { self.access.iter().find(|rule| rule.matches(facts)) } else { None },
             store: self.routes.store_of(facts.host, facts.path),

@@ -15,6 +15,7 @@ pub mod api;
 pub mod body;
 mod exchange;
 pub mod listen;
+mod oauth;
 pub mod pages;
 mod patience;
 pub mod pipeline;

@@ -4,8 +4,15 @@
 //! randomness and memory are arguments.
 
 pub mod oidc;
+mod provider;
 pub mod rfc6749;
 pub mod rfc7636;
 pub mod rfc8628;
 pub mod rfc8707;
+pub mod rfc9068;
 pub mod rfc9207;
+#[cfg(test)]
+mod testing;
+
+pub use provider::Provider;
+pub use rfc6749::error::{ErrorCode, OAuthError};

@@ -254,6 +254,7 @@ async fn open_auth(
     auth.set_grace(settings.grace);
     auth.set_pair_settings(parts::pairs(settings));
     auth.tokens().set_web_settings(parts::web_tokens(settings));
+    auth.tokens().set_oauth_keys(parts::oauth_keys(settings));
     Ok(auth)
 }
 

@@ -1,9 +1,9 @@
 //! Parts that commands and servers make of the settings.
 
-use doorward_auth::{PairSettings, TokenFormat, TokenSettings, WebSettings};
+use doorward_auth::{KeyRules, PairSettings, TokenFormat, TokenSettings, WebSettings};
 use doorward_config::{
     Settings,
-    settings::{self, ClientAddress, Signature, StoreUrl, Tokens},
+    settings::{self, ClientAddress, OAuthAlgorithm, Signature, StoreUrl, Tokens},
 };
 use doorward_core::ports::{ImportStore, Store, StoreError};
 use doorward_crypto::{
@@ -73,6 +73,17 @@ pub(crate) fn web_tokens(settings: &Settings) -> WebSettings {
         leeway: jwt.leeway,
         rotation: jwt.rotation,
     }
+}
+
+/// What the keys of the authorization server are like, where there is one.
+pub(crate) fn oauth_keys(settings: &Settings) -> Option<KeyRules> {
+    let keys = settings.oauth.as_ref()?;
+    let algorithm = match keys.algorithm {
+        OAuthAlgorithm::EdDsa => Algorithm::EdDsa,
+        OAuthAlgorithm::Es256 => Algorithm::Es256,
+        OAuthAlgorithm::Rs256 => Algorithm::Rs256,
+    };
+    Some(KeyRules { algorithm, rotation: keys.rotation, longest: keys.longest })
 }
 
 /// How long pairs of login and password are remembered.

@@ -123,6 +123,7 @@ impl Reloader {
         if self.settings.jwt != settings.jwt {
             self.auth.tokens().set_web_settings(parts::web_tokens(&settings));
         }
+        self.auth.tokens().set_oauth_keys(parts::oauth_keys(&settings));
         self.mailer.set(settings.mail.clone(), assembly::public_url(&settings));
         self.gateway.replace(assembly::snapshot(&settings, policy));
         self.world.telemetry.set_requests(serve::requests(&settings.log));

@@ -233,6 +233,12 @@ impl Throttle {
         Err((failures.first + window).since(now).max(Duration::from_secs(1)))
     }
 
+    /// Counts a failure that is about no account, such as that of a program: only where it came from is counted, so that nobody
+    /// can keep a program out of the place where it runs.
+    pub fn note_failure(&self, address: IpAddr, now: Time) {
+        self.fail_network(&mut self.tables(), network(address), now);
+    }
+
     /// Grows with each failure, of whatever account: while it stays the same, nobody was locked.
     pub(crate) fn failures(&self) -> u64 {
         self.failures.load(SeqCst)

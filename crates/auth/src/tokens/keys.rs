@@ -28,16 +28,11 @@ const SELDOM: Duration = Duration::from_secs(1);
 
 /// What a stored key of one purpose is, ready for use.
 pub(super) trait Material: Clone + Send + Sync {
-    /// The purpose in the store.
-    const PURPOSE: &'static str;
-
     /// `None` for a key that we cannot use: such a key counts for nothing here.
     fn of(stored: &StoredKey) -> Option<Self>;
 }
 
 impl Material for TokenSigner {
-    const PURPOSE: &'static str = PURPOSE;
-
     fn of(stored: &StoredKey) -> Option<Self> {
         let algorithm = Algorithm::parse(stored.algorithm.as_deref().unwrap_or("HS256"))?;
         Some(TokenSigner::padded(&stored.id, &stored.secret, algorithm))
@@ -65,22 +60,23 @@ impl<M: Material> Key<M> {
 
 /// The keys of a purpose that this node knows, newest first.
 pub(super) struct Keys<M> {
+    /// Theirs in the store.
+    purpose: &'static str,
     all: ArcSwap<Vec<Key<M>>>,
     /// When the store was asked last, in milliseconds.
     asked: AtomicU64,
 }
 
-impl<M> Default for Keys<M> {
-    fn default() -> Self {
-        Self { all: ArcSwap::default(), asked: AtomicU64::new(0) }
-    }
-}
-
 impl<M: Material> Keys<M> {
+    /// None yet.
+    pub(super) fn of(purpose: &'static str) -> Self {
+        Self { purpose, all: ArcSwap::default(), asked: AtomicU64::new(0) }
+    }
+
     /// Reads them all.
     pub(super) async fn reload(&self, store: &dyn Store, now: Time) -> Result<(), StoreError> {
         self.asked.store(now.0, SeqCst);
-        let stored = store.keys(M::PURPOSE).await?;
+        let stored = store.keys(self.purpose).await?;
         self.all.store(Arc::new(stored.iter().filter_map(Key::of).collect()));
         Ok(())
     }

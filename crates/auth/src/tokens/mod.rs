@@ -6,15 +6,17 @@
 
 mod keys;
 mod live;
+mod oauth;
 mod owners;
+mod signing;
 #[cfg(test)]
 mod tests;
 mod web;
 
 pub use live::LiveToken;
-pub use web::{
-    Fault, PUBLISHED_AHEAD, PURPOSE as WEB_KEYS, WebError, WebSettings, new_key as new_web_key, overlap as web_key_overlap,
-};
+pub use oauth::PURPOSE as OAUTH_KEYS;
+pub use signing::{KeyRules, PUBLISHED_AHEAD, new_key as new_signing_key};
+pub use web::{Fault, PURPOSE as WEB_KEYS, WebError, WebSettings};
 
 use doorward_core::{
     Kind, Time,
@@ -122,6 +124,7 @@ pub struct Tokens {
     settings: arc_swap::ArcSwap<TokenSettings>,
     keys: Keys<TokenSigner>,
     web: web::Web,
+    oauth: oauth::OAuth,
     live: Live,
     owners: Owners,
     /// Set while we may have missed revocations: then nothing is trusted without the store.
@@ -139,11 +142,14 @@ impl Tokens {
         entropy: Arc<dyn Entropy>,
         settings: TokenSettings,
     ) -> Result<Self, StoreError> {
-        let keys = Keys::default();
+        let keys = Keys::of(TOKEN_KEYS);
+        let oauth = oauth::OAuth::default();
+        oauth.keys.keys.reload(&*store, clock.now()).await?;
         keys.reload(&*store, clock.now()).await?;
         let web = web::Web::open(&*store, clock.now()).await?;
         Ok(Self {
             web,
+            oauth,
             store,
             clock,
             entropy,
@@ -218,7 +224,7 @@ impl Tokens {
 
     /// The account, and a moment at which it was so and that is after the last one that ended its tokens, in units of so
     /// many milliseconds.
-    async fn after_the_last_end(
+    pub(crate) async fn after_the_last_end(
         &self,
         record: &AccountRecord,
         proved: Time,
@@ -313,6 +319,7 @@ impl Tokens {
 
     async fn reload_keys(&self) -> Result<(), StoreError> {
         self.keys.reload(&*self.store, self.clock.now()).await?;
+        self.oauth.keys.keys.reload(&*self.store, self.clock.now()).await?;
         self.web.reload(&*self.store, self.clock.now()).await
     }
 

@@ -212,6 +212,9 @@ fn own_endpoints(draft: &Draft) -> Vec<Own> {
         own(serve.users, format!("{prefix}/user/users/#"));
         own(serve.root, format!("{prefix}/"));
     }
+    all.extend(
+        draft.oauth.iter().flat_map(|oauth| &oauth.paths).map(|(path, _)| Own { path: path.to_string(), read_only: false }),
+    );
     all.extend(draft.jwks_path.as_ref().map(|path| Own { path: path.to_string(), read_only: true }));
     all
 }

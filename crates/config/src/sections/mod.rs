@@ -10,6 +10,7 @@ pub(crate) mod firewall;
 pub(crate) mod integration;
 pub(crate) mod jwt;
 pub(crate) mod mail;
+pub(crate) mod oauth;
 pub(crate) mod operation;
 pub(crate) mod server;
 pub(crate) mod storage;

@@ -181,6 +181,7 @@ fn policy(shop: &Loaded) -> Policy {
         resources: shop.resources.clone(),
         unmatched: Unmatched::Deny,
         upstreams: vec![],
+        oauth: None,
     }
 }
 

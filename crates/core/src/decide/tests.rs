@@ -12,7 +12,7 @@ use crate::{
 use http::Method;
 use std::{collections::BTreeSet, fmt::Write, net::IpAddr};
 
-const OWN: Own = Own { name: "test.own", access_control: true, csrf: true, provenance: true };
+const OWN: Own = Own { name: "test.own", access_control: true, csrf: true, provenance: true, apart: false };
 
 fn source(line: u32) -> Source {
     Source::new("test", line)
@@ -77,6 +77,7 @@ fn policy(unmatched: Unmatched) -> Policy {
         ]),
         unmatched,
         upstreams: vec![],
+        oauth: None,
     }
 }
 

@@ -5,6 +5,7 @@ mod exchanges;
 mod fetch;
 mod imports;
 mod links;
+mod oauth;
 mod oauth_grants;
 mod tokens;
 
@@ -16,6 +17,7 @@ pub use exchanges::{ExchangeKey, Exchanged, Exchanges};
 pub use fetch::{Answer, Call, Fetch, FetchError, RemoteUrl};
 pub use imports::{ImportAccount, ImportBatch, ImportItem, ImportStore, ImportToken, Imported};
 pub use links::{Link, LinkKey, LinkPurpose, Links};
+pub use oauth::{Client, ClientChange, ClientMethod, ClientStore, Grant, SpentUse};
 pub use oauth_grants::{Authorization, Code, Consent, Device, OAuthGrants, Once, Polled, Pushed, Refresh};
 pub use tokens::{StoredKey, TokenKey, TokenRecord, TokenStore};
 
@@ -166,6 +168,10 @@ pub enum Changed {
     Keys(Arc<str>),
     /// Groups of customers, or which ones are the usual ones.
     Groups,
+    /// A client of the authorization server (its id), and what was done to it.
+    Client(Arc<str>, Deed),
+    /// An access token of the authorization server that ended before its time: the SHA-256 of its `jti`.
+    AccessToken(TokenKey),
     /// More than is remembered: whoever caches anything forgets all of it.
     Everything,
 }
@@ -270,7 +276,7 @@ pub struct AccountFilter {
 
 /// Memory. What it acknowledges survives `kill -9` and power loss; only [`Store::touch_sessions`] may be lost.
 #[async_trait]
-pub trait Store: Links + TokenStore + Exchanges {
+pub trait Store: Links + TokenStore + Exchanges + ClientStore {
     /// The part that keeps customers and their groups.
     fn customers(&self) -> &dyn Customers;
     /// The part that remembers what people allowed clients of the authorization server.

@@ -20,7 +20,7 @@ const BROKEN: BadKey = BadKey::Unsound("it cannot be used");
 pub struct SigningKey {
     pair: Pair,
     verifying: VerifyingKey,
-    /// The header is the same for every token of a key, so it is encoded once.
+    /// The header is the same for every token of a key and type, so it is encoded once.
     header: String,
 }
 
@@ -103,10 +103,7 @@ impl SigningKey {
     }
 
     fn new(pair: Pair, verifying: VerifyingKey) -> Self {
-        // The order of ibexa-rest 3.2. A name is a thumbprint, so it needs no escaping.
-        let alg = verifying.algorithm().as_str();
-        let kid = verifying.kid().map(|kid| format!(r#","kid":"{kid}""#)).unwrap_or_default();
-        let header = compact::encode(format!(r#"{{"typ":"{TYPE}","alg":"{alg}"{kid}}}"#));
+        let header = header(TYPE, &verifying);
         Self { pair, verifying, header }
     }
 
@@ -120,8 +117,20 @@ impl SigningKey {
     /// # Errors
     /// When the claims cannot be written as JSON, or the library fails.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, BadKey> {
+        self.signed(&self.header, claims)
+    }
+
+    /// A token of another type, such as `at+jwt` (RFC 9068 2.1).
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign`].
+    pub fn sign_typed(&self, typ: &'static str, claims: &impl Serialize) -> Result<String, BadKey> {
+        self.signed(&header(typ, &self.verifying), claims)
+    }
+
+    fn signed(&self, header: &str, claims: &impl Serialize) -> Result<String, BadKey> {
         let payload = serde_json::to_vec(claims).map_err(|_| BadKey::NotJson("claims that are none"))?;
-        let mut token = compact::unsigned(&self.header, &payload);
+        let mut token = compact::unsigned(header, &payload);
         let signature = self.signature(token.as_bytes())?;
         compact::push(&mut token, &signature);
         Ok(token)
@@ -140,4 +149,11 @@ impl SigningKey {
             Pair::Secret(key) => hmac::sign(key, text).as_ref().to_vec(),
         })
     }
+}
+
+/// The encoded header, in the order of ibexa-rest 3.2. A name is a thumbprint, so it needs no escaping.
+fn header(typ: &'static str, verifying: &VerifyingKey) -> String {
+    let alg = verifying.algorithm().as_str();
+    let kid = verifying.kid().map(|kid| format!(r#","kid":"{kid}""#)).unwrap_or_default();
+    compact::encode(format!(r#"{{"typ":"{typ}","alg":"{alg}"{kid}}}"#))
 }

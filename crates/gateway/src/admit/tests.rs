@@ -59,6 +59,7 @@ fn policy() -> Policy {
         resources: doorward_core::acl::Tree::default(),
         unmatched: Unmatched::Allow,
         upstreams: vec![upstream("/keep", true), upstream("/", false)],
+        oauth: None,
     }
 }
 

@@ -41,7 +41,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header::RETRY_A
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 /// `POST /user/token/jwt`: a sign-in, so access control does not cover it, and nobody has to be known.
-pub(crate) const TOKEN_JWT: Own = Own { name: "token.jwt", access_control: false, csrf: false, provenance: true };
+pub(crate) const TOKEN_JWT: Own = Own { name: "token.jwt", access_control: false, csrf: false, provenance: true, apart: false };
 
 /// The resource that lets an admin see other accounts.
 pub const USERS: &str = "Doorward_Accounts::users";
@@ -201,7 +201,7 @@ impl Under {
 impl Endpoint {
     /// What the decision needs to know of it.
     pub fn own(&self) -> Own {
-        let own = |name, access_control, provenance| Own { name, access_control, csrf: false, provenance };
+        let own = |name, access_control, provenance| Own { name, access_control, csrf: false, provenance, apart: false };
         match self {
             Endpoint::Root => own("root", true, false),
             Endpoint::CreateSession => own("session.create", false, true),

@@ -340,5 +340,6 @@ fn policy(directories: Vec<Arc<Directory>>) -> Policy {
         resources: Tree::new([users]),
         unmatched: Unmatched::Deny,
         upstreams: Vec::new(),
+        oauth: None,
     }
 }

@@ -143,7 +143,7 @@ impl Page {
 
     /// What the decision needs to know of it. Signing out checks its token itself: it stands in the form.
     pub(crate) fn own(&self) -> Own {
-        let own = |name, access_control, provenance| Own { name, access_control, csrf: false, provenance };
+        let own = |name, access_control, provenance| Own { name, access_control, csrf: false, provenance, apart: false };
         match self {
             Page::SignIn(_) => own("page.sign_in", false, false),
             Page::SubmitSignIn(_) => own("page.sign_in.submit", false, true),

@@ -198,7 +198,7 @@ mod tests {
     fn open_magento_routes_and_what_is_refused_anyway_exchange_nothing() {
         let none = firewall(false, false);
         let (open, closed) = (rule(Requirement::Anonymous), rule(Requirement::OwnAccount));
-        let own = Target::Own(Own { name: "x", access_control: true, csrf: false, provenance: true });
+        let own = Target::Own(Own { name: "x", access_control: true, csrf: false, provenance: true, apart: false });
         let magento = |target| Found { store: Some(StoreScope::All), ..found(target) };
         let may_there = |found: &Found<'_>| may_exchange(Unmatched::Deny, &facts(&GET), found, &none);
         assert!(!may_there(&magento(Target::Route(&open))) && may_there(&magento(Target::Route(&closed))));

@@ -5,11 +5,13 @@ use crate::{
     Admitted, Body,
     answer::{self, Reader},
     api::{self, Asked, Call, Endpoint, magento},
+    oauth,
 };
 use doorward_core::{
-    Found, Permit, Reason, Refusal,
+    Found, OAuthEndpoint, Permit, Reason, Refusal,
     firewall::Firewall,
     policy::{Own, Policy},
+    ports::StoreError,
 };
 use doorward_crypto::{session_id, sha256_hex};
 use http::{
@@ -26,16 +28,18 @@ pub enum Ours {
     Keys,
     /// The public keys of JSON Web Tokens.
     TokenKeys,
+    /// Of the authorization server.
+    OAuth(OAuthEndpoint),
 }
 
 /// Where the public keys of JSON Web Tokens are ('What the upstream receives').
 const TOKEN_KEYS_PATH: &str = "/.well-known/jwks.json";
 
 /// The keys' endpoint: wherever the configuration says; it is open to verifiers.
-const KEYS: Own = Own { name: "assertion.keys", access_control: false, csrf: false, provenance: false };
+const KEYS: Own = Own { name: "assertion.keys", access_control: false, csrf: false, provenance: false, apart: false };
 
 /// Theirs.
-const TOKEN_KEYS: Own = Own { name: "token.keys", access_control: false, csrf: false, provenance: false };
+const TOKEN_KEYS: Own = Own { name: "token.keys", access_control: false, csrf: false, provenance: false, apart: false };
 
 impl Ours {
     /// What the decision needs to know of it.
@@ -44,6 +48,7 @@ impl Ours {
             Ours::Endpoint(endpoint) => endpoint.own(),
             Ours::Keys => KEYS,
             Ours::TokenKeys => TOKEN_KEYS,
+            Ours::OAuth(endpoint) => oauth::own(*endpoint),
         }
     }
 }
@@ -51,6 +56,9 @@ impl Ours {
 /// The endpoint of ours that a request is for, if any. `jwks_path` is where the assertion keys are published.
 pub fn recognise(policy: &Policy, jwks_path: Option<&str>, admitted: &Admitted) -> Option<Ours> {
     let (method, path) = (&admitted.method, &*admitted.path);
+    if let Some(endpoint) = policy.oauth.as_ref().and_then(|oauth| oauth.endpoint(path)) {
+        return Some(Ours::OAuth(endpoint));
+    }
     if matches!(*method, Method::GET | Method::HEAD) {
         if jwks_path == Some(path) {
             return Some(Ours::Keys);
@@ -76,31 +84,27 @@ impl Gateway {
         let body = mem::take(&mut admitted.body);
         // A session that does not count (the guard made its caller a guest) is none.
         let session = identified.session.as_ref().filter(|_| permit.identity().account().is_some());
-        match ours {
-            Ours::Endpoint(endpoint) => {
-                let call = Call {
-                    auth: &self.parts.auth,
-                    policy,
-                    recorder: &*self.parts.recorder,
-                    request: Asked::from(&*admitted),
-                    body,
-                    firewall,
-                    identity: permit.identity(),
-                    session,
-                    dead: &identified.dead,
-                };
-                endpoint.run(call).await
-            }
-            Ours::Keys => keys(&self.parts.auth.assertion_keys(), &admitted.headers),
-            Ours::TokenKeys => match self.parts.auth.tokens().web_key_set().await {
-                Ok(set) => keys(&set, &admitted.headers),
-                Err(error) => {
-                    let refusal = Refusal::new(Reason::Unavailable(error.to_string().into()), false);
-                    let mut response = answer::refuse(&refusal, &Reader::of(&admitted));
-                    response.extensions_mut().insert(refusal);
-                    response
-                }
-            },
+        let call = Call {
+            auth: &self.parts.auth,
+            policy,
+            recorder: &*self.parts.recorder,
+            request: Asked::from(&*admitted),
+            body,
+            firewall,
+            identity: permit.identity(),
+            session,
+            dead: &identified.dead,
+        };
+        let tokens = self.parts.auth.tokens();
+        let reads = matches!(admitted.method, Method::GET | Method::HEAD);
+        match (ours, &policy.oauth) {
+            (Ours::Endpoint(endpoint), _) => endpoint.run(call).await,
+            (Ours::Keys, _) => keys(&self.parts.auth.assertion_keys(), &admitted.headers),
+            (Ours::TokenKeys, _) => token_keys(tokens.web_key_set().await, &admitted),
+            (Ours::OAuth(OAuthEndpoint::Keys), Some(_)) if reads => token_keys(tokens.oauth_key_set().await, &admitted),
+            (Ours::OAuth(endpoint), Some(settings)) => oauth::answer(endpoint, settings, call).await,
+            // Only a policy with such a server recognises one of its endpoints.
+            (Ours::OAuth(_), None) => call.refuse(Reason::NoRoute),
         }
     }
 
@@ -127,6 +131,19 @@ impl Gateway {
             dead: &identified.dead,
         };
         magento::answer(call, permit, found.store).await
+    }
+}
+
+/// Keys of tokens, which nobody may be able to tell.
+fn token_keys(set: Result<serde_json::Value, StoreError>, admitted: &Admitted) -> Response<Body> {
+    match set {
+        Ok(set) => keys(&set, &admitted.headers),
+        Err(error) => {
+            let refusal = Refusal::new(Reason::Unavailable(error.to_string().into()), false);
+            let mut response = answer::refuse(&refusal, &Reader::of(admitted));
+            response.extensions_mut().insert(refusal);
+            response
+        }
     }
 }
 

@@ -367,5 +367,6 @@ fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
         resources: Tree::default(),
         unmatched: Unmatched::Allow,
         upstreams: vec![Arc::new(upstream)],
+        oauth: None,
     }
 }

@@ -2,9 +2,13 @@
 //! (2.1.2) and no grant by password (2.4).
 
 pub mod authorize;
+pub mod client;
+pub mod error;
+mod grants;
 mod parameters;
 mod redirect;
 mod scope;
+pub mod token;
 
 pub use parameters::{BadParameters, Parameters};
 pub use redirect::{BadRedirect, RedirectUri};

@@ -1,5 +1,6 @@
 //! Resource Indicators (RFC 8707): for whom the access token shall be.
 
+use crate::{ErrorCode, OAuthError, Provider};
 use std::sync::Arc;
 use url::Url;
 
@@ -30,6 +31,21 @@ pub fn parse<'a>(values: impl Iterator<Item = &'a str>) -> Result<Vec<Arc<str>>,
         }
     }
     if all.len() > MOST { Err(BadResource) } else { Ok(all) }
+}
+
+/// The `aud` of a token for which these resources were named; without any it is the usual one.
+///
+/// # Errors
+/// `invalid_target` (RFC 8707 2) for one that the configuration does not know.
+pub fn audience(provider: &Provider<'_>, named: &[Arc<str>]) -> Result<Vec<Arc<str>>, OAuthError> {
+    let settings = provider.settings;
+    let usual = settings.usual_audience();
+    if named.is_empty() {
+        return Ok(vec![Arc::clone(usual)]);
+    }
+    let known = |name: &Arc<str>| std::iter::once(usual).chain(&settings.resources).find(|one| *one == name).cloned();
+    let unknown = || OAuthError::new(ErrorCode::InvalidTarget, "There is no such resource.");
+    named.iter().map(|name| known(name).ok_or_else(unknown)).collect()
 }
 
 #[cfg(test)]

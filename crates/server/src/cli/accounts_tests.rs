@@ -97,6 +97,7 @@ impl Place {
         let mut terminal = Terminal::new(cli.json, Box::new(out.clone()), Box::new(err.clone()), Box::new(input));
         let mut context = Context {
             tokens: Default::default(),
+            oauth: None,
             web: Default::default(),
             policy: Arc::clone(&self.policy),
             store: Arc::clone(&self.store) as Arc<dyn Store>,
@@ -175,6 +176,7 @@ fn policy() -> Policy {
         resources: Tree::new([resource("Magento_Sales::sales"), resource("Magento_Tax::manage_tax")]),
         unmatched: Unmatched::Deny,
         upstreams: Vec::new(),
+        oauth: None,
     }
 }
 

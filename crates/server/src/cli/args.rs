@@ -1,7 +1,8 @@
 //! What may be written on the command line.
 
 use super::{
-    import::MissingRoles, key::KeyCommand, role::RoleCommand, session::SessionCommand, token::TokenCommand, user::UserCommand,
+    client::ClientCommand, import::MissingRoles, key::KeyCommand, role::RoleCommand, session::SessionCommand,
+    token::TokenCommand, user::UserCommand,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -98,6 +99,15 @@ doorward user list --json\n  doorward user disable customers/jane@example.com")]
 doorward import customers customer_entity.csv --mapping magento/customer_entity\n  \
 doorward import admins people.ldif --mapping ldap\n  doorward import customers people.csv --mapping people.toml")]
     Import(ImportArgs),
+    /// Manage the clients of the authorization server
+    #[command(after_help = "Examples:\n  doorward client add nightly-report --scope orders\n  \
+doorward client add app --public --redirect-uri http://127.0.0.1/callback\n  doorward client rotate-secret nightly-report")]
+    Client {
+        #[command(subcommand)]
+        command: ClientCommand,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
     /// Issue and end bearer tokens
     #[command(after_help = "Examples:\n  doorward token issue programs/erp\n  doorward token revoke customers/jane@example.com")]
     Token {

@@ -6,11 +6,11 @@ use super::{
 };
 use crate::{
     control,
-    parts::{OpenStore, cost, environment, open_store, tokens, web_tokens},
+    parts::{OpenStore, cost, environment, oauth_keys, open_store, tokens, web_tokens},
     serve::format,
     telemetry::{Format, audit_line, audited},
 };
-use doorward_auth::{TokenSettings, WebSettings};
+use doorward_auth::{KeyRules, TokenSettings, WebSettings};
 use doorward_config::Config;
 use doorward_core::{
     Policy,
@@ -46,6 +46,8 @@ pub(crate) struct Context<'t> {
     pub(crate) tokens: TokenSettings,
     /// How JSON Web Tokens are.
     pub(crate) web: WebSettings,
+    /// What the keys of the authorization server are like, where there is one.
+    pub(crate) oauth: Option<KeyRules>,
     /// How audit events look.
     pub(crate) format: Format,
     /// The newest change before the command began.
@@ -70,6 +72,7 @@ impl<'t> Context<'t> {
             cost: cost(&settings),
             tokens: tokens(&settings),
             web: web_tokens(&settings),
+            oauth: oauth_keys(&settings),
             format: format(&settings.log),
             before: store.last_change().await?,
             run,

@@ -6,7 +6,7 @@ use super::{
     text::{Table, harmless, moment},
 };
 use clap::{Subcommand, ValueEnum};
-use doorward_auth::{PUBLISHED_AHEAD, TOKEN_KEYS, WEB_KEYS, new_token_key, new_web_key, web_key_overlap};
+use doorward_auth::{KeyRules, OAUTH_KEYS, PUBLISHED_AHEAD, TOKEN_KEYS, WEB_KEYS, new_signing_key, new_token_key};
 use doorward_core::{Time, ports::StoredKey};
 use doorward_crypto::{
     jwt::{self, SigningKey},
@@ -33,7 +33,7 @@ pub(crate) enum KeyCommand {
         /// What the key is for
         #[arg(value_enum)]
         purpose: Purpose,
-        /// For `jwt`: let the new key sign after five seconds, not after the ten minutes that verifiers may keep what is
+        /// For `jwt` and `oauth`: let the new key sign after five seconds, not after the ten minutes that verifiers may keep what is
         /// published
         #[arg(long)]
         now: bool,
@@ -77,6 +77,8 @@ pub(crate) enum Purpose {
     Token,
     /// JSON Web Tokens of people, of `/user/token/jwt`
     Jwt,
+    /// Tokens of the authorization server
+    Oauth,
 }
 
 impl Purpose {
@@ -84,6 +86,7 @@ impl Purpose {
         match self {
             Purpose::Token => TOKEN_KEYS,
             Purpose::Jwt => WEB_KEYS,
+            Purpose::Oauth => OAUTH_KEYS,
         }
     }
 }
@@ -107,6 +110,9 @@ pub(crate) async fn run(command: KeyCommand, context: &mut Context<'_>) -> Resul
         KeyCommand::Import { purpose: Purpose::Jwt, .. } => {
             return Err(Failure::usage("a key for `jwt` comes by --pem-stdin"));
         }
+        KeyCommand::Import { purpose: Purpose::Oauth, .. } => {
+            return Err(Failure::usage("keys of the authorization server are made here (`doorward key rotate oauth`)"));
+        }
         KeyCommand::Retire { purpose, id } => retire(context, purpose, &id).await?,
     }
     Ok(Answer::Done)
@@ -126,7 +132,7 @@ async fn list(context: &mut Context<'_>) -> Result<(), Failure> {
 
 async fn rotate(context: &mut Context<'_>, purpose: Purpose, at_once: bool) -> Result<(), Failure> {
     let now = context.clock.now();
-    let lead = if purpose == Purpose::Jwt && !at_once { PUBLISHED_AHEAD } else { LEAD };
+    let lead = if purpose != Purpose::Token && !at_once { PUBLISHED_AHEAD } else { LEAD };
     let active = now + lead;
     let (key, longest) = match purpose {
         Purpose::Token => {
@@ -136,9 +142,11 @@ async fn rotate(context: &mut Context<'_>, purpose: Purpose, at_once: bool) -> R
         Purpose::Jwt if context.web.algorithm == jwt::Algorithm::Hs256 => {
             return Err(Failure::new("the key of HS256 is `secret` of [jwt]: change it there"));
         }
-        Purpose::Jwt => {
-            let key = new_web_key(context.web.algorithm, &*context.entropy, now, active).map_err(Failure::new)?;
-            (key, web_key_overlap(&context.web))
+        Purpose::Jwt => made(context, purpose, &context.web.key_rules(), active)?,
+        Purpose::Oauth => {
+            let none = "the configuration has no authorization server: add [oauth]";
+            let rules = context.oauth.ok_or_else(|| Failure::new(none))?;
+            made(context, purpose, &rules, active)?
         }
     };
     let until = active + longest;
@@ -151,6 +159,13 @@ async fn rotate(context: &mut Context<'_>, purpose: Purpose, at_once: bool) -> R
     }
     let keys = context.store.keys(purpose.name()).await?;
     context.terminal.say(text, &describe(&key, &keys, now))
+}
+
+/// A new key that others verify with, and how long it counts after the next one.
+fn made(context: &Context<'_>, purpose: Purpose, rules: &KeyRules, active: Time) -> Result<(StoredKey, Duration), Failure> {
+    let now = context.clock.now();
+    let key = new_signing_key(purpose.name(), rules.algorithm, &*context.entropy, now, active).map_err(Failure::new)?;
+    Ok((key, rules.overlap()))
 }
 
 async fn import_crypt_key(context: &mut Context<'_>, id: &str, algorithm: Algorithm) -> Result<(), Failure> {
@@ -206,7 +221,7 @@ async fn import_pem(context: &mut Context<'_>, sign: bool) -> Result<(), Failure
     };
     match active_from {
         Some(active) => {
-            context.store.rotate_key(key.clone(), active + web_key_overlap(&context.web)).await?;
+            context.store.rotate_key(key.clone(), active + context.web.key_rules().overlap()).await?;
         }
         None => context.store.add_key(key.clone()).await?,
     }
@@ -230,7 +245,7 @@ fn state(key: &StoredKey, all: &[StoredKey], now: Time) -> String {
         return format!("retired {}", moment(end));
     }
     let until = key.retired.map(|end| format!(" until {}", moment(end))).unwrap_or_default();
-    if ![TOKEN_KEYS, WEB_KEYS].contains(&&*key.purpose) {
+    if ![TOKEN_KEYS, WEB_KEYS, OAUTH_KEYS].contains(&&*key.purpose) {
         return "in use".to_owned();
     }
     let Some(from) = key.active_from else { return format!("verifies{until}") };

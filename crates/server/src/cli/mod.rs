@@ -6,6 +6,7 @@
 mod accounts_tests;
 pub(crate) mod args;
 mod check;
+mod client;
 mod context;
 mod import;
 mod key;
@@ -55,6 +56,9 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Answer, Failure> {
         Command::Man { command, output: None } => {
             terminal.write(&manual(&command)?)?;
             Ok(Answer::Done)
+        }
+        Command::Client { command, config } => {
+            on_the_store(&config, terminal, async |context| client::run(command, context).await)
         }
         Command::Key { command, config } => on_the_store(&config, terminal, async |context| key::run(command, context).await),
         Command::Token { command, config } => on_the_store(&config, terminal, async |context| token::run(command, context).await),

@@ -40,7 +40,11 @@ pub(crate) fn audited(change: &Change, write: impl FnOnce(&AuditEvent<'_>)) {
         }
         Changed::Keys(purpose) => write(&AuditEvent { event: "key", detail: &format!("{who}: keys for {purpose}"), ..event }),
         Changed::Everything => write(&AuditEvent { detail: "store: more changes than it remembers", ..event }),
-        Changed::Session(_) | Changed::Groups => {}
+        Changed::Client(id, deed) => {
+            let (identity, detail) = (format!("client/{id}"), format!("{who}: {}", deed.as_str()));
+            write(&AuditEvent { event: "client", identity: &identity, detail: &detail, ..event });
+        }
+        Changed::Session(_) | Changed::Groups | Changed::AccessToken(_) => {}
     }
 }
 
@@ -92,6 +96,11 @@ mod tests {
                 Changed::Role("clerk\n".into(), Deed::Changed),
                 Some("5f2c"),
                 "action=role outcome=success directory=- identity=- request_id=5f2c detail=\"command: role clerk\\n changed\"",
+            ),
+            (
+                Changed::Client("shop".into(), Deed::Password),
+                Some("5f2c"),
+                "action=client outcome=success directory=- identity=client/shop request_id=5f2c detail=\"command: password\"",
             ),
             (
                 Changed::Unlocked("admins".into(), "anna".into()),

@@ -19,6 +19,7 @@ mod ibexa;
 mod import;
 mod logs;
 mod magento;
+mod oauth;
 mod operation;
 mod operations;
 mod passwords;

@@ -6,7 +6,7 @@ use super::{
 };
 use doorward_core::{
     Kind,
-    ports::{Change, Changed, Deed, StoreError},
+    ports::{Change, Changed, Deed, StoreError, TokenKey},
     session::SessionKey,
 };
 use rusqlite::{Connection, Row, params};
@@ -56,6 +56,18 @@ pub(super) fn log_keys(connection: &Connection, purpose: &str) -> Outcome<()> {
 /// A group of customers changed, came or went, or became the usual one.
 pub(super) fn log_groups(connection: &Connection) -> Outcome<()> {
     connection.prepare_cached("INSERT INTO change (what) VALUES ('groups')")?.execute([])?;
+    Ok(())
+}
+
+/// A client of the authorization server changed, came or went.
+pub(super) fn log_client(connection: &Connection, id: &str, deed: Deed) -> Outcome<()> {
+    connection.prepare_cached("INSERT INTO change (what, role, deed) VALUES ('client', ?1, ?2)")?.execute([id, deed.as_str()])?;
+    Ok(())
+}
+
+/// An access token ended before its time.
+pub(super) fn log_access_token(connection: &Connection, key: &TokenKey) -> Outcome<()> {
+    connection.prepare_cached("INSERT INTO change (what, session) VALUES ('access_token', ?1)")?.execute([key.0])?;
     Ok(())
 }
 
@@ -115,6 +127,8 @@ fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
         "roles" => Changed::Role(row.get::<_, Option<_>>(7)?.unwrap_or_else(|| "-".into()), deed(row)?),
         "keys" => Changed::Keys(row.get::<_, Option<_>>(7)?.unwrap_or_else(|| "-".into())),
         "groups" => Changed::Groups,
+        "client" => Changed::Client(row.get::<_, Option<_>>(7)?.unwrap_or_else(|| "-".into()), deed(row)?),
+        "access_token" => Changed::AccessToken(TokenKey(row.get(6)?)),
         "session" => Changed::Session(SessionKey(row.get(6)?)),
         other => return Err(malformed(1, StoreError::Missing(format!("the change {other}")))),
     };

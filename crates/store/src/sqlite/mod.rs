@@ -2,6 +2,7 @@
 
 mod accounts;
 mod changes;
+mod clients;
 mod customers;
 mod exchanges;
 mod failure;

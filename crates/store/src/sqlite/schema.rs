@@ -22,6 +22,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0007_keys.sql"),
     include_str!("../../migrations/0008_tally.sql"),
     include_str!("../../migrations/0009_groups.sql"),
+    include_str!("../../migrations/0011_oauth_clients.sql"),
     include_str!("../../migrations/0012_oauth_grants.sql"),
 ];
 

@@ -6,13 +6,13 @@
 
 mod keys;
 
-pub use keys::{PUBLISHED_AHEAD, PURPOSE, new_key, overlap};
+pub use keys::PURPOSE;
 
 use super::{
     IssuedToken, LiveToken, NOBODY, TokenError, Tokens,
-    keys::Keys,
     live::{Claims, Origin},
     owners::Owner,
+    signing::SigningKeys,
 };
 use arc_swap::ArcSwap;
 use doorward_core::{
@@ -100,28 +100,25 @@ const fn refused(why: &'static str, fault: Fault) -> WebError {
 }
 
 /// What [`Tokens`] knows of these.
-#[derive(Default)]
 pub(super) struct Web {
     settings: ArcSwap<WebSettings>,
-    keys: Keys<Arc<SigningKey>>,
-    /// One key is made at a time.
-    making: tokio::sync::Mutex<()>,
+    keys: SigningKeys,
 }
 
 impl Web {
     pub(super) async fn open(store: &dyn Store, now: Time) -> Result<Self, StoreError> {
-        let web = Self::default();
+        let web = Self { settings: ArcSwap::default(), keys: SigningKeys::of(PURPOSE) };
         web.reload(store, now).await?;
         Ok(web)
     }
 
     pub(super) async fn reload(&self, store: &dyn Store, now: Time) -> Result<(), StoreError> {
-        self.keys.reload(store, now).await
+        self.keys.keys.reload(store, now).await
     }
 
     /// Whether the key still verifies; the one without a name is the secret.
     pub(super) fn knows(&self, kid: Option<&str>, now: Time) -> bool {
-        kid.map_or_else(|| self.settings.load().secret.is_some(), |kid| self.keys.knows(kid, now))
+        kid.map_or_else(|| self.settings.load().secret.is_some(), |kid| self.keys.keys.knows(kid, now))
     }
 
     fn verify(&self, token: &str, now: Time) -> Result<Verified, WebError> {
@@ -135,7 +132,7 @@ impl Web {
             leeway: settings.leeway,
             ..Rules::default()
         };
-        let stored = self.keys.verifying(now);
+        let stored = self.keys.keys.verifying(now);
         let keys = stored.iter().map(|key| key.verifying()).chain(settings.secret.iter().map(|key| key.verifying()));
         unverified.verify(keys, &rules, now).map_err(|bad| refused(bad.text(), fault))
     }
@@ -220,7 +217,7 @@ impl Tokens {
         let now = self.clock.now();
         let read = self.web.verify(token, now);
         let unknown = matches!(read, Err(WebError::Refused { why, .. }) if why == BadToken::UnknownKey.text());
-        if unknown && self.web.keys.reload_seldom(&*self.store, now).await? {
+        if unknown && self.web.keys.keys.reload_seldom(&*self.store, now).await? {
             return self.web.verify(token, now);
         }
         read

@@ -2,6 +2,7 @@ use super::*;
 use crate::{
     Auth,
     testing::{Bench, PASSWORD, attempt},
+    tokens::{PUBLISHED_AHEAD, new_signing_key},
 };
 use doorward_core::{
     Identity, Kind,
@@ -420,8 +421,8 @@ async fn a_key_that_was_replaced_before_it_signed_never_does() {
     let jane = bench.add(Kind::Customer, "jane").await;
     bench.web_of(&jane).await;
     let now = bench.clock.now();
-    let keys =
-        [PUBLISHED_AHEAD, 5 * SECOND].map(|lead| new_key(Algorithm::EdDsa, bench.auth.entropy(), now, now + lead).unwrap());
+    let keys = [PUBLISHED_AHEAD, 5 * SECOND]
+        .map(|lead| new_signing_key(PURPOSE, Algorithm::EdDsa, bench.auth.entropy(), now, now + lead).unwrap());
     for (key, lead) in keys.iter().zip([PUBLISHED_AHEAD, 5 * SECOND]) {
         bench.store.inner.rotate_key(key.clone(), now + lead + DAY).await.unwrap();
     }

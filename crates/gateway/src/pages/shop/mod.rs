@@ -107,7 +107,7 @@ impl Shop {
 
     /// What the decision needs to know of it. Whoever signs in or out proves here that it is no other site's doing.
     pub(super) fn own(self) -> Own {
-        let own = |name, access_control, provenance| Own { name, access_control, csrf: false, provenance };
+        let own = |name, access_control, provenance| Own { name, access_control, csrf: false, provenance, apart: false };
         match self {
             Shop::SignIn(_) => own("shop.sign_in", false, false),
             Shop::Submit(_) => own("shop.sign_in.submit", false, true),

@@ -33,6 +33,7 @@ macro_rules! judge {
 
 mod accounts;
 mod changes;
+mod clients;
 mod endings;
 mod keys;
 mod lists;

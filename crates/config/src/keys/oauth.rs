@@ -1,0 +1,59 @@
+//! The table about the authorization server.
+
+use super::{SPAN, TEXT, TEXTS, Table, key};
+
+/// The authorization server.
+pub(super) const OAUTH: &[Table] = &[Table {
+    name: "oauth",
+    many: false,
+    doc: "The authorization server: it issues tokens to clients (`doorward client add`). There is none without this table. Off loopback `public_url` must be https.",
+    keys: &[
+        key(
+            "issuer",
+            TEXT,
+            "`public_url`",
+            "`iss` of its tokens, and where clients find its endpoints: scheme and host of one of `hosts`. Clients compare it letter for letter.",
+        ),
+        key("audience", TEXT, "the issuer", "`aud` of access tokens for which the client names no `resource`."),
+        key(
+            "resources",
+            TEXTS,
+            "`[]`",
+            "Further URIs that a client may name as `resource` (RFC 8707), so that its access token is for that one alone.",
+        ),
+        key(
+            "scopes",
+            "a table of names and descriptions",
+            "`{ default = \"Use this service for you\" }`",
+            "What clients may ask for: `orders = \"See your orders\"`. People read the description.",
+        ),
+        key(
+            "default_scopes",
+            TEXTS,
+            "`[\"default\"]` where `scopes` has it, else none",
+            "What a client gets that asks for no scope, as far as it may have it.",
+        ),
+        key("access_token_lifetime", SPAN, "\"1h\"", "How long an access token lasts; at most a day."),
+        key("code_lifetime", SPAN, "\"1m\"", "How long an authorization code waits for its client; at most ten minutes."),
+        key(
+            "refresh_token_lifetime",
+            SPAN,
+            "\"30d\"",
+            "How long a client may renew its tokens, from the consent on; at most a year.",
+        ),
+        key(
+            "algorithm",
+            TEXT,
+            "\"EdDSA\"",
+            "What tokens are signed with: `EdDSA`, `ES256` or `RS256`. The keys are in the store, made when they are needed.",
+        ),
+        key(
+            "rotation",
+            SPAN,
+            "\"90d\"",
+            "After how long another key signs, or `\"never\"`. It is published ten minutes before, and the old one verifies until its last token has expired.",
+        ),
+        key("token_path", TEXT, "\"/token\"", "Where clients get tokens."),
+        key("jwks_path", TEXT, "\"/authorize/jwks\"", "Where the public keys of its tokens are."),
+    ],
+}];

@@ -1,0 +1,73 @@
+//! The authorization server as the configuration wants it.
+
+use crate::firewall::Firewall;
+use serde::Serialize;
+use std::{sync::Arc, time::Duration};
+
+/// What the authorization server is like, and where.
+#[derive(Clone, Debug)]
+pub struct OAuth {
+    /// `iss`, and the beginning of all its URLs: scheme and authority without trailing slash. Empty until the listener is
+    /// bound where nobody said what it is.
+    pub issuer: Arc<str>,
+    /// `aud` of access tokens for which the client names no resource; `None` is the issuer.
+    pub audience: Option<Arc<str>>,
+    /// What else a client may name as `resource` (RFC 8707).
+    pub resources: Vec<Arc<str>>,
+    /// What clients may ask for; at least one.
+    pub scopes: Vec<Scope>,
+    /// What a client gets that asks for no scope, as far as it may have it.
+    pub default_scopes: Vec<Arc<str>>,
+    /// How long an access token lasts.
+    pub access_token_lifetime: Duration,
+    /// How long an authorization code waits for its client.
+    pub code_lifetime: Duration,
+    /// How long a client may renew its tokens, from the consent on.
+    pub refresh_token_lifetime: Duration,
+    /// Its endpoints, each at a path of its own.
+    pub paths: Vec<(Arc<str>, OAuthEndpoint)>,
+    /// What judges those that clients call: everyone is a guest, because each of them proves who it is to the endpoint itself.
+    pub firewall: Arc<Firewall>,
+}
+
+/// Something that a client may ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Its name (RFC 6749 3.3).
+    pub name: Arc<str>,
+    /// What people read.
+    pub description: Arc<str>,
+}
+
+/// An endpoint of the authorization server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OAuthEndpoint {
+    /// Where tokens are issued (RFC 6749 3.2).
+    Token,
+    /// Its public keys.
+    Keys,
+}
+
+impl OAuth {
+    /// The endpoint at a path.
+    pub fn endpoint(&self, path: &str) -> Option<OAuthEndpoint> {
+        self.paths.iter().find(|(at, _)| **at == *path).map(|(_, endpoint)| *endpoint)
+    }
+
+    /// The URL of an endpoint, where it has one.
+    pub fn url(&self, endpoint: OAuthEndpoint) -> Option<String> {
+        let (path, _) = self.paths.iter().find(|(_, at)| *at == endpoint)?;
+        Some(format!("{}{path}", self.issuer))
+    }
+
+    /// `aud` where the client names no resource.
+    pub fn usual_audience(&self) -> &Arc<str> {
+        self.audience.as_ref().unwrap_or(&self.issuer)
+    }
+
+    /// What is known of a scope, if there is one of this name.
+    pub fn scope(&self, name: &str) -> Option<&Scope> {
+        self.scopes.iter().find(|scope| *scope.name == *name)
+    }
+}

@@ -1,0 +1,112 @@
+//! The endpoints of the authorization server, a file for each. What they say is `doorward-oauth`'s; here it becomes HTTP.
+
+mod token;
+
+use crate::{
+    Body,
+    answer::{self, Reader},
+    api::{Call, header, read, set_retry_after},
+    record::AuditEvent,
+};
+use doorward_core::{
+    OAuth, OAuthEndpoint,
+    policy::Own,
+    ports::{Client, Grant},
+};
+use doorward_oauth::{ErrorCode, OAuthError, Provider, rfc6749::Parameters};
+use http::{
+    HeaderValue, Method, Response, StatusCode,
+    header::{ALLOW, CONTENT_TYPE, PRAGMA, WWW_AUTHENTICATE},
+};
+use serde::Serialize;
+
+/// The largest body that is read, in bytes: a form with a signed assertion or two.
+const MAX_SIZE: usize = 32 << 10;
+/// RFC 9110 15.5.2 demands a challenge of every 401, RFC 6749 5.2 this one of those that tried it.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"OAuth clients\"");
+
+/// What the decision needs to know of an endpoint. Clients prove to these themselves who they are, as a person does who signs
+/// in: so neither access control nor any firewall speaks about them.
+pub(crate) fn own(endpoint: OAuthEndpoint) -> Own {
+    let name = match endpoint {
+        OAuthEndpoint::Token => "oauth.token",
+        OAuthEndpoint::Keys => "oauth.keys",
+    };
+    Own { name, access_control: false, csrf: false, provenance: false, apart: true }
+}
+
+/// Answers a call of an endpoint.
+pub(crate) async fn answer(endpoint: OAuthEndpoint, settings: &OAuth, call: Call<'_>) -> Response<Body> {
+    match (endpoint, call.request.method) {
+        (OAuthEndpoint::Token, &Method::POST) => token::run(settings, call).await,
+        (OAuthEndpoint::Token, &Method::OPTIONS) => answer::options("POST,OPTIONS"),
+        (OAuthEndpoint::Token, _) => not_allowed(&call, "POST, OPTIONS"),
+        // The pipeline answers GET and HEAD.
+        (OAuthEndpoint::Keys, _) => not_allowed(&call, "GET, HEAD"),
+    }
+}
+
+fn not_allowed(call: &Call<'_>, allow: &'static str) -> Response<Body> {
+    let mut response = answer::error(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed", &call.reader());
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    response
+}
+
+/// The form that a call brings.
+async fn form(call: &mut Call<'_>) -> Result<Parameters, OAuthError> {
+    let invalid = |text: &'static str| OAuthError::new(ErrorCode::InvalidRequest, text);
+    let kind = header(call.request.headers, CONTENT_TYPE).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(invalid("The body must be application/x-www-form-urlencoded."));
+    }
+    let body = read::body(std::mem::take(&mut call.body), MAX_SIZE).await.map_err(|unread| invalid(unread.answer().1))?;
+    let text = std::str::from_utf8(&body).map_err(|_| invalid("The body is no text in UTF-8."))?;
+    Parameters::parse(text).map_err(|bad| OAuthError::new(ErrorCode::InvalidRequest, bad.to_string()))
+}
+
+/// The server for this call.
+fn provider<'a>(call: &Call<'a>, settings: &'a OAuth) -> Provider<'a> {
+    Provider { auth: call.auth, settings }
+}
+
+/// A document for a client: never kept by anybody on the way (RFC 6749 5.1).
+fn document(status: StatusCode, value: &impl Serialize, to: &Reader) -> Response<Body> {
+    let body = serde_json::to_string(value).unwrap_or_default();
+    let document = doorward_wire::Document { content_type: "application/json".into(), body };
+    let mut response = answer::page(status, document, to.head);
+    response.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// An error for a client (RFC 6749 5.2).
+fn refuse(error: &OAuthError, to: &Reader) -> Response<Body> {
+    let status = error.code.status();
+    let mut response = document(status, &error.body(), to);
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
+    }
+    set_retry_after(&mut response, error.retry_after);
+    response
+}
+
+/// Writes down what a client did, or did not get.
+fn audit(call: &Call<'_>, event: &str, client: Option<&Client>, grant: Option<Grant>, result: Result<&str, &OAuthError>) {
+    let identity = client.map(|client| format!("client/{}", client.id));
+    let detail = match result {
+        Ok(detail) => detail.to_owned(),
+        Err(error) if error.why.is_empty() => error.description.to_string(),
+        Err(error) => error.why.to_string(),
+    };
+    call.recorder.audit(&AuditEvent {
+        event,
+        outcome: result.err().map_or("success", |error| error.code.as_str()),
+        request_id: call.request.request_id,
+        directory: "-",
+        identity: identity.as_deref().unwrap_or("-"),
+        login: "",
+        client: Some(call.request.client),
+        method: grant.map_or("oauth", Grant::as_str),
+        detail: &detail,
+    });
+}

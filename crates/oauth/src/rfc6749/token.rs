@@ -1,0 +1,110 @@
+//! The token endpoint (RFC 6749 3.2): who asks, for which grant, and what comes of it.
+
+use super::{
+    Scopes,
+    client::{self, Caller},
+    grants,
+};
+use crate::{ErrorCode, OAuthError, Provider, rfc9068::AccessToken};
+use doorward_core::{
+    Account,
+    ports::{Client, Grant},
+};
+use serde::Serialize;
+use std::{fmt, sync::Arc};
+
+/// The answer (section 5.1), in the order in which Ibexa writes it (ibexa-rest 5.1). Secrets.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Tokens {
+    /// How the access token is used: `Bearer` (RFC 6750).
+    pub token_type: &'static str,
+    /// In seconds.
+    pub expires_in: u64,
+    /// The access token.
+    pub access_token: String,
+    /// With what the client gets the next one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// Who signed in, for the client (OpenID Connect Core 3.1.3.3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<String>,
+    /// What was granted, whether it is what was asked for or not.
+    pub scope: String,
+}
+
+/// Without the tokens.
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").field("expires_in", &self.expires_in).field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+impl Tokens {
+    /// An access token alone.
+    pub fn new(access: &AccessToken, scopes: &Scopes) -> Self {
+        Self {
+            token_type: "Bearer",
+            expires_in: access.lifetime.as_secs(),
+            access_token: access.token.clone(),
+            refresh_token: None,
+            id_token: None,
+            scope: scopes.to_string(),
+        }
+    }
+}
+
+/// What a grant came to.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// For the client.
+    pub tokens: Tokens,
+    /// For whom the client acts, if not for itself.
+    pub account: Option<Arc<Account>>,
+}
+
+/// What became of a request, for the answer and for the audit log.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The client, once it proved itself.
+    pub client: Option<Client>,
+    /// The grant that it asked for, if there is such a one.
+    pub grant: Option<Grant>,
+    /// The tokens, or what it is told.
+    pub result: Result<Issued, OAuthError>,
+}
+
+/// Answers a request for tokens.
+pub async fn answer(provider: &Provider<'_>, caller: Caller<'_>) -> Outcome {
+    let client = match client::authenticate(provider, caller).await {
+        Ok(client) => client,
+        Err(error) => return Outcome { client: None, grant: None, result: Err(error) },
+    };
+    let grant = match grant(&client, caller) {
+        Ok(grant) => grant,
+        Err(error) => return Outcome { client: Some(client), grant: None, result: Err(error) },
+    };
+    let result = match grant {
+        Grant::ClientCredentials => grants::client_credentials::run(provider, &client, caller).await,
+        Grant::AuthorizationCode | Grant::RefreshToken | Grant::DeviceCode => Err(unsupported()),
+    };
+    Outcome { client: Some(client), grant: Some(grant), result }
+}
+
+/// The grant that the client asks for and may use. Neither `password` nor what the implicit grant had is one (RFC 9700 2.4,
+/// 2.1.2).
+fn grant(client: &Client, caller: Caller<'_>) -> Result<Grant, OAuthError> {
+    let missing = || OAuthError::new(ErrorCode::InvalidRequest, "grant_type is missing");
+    let grant = Grant::parse(caller.params.get("grant_type").ok_or_else(missing)?).ok_or_else(unsupported)?;
+    if client.may(grant) {
+        Ok(grant)
+    } else {
+        Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client may not use this grant."))
+    }
+}
+
+fn unsupported() -> OAuthError {
+    OAuthError::new(ErrorCode::UnsupportedGrantType, "There is no such grant here.")
+}
+
+#[cfg(test)]
+mod tests;
