@@ -3,6 +3,7 @@
 
 use crate::{Map, pem::parsed, subject};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use doorward_core::quoted::split;
 use percent_encoding::percent_decode_str;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
@@ -219,25 +220,6 @@ impl Envoy {
             Map::Serial => Err("the header has no serial number"),
         }
     }
-}
-
-/// Splits outside of double quotes; `None` when one stays open.
-fn split(text: &str, separator: char) -> Option<Vec<&str>> {
-    let (mut parts, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            c if c == separator && !quoted => {
-                parts.push(text.get(start..at)?);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(text.get(start..)?);
-    (!quoted).then_some(parts)
 }
 
 /// A value, bare or in double quotes. Envoy escapes double quotes alone, so other backslashes are the name's own.

@@ -159,7 +159,7 @@ mod tests {
 
     /// The source's own way takes what follows `emailAddress=` first, wherever it stands (ibexa-rest 6).
     #[test]
-    fn a_name_inside_another_name_is_never_found() {
+    fn security_49_a_name_inside_another_name_is_never_found() {
         let certificate = made(|params| {
             params.distinguished_name.push(DnType::CommonName, "x,emailAddress=admin@example.com");
         });

@@ -11,7 +11,7 @@ fn names() -> [Arc<str>; 2] {
 }
 
 #[tokio::test]
-async fn the_first_directory_that_has_the_name_decides_and_is_remembered() {
+async fn security_39_the_first_directory_that_has_the_name_decides_and_is_remembered() {
     let bench = Bench::new().await;
     let customer = bench.add(Kind::Customer, "jane").await;
     let names = names();
@@ -39,7 +39,7 @@ async fn the_first_directory_that_has_the_name_decides_and_is_remembered() {
 }
 
 #[tokio::test]
-async fn a_disabled_account_ends_at_once_and_roles_change_without_an_end() {
+async fn security_57_a_disabled_account_ends_at_once_and_roles_change_without_an_end() {
     let bench = Bench::new().await;
     let admin = bench.add(Kind::Admin, "jane").await;
     let names = names();

@@ -79,7 +79,7 @@ async fn a_pair_that_was_right_costs_no_hash_for_a_while() {
 }
 
 #[tokio::test]
-async fn nothing_is_trusted_that_differs_in_anything() {
+async fn security_39_nothing_is_trusted_that_differs_in_anything() {
     let bench = Bench::new().await;
     bench.add(Kind::Admin, "admin").await;
     let names = names();
@@ -136,7 +136,7 @@ async fn many_requests_of_one_pair_wait_for_one_hash() {
 }
 
 #[tokio::test]
-async fn wrong_pairs_are_never_remembered_and_count_as_failures_of_every_way() {
+async fn security_57_wrong_pairs_are_never_remembered_and_count_as_failures_of_every_way() {
     let bench = Bench::new().await;
     bench.add(Kind::Admin, "admin").await;
     let names = names();

@@ -1,6 +1,7 @@
 //! Public keys as JSON (RFC 7517): reading what others publish, and writing ours.
 
-use super::{Algorithm, BadKey, VerifyingKey, compact::decode, strict};
+use super::{Algorithm, BadKey, VerifyingKey, compact::decode};
+use doorward_core::json::{Names, object};
 use serde_json::{Map, Value, json};
 
 /// How many keys a set may have.
@@ -23,7 +24,7 @@ impl KeySet {
     /// # Errors
     /// When it is none, too large, holds a private or secret part, or two keys of the same name.
     pub fn parse(json: &[u8]) -> Result<Self, BadKey> {
-        let members = strict::object(json).ok_or(BadKey::NotJson("an object in which nothing stands twice is wanted"))?;
+        let members = object(json, Names::Exact).ok_or(BadKey::NotJson("an object in which nothing stands twice is wanted"))?;
         let Some(Value::Array(list)) = members.get("keys") else {
             return Err(BadKey::NotJson("the list `keys` is missing"));
         };
@@ -63,7 +64,7 @@ impl VerifyingKey {
     /// # Errors
     /// When it is none, or one for another use, or unsound.
     pub fn from_jwk(json: &[u8]) -> Result<Self, BadKey> {
-        let members = strict::object(json).ok_or(BadKey::NotJson("an object in which nothing stands twice is wanted"))?;
+        let members = object(json, Names::Exact).ok_or(BadKey::NotJson("an object in which nothing stands twice is wanted"))?;
         Self::from_members(&members)
     }
 

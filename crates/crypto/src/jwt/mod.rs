@@ -11,7 +11,6 @@ pub(crate) mod compact;
 mod jwk;
 mod pem;
 mod signing;
-mod strict;
 mod token;
 mod verifying;
 

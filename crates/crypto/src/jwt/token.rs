@@ -1,7 +1,10 @@
 //! Reading a token: first its form, then its key and signature, then its claims.
 
-use super::{BadToken, Claims, LONGEST, TYPE, VerifyingKey, compact, strict};
-use doorward_core::Time;
+use super::{BadToken, Claims, LONGEST, TYPE, VerifyingKey, compact};
+use doorward_core::{
+    Time,
+    json::{self, Names},
+};
 use serde_json::Value;
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -60,7 +63,7 @@ impl<'t> Unverified<'t> {
     /// [`BadToken::Malformed`], or [`BadToken::Claims`] for registered claims of wrong types and a missing `exp`.
     pub fn parse(token: &'t str) -> Result<Self, BadToken> {
         let parts = compact::split(token, LONGEST).ok_or(BadToken::Malformed)?;
-        let object = |part| compact::decode(part).and_then(|bytes| strict::object(&bytes)).ok_or(BadToken::Malformed);
+        let object = |part| compact::decode(part).and_then(|bytes| json::object(&bytes, Names::Exact)).ok_or(BadToken::Malformed);
         let header = Header::read(object(parts.header)?)?;
         let claims = Claims::read(object(parts.payload)?)?;
         let signature = compact::decode(parts.signature).ok_or(BadToken::Malformed)?;

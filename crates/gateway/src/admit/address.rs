@@ -2,6 +2,7 @@
 
 use super::Network;
 use crate::listen::Connection;
+use doorward_core::quoted::{split, unquote};
 use http::{HeaderMap, HeaderName, header};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -54,25 +55,6 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, &'stat
     lines.map(|lines| (!lines.is_empty()).then(|| lines.join(","))).map_err(|_| "a forwarding header is not ASCII")
 }
 
-/// Splits outside of quoted strings; `None` when a quote stays open.
-fn split(text: &str, separator: char) -> Option<Vec<&str>> {
-    let (mut parts, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            _ if c == separator && !quoted => {
-                parts.push(text.get(start..at)?);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(text.get(start..)?);
-    (!quoted).then_some(parts)
-}
-
 /// The `for` of a forwarded-element (RFC 7239, 4); exactly one.
 fn for_node(element: &str) -> Result<String, &'static str> {
     const BAD: &str = "an element of Forwarded cannot be read";
@@ -84,24 +66,6 @@ fn for_node(element: &str) -> Result<String, &'static str> {
         }
     }
     node.ok_or(BAD)
-}
-
-/// A token, or the text of a quoted-string.
-fn unquote(value: &str) -> Option<String> {
-    let Some(inner) = value.strip_prefix('"') else {
-        return (!value.contains('"')).then(|| value.to_owned());
-    };
-    let inner = inner.strip_suffix('"')?;
-    let mut text = String::with_capacity(inner.len());
-    let mut chars = inner.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => text.push(chars.next()?),
-            '"' => return None,
-            c => text.push(c),
-        }
-    }
-    Some(text)
 }
 
 /// An address with or without port; obfuscated names and `unknown` are none.

@@ -82,19 +82,7 @@ impl Gateway {
         identified: &Identified,
     ) -> Response<Body> {
         let body = mem::take(&mut admitted.body);
-        // A session that does not count (the guard made its caller a guest) is none.
-        let session = identified.session.as_ref().filter(|_| permit.identity().account().is_some());
-        let call = Call {
-            auth: &self.parts.auth,
-            policy,
-            recorder: &*self.parts.recorder,
-            request: Asked::from(&*admitted),
-            body,
-            firewall,
-            identity: permit.identity(),
-            session,
-            dead: &identified.dead,
-        };
+        let call = self.call(policy, &admitted, body, firewall, permit, identified);
         let tokens = self.parts.auth.tokens();
         let reads = matches!(admitted.method, Method::GET | Method::HEAD);
         match (ours, &policy.oauth) {
@@ -119,18 +107,32 @@ impl Gateway {
         identified: &Identified,
     ) -> Response<Body> {
         let body = mem::take(&mut admitted.body);
-        let call = Call {
+        let call = self.call(policy, &admitted, body, firewall, permit, identified);
+        magento::answer(call, permit, found.store).await
+    }
+
+    /// What endpoints of ours see of a request.
+    fn call<'c>(
+        &'c self,
+        policy: &'c Arc<Policy>,
+        admitted: &'c Admitted,
+        body: Body,
+        firewall: &'c Firewall,
+        permit: &'c Permit,
+        identified: &'c Identified,
+    ) -> Call<'c> {
+        Call {
             auth: &self.parts.auth,
             policy,
             recorder: &*self.parts.recorder,
-            request: Asked::from(&*admitted),
+            request: Asked::from(admitted),
             body,
             firewall,
             identity: permit.identity(),
+            // A session that does not count (the guard made its caller a guest) is none.
             session: identified.session.as_ref().filter(|_| permit.identity().account().is_some()),
             dead: &identified.dead,
-        };
-        magento::answer(call, permit, found.store).await
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod answer;
 mod cart;
 pub mod enrich;
+mod error;
 mod outgoing;
 mod pool;
 mod short;
@@ -10,17 +11,15 @@ mod tunnel;
 mod whose;
 
 pub use answer::Broken;
+pub use error::UpstreamError;
 pub use pool::Settings;
 pub(crate) use whose::{Asker, Told};
 
-use crate::{
-    Admitted, Body,
-    admit::{Cut, names},
-    body::BodyError,
-};
+use crate::{Admitted, Body, admit::names, body::BodyError};
 use answer::{Answer, Leased};
 use bytes::Bytes;
-use doorward_core::{Permit, Policy, Reason, policy::Upstream};
+use doorward_core::{Permit, Policy, policy::Upstream};
+use error::{explain, is_end_of_connection, no_target};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, response};
 use http_body::Body as _;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
@@ -28,8 +27,6 @@ use outgoing::Introduced;
 use pool::{Lease, Pool};
 use short::{Coming, Lost, Reply};
 use std::{
-    borrow::Cow,
-    error::Error,
     future::Future,
     pin::{Pin, pin},
     sync::{
@@ -52,59 +49,6 @@ pub struct Outgoing {
     pub assertion: HeaderValue,
     /// The `Authorization` that the upstream takes for the caller's, where it has one from us.
     pub token: Option<HeaderValue>,
-}
-
-/// Why there is no answer of the upstream.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UpstreamError {
-    /// 502: it could not be reached.
-    #[error("the upstream cannot be reached: {0}")]
-    Unreachable(String),
-    /// 502: it answered nonsense or broke off.
-    #[error("the upstream broke off: {0}")]
-    Broken(String),
-    /// 504: it took too long.
-    #[error("the upstream took too long: {0}")]
-    TimedOut(&'static str),
-    /// 503: all connections that it may have are in use.
-    #[error("all connections to the upstream are in use")]
-    Overloaded,
-    /// 401: the session ended while the upstream was at work.
-    #[error("the session ended")]
-    Ended,
-    /// 4xx: the body of the request is not what it should be. The text is for the operator.
-    #[error("the request's body: {2}")]
-    Request(StatusCode, &'static str, Cow<'static, str>),
-    /// 400: what the permit demands cannot be set.
-    #[error("the permit cannot be carried out")]
-    Refused(Reason),
-}
-
-impl UpstreamError {
-    /// The status that the caller gets.
-    pub fn status(&self) -> StatusCode {
-        match self {
-            UpstreamError::Unreachable(_) | UpstreamError::Broken(_) => StatusCode::BAD_GATEWAY,
-            UpstreamError::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
-            UpstreamError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-            UpstreamError::Ended => StatusCode::UNAUTHORIZED,
-            UpstreamError::Request(status, ..) => *status,
-            UpstreamError::Refused(_) => StatusCode::BAD_REQUEST,
-        }
-    }
-
-    /// One word for logs and metrics; stable.
-    pub fn code(&self) -> &'static str {
-        match self {
-            UpstreamError::Unreachable(_) => "upstream_unreachable",
-            UpstreamError::Broken(_) => "upstream_broken",
-            UpstreamError::TimedOut(_) => "upstream_timed_out",
-            UpstreamError::Overloaded => "upstream_overloaded",
-            UpstreamError::Ended => "session_ended",
-            UpstreamError::Request(_, code, _) => code,
-            UpstreamError::Refused(reason) => reason.code(),
-        }
-    }
 }
 
 /// The way to all upstreams.
@@ -381,10 +325,6 @@ fn outgoing_request(
     Ok((request, admitted.on_upgrade))
 }
 
-fn no_target() -> UpstreamError {
-    UpstreamError::Request(StatusCode::BAD_REQUEST, "target", "the target cannot be forwarded".into())
-}
-
 /// One length or chunks, by what the body is: never what a header said beside it.
 fn frame(headers: &mut HeaderMap, body: &Body) {
     headers.remove(header::TRANSFER_ENCODING);
@@ -459,37 +399,6 @@ fn repeatable(request: &Request<Body>) -> Option<Request<Body>> {
         copy.headers_mut().clone_from(request.headers());
         copy
     })
-}
-
-/// Whether the upstream closed the connection in place of answering.
-fn is_end_of_connection(error: &hyper::Error) -> bool {
-    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
-    error.is_incomplete_message()
-        || error.is_canceled()
-        || error.is_closed()
-        || io.is_some_and(|io| matches!(io.kind(), BrokenPipe | ConnectionAborted | ConnectionReset))
-}
-
-/// Whose fault it was: ours, when the body of the request broke off, else the upstream's.
-fn explain(error: &hyper::Error) -> UpstreamError {
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        match inner.downcast_ref::<Cut>() {
-            Some(Cut::TooLarge) => {
-                return UpstreamError::Request(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", Cut::TooLarge.to_string().into());
-            }
-            Some(Cut::TooSlow) => {
-                return UpstreamError::Request(StatusCode::REQUEST_TIMEOUT, "body_too_slow", Cut::TooSlow.to_string().into());
-            }
-            None => cause = inner.source(),
-        }
-    }
-    if error.is_user() {
-        // The only thing of ours that can fail is the client's body.
-        return UpstreamError::Request(StatusCode::BAD_REQUEST, "body_broken", error.to_string().into());
-    }
-    UpstreamError::Broken(error.to_string())
 }
 
 /// Whether an authority names its port.

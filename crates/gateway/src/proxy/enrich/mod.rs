@@ -4,8 +4,6 @@
 //! `customerId`, `customer_id`, `Customer-ID`, `customer[id]`, escaped or not. It is taken from the query always, for
 //! services merge the query over the body (magento-webapi 3.5), and set in the query or in the JSON or XML body.
 
-mod json;
-
 use super::UpstreamError;
 use crate::{
     Admitted, Body,
@@ -14,12 +12,12 @@ use crate::{
 use bytes::Bytes;
 use doorward_core::{
     Identity, Kind, Permit, Reason,
+    json::{self, Names},
     route::{Parameter, Placeholder},
 };
 use doorward_wire::magento::XmlBody;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body::Body as _;
-use json::Unambiguous;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Map, Value};
 use std::{borrow::Cow, collections::HashSet};
@@ -209,8 +207,8 @@ impl Parsed {
             }
             return Ok(Parsed::Xml(body));
         }
-        match serde_json::from_slice::<Unambiguous>(text) {
-            Ok(Unambiguous(Value::Object(map))) => Ok(Parsed::Json(map)),
+        match json::read(text, Names::AnyCase) {
+            Ok(Value::Object(map)) => Ok(Parsed::Json(map)),
             Ok(_) => Err(bad("body_shape", "a body that is no object where parameters are set")),
             // The parser's words may hold input; where it went wrong is enough.
             Err(error) => {

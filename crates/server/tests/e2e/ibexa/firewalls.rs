@@ -1,6 +1,9 @@
 //! What firewalls, guards and access control mean for sessions and for Doorward's own endpoints.
 
-use super::{Door, Format, PREFIX, Session, both};
+use super::{
+    Door, Format, PREFIX, Session, both,
+    jwt::{bearer, token},
+};
 use crate::support::upstream::Upstream;
 
 both!(a_firewall_asks_its_own_directories_alone);
@@ -146,4 +149,52 @@ fn an_endpoint_cannot_be_reached_past_its_checks(format: Format) {
     format.refused_for_token(&door.server.send("DELETE", &spelled, &format!("{}{}", format.accept("X"), session.cookie()), ""));
     assert_eq!(door.server.send("DELETE", &spelled, &session.both(), "").status, 204);
     assert!(!door.lives(&session));
+}
+
+both!(under_another_method_the_session_endpoints_are_not_found_and_the_others_stay);
+fn under_another_method_the_session_endpoints_are_not_found_and_the_others_stay(format: Format) {
+    let upstream = Upstream::start();
+    let proxied = "[server]\nlisten = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1\"\ntrusted_proxies = [\"127.0.0.1\"]\n\
+                   [certificate]\nheader = \"X-SSL-Client-S-DN\"\nmap = \"cn\"\n";
+    for method in ["basic", "jwt", "certificate", "none"] {
+        let door =
+            Door::serving(&upstream, "", &format!("{proxied}[[firewall]]\nname = \"main\"\nauthentication = \"{method}\"\n"));
+        let credential = match method {
+            "basic" => "Authorization: Basic YWRtaW46cHVibGlzaA==\r\n".to_owned(),
+            "jwt" => bearer(&token(&door, format, "admin", "publish")),
+            "certificate" => "X-SSL-Client-S-DN: CN=admin\r\nX-SSL-Client-Verify: SUCCESS\r\n".to_owned(),
+            _ => String::new(),
+        };
+        for (verb, path) in [
+            ("POST", "sessions"),
+            ("GET", "sessions/current"),
+            ("POST", "sessions/abc/refresh"),
+            ("DELETE", "sessions/abc"),
+            ("OPTIONS", "sessions"),
+        ] {
+            for carried in [&*credential, ""] {
+                let headers = format!("{}{carried}", format.accept("Session"));
+                let reply = door.server.send(verb, &format!("{PREFIX}/user/{path}"), &headers, "");
+                format.error(&reply, 404, "Not Found");
+                assert_eq!(reply.header("set-cookie"), None, "{method} {verb} {path}");
+            }
+        }
+        let known = method != "none";
+        for (path, status) in
+            [("/", 200), ("/user/current", if known { 307 } else { 401 }), ("/user/users/1", if known { 200 } else { 401 })]
+        {
+            let reply = door.get(path, &format!("{}{credential}", format.accept("X")));
+            assert_eq!(reply.status, status, "{method} {path}: {reply:?}");
+        }
+        // Without the credential they are there as well, and ask for it as the method does.
+        let stranger = door.get("/user/current", &format.accept("X"));
+        assert_eq!(stranger.status, 401, "{method}: {stranger:?}");
+        let challenge = stranger.header("www-authenticate").and_then(|challenge| challenge.split(' ').next());
+        let expected = match method {
+            "basic" => Some("Basic"),
+            "jwt" => Some("Bearer"),
+            _ => None,
+        };
+        assert_eq!(challenge, expected, "{method}");
+    }
 }

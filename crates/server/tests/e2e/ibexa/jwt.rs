@@ -31,7 +31,7 @@ fn ask(door: &Door, headers: &str, body: &str) -> Reply {
 
 /// A token, and that its answer is as the contract has it.
 #[track_caller]
-fn token(door: &Door, format: Format, username: &str, password: &str) -> String {
+pub(super) fn token(door: &Door, format: Format, username: &str, password: &str) -> String {
     let reply = ask(door, &format.jwt_headers(), &format.jwt_input(username, password));
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(reply.header("set-cookie"), None);
@@ -45,7 +45,7 @@ fn token(door: &Door, format: Format, username: &str, password: &str) -> String 
     token
 }
 
-fn bearer(token: &str) -> String {
+pub(super) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 

@@ -81,7 +81,7 @@ fn each_form_counts_where_it_is_named_and_no_other_does() {
 
 /// Keycloak believed the header from whoever sent it.
 #[test]
-fn cve_2024_10039_a_certificate_in_a_header_of_a_stranger_is_dropped() {
+fn security_15_cve_2024_10039_a_certificate_in_a_header_of_a_stranger_is_dropped() {
     for (name, _) in FORMS {
         let upstream = Upstream::start();
         let map = if name == "SSL_CLIENT_S_DN_Email" { "email" } else { "cn" };

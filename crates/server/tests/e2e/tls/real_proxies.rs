@@ -104,7 +104,7 @@ fn stands_behind(site: &Site, proxy: &Proxy, upstream: &Upstream, spoof: &str) {
 }
 
 #[test]
-fn nginx_passes_certificates_on() {
+fn security_15_nginx_passes_certificates_on_and_none_of_a_client() {
     for (header, variable, spoof) in [
         ("X-SSL-Client-Cert", "$ssl_client_escaped_cert", "X-SSL-Client-Cert: x"),
         ("X-SSL-Client-S-DN", "$ssl_client_s_dn", "X-SSL-Client-S-DN: CN=jane"),
@@ -130,7 +130,7 @@ fn nginx_passes_certificates_on() {
 }
 
 #[test]
-fn haproxy_passes_certificates_on() {
+fn security_15_haproxy_passes_certificates_on_and_none_of_a_client() {
     for (header, value, spoof) in [
         ("X-SSL-Client-Cert", "%[ssl_c_der,base64]", "X-SSL-Client-Cert: x"),
         ("X-SSL-Client-S-DN", "%[ssl_c_s_dn(,0,rfc2253)]", "X-SSL-Client-S-DN: CN=jane"),
@@ -155,7 +155,7 @@ fn haproxy_passes_certificates_on() {
 }
 
 #[test]
-fn apache_passes_names_on() {
+fn security_15_apache_passes_names_on_and_none_of_a_client() {
     for (header, map, login, spoof) in [
         ("SSL_CLIENT_S_DN", "cn", "jane", "SSL_CLIENT_S_DN: CN=jane"),
         ("SSL_CLIENT_S_DN", "email", "jane@example.com", "SSL-Client-S-DN: emailAddress=jane@example.com"),
@@ -228,7 +228,7 @@ fn envoy(details: &str, server: SocketAddr) -> String {
 }
 
 #[test]
-fn envoy_passes_certificates_on() {
+fn security_15_envoy_passes_certificates_on_and_none_of_a_client() {
     for (details, map) in [("cert", "cn"), ("subject", "cn"), ("cert", "email")] {
         let upstream = Upstream::start();
         let site = site(&upstream, "127.0.0.2", "X-Forwarded-Client-Cert", map);
