@@ -16,6 +16,7 @@ use doorward_core::{
     mail::Post,
     policy::Directory,
     ports::{Change, Changed, Clock, Entropy, Store, StoreError, StoredKey},
+    session::SessionKey,
 };
 use doorward_crypto::{
     assertion::{self, Claims, Signer},
@@ -176,6 +177,14 @@ impl Auth {
     /// When it cannot be known.
     pub async fn find(&self, directory: &Directory, session_id: &str) -> Result<Option<Arc<LiveSession>>, StoreError> {
         self.sessions.find(directory, session_id).await
+    }
+
+    /// Whether the session of this key lives: whatever is bound to it ends with it. It is no use of the session.
+    ///
+    /// # Errors
+    /// When it cannot be known.
+    pub async fn session_lives(&self, key: &SessionKey) -> Result<bool, StoreError> {
+        self.sessions.lives(key, &self.directories()).await
     }
 
     /// What roles hold now. While changes of the store may have been missed nobody knows, and the book says so

@@ -47,6 +47,16 @@ pub enum OAuthEndpoint {
     Token,
     /// Its public keys.
     Keys,
+    /// Where people's browsers bring the requests of clients (RFC 6749 3.1).
+    Authorize,
+    /// The form of its page.
+    Consent,
+    /// What somebody allowed, and taking it back.
+    Applications,
+    /// Who somebody is (OpenID Connect Core 5.3).
+    UserInfo,
+    /// Signing out at a client's wish (OpenID Connect RP-Initiated Logout).
+    EndSession,
 }
 
 impl OAuth {

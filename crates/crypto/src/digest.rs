@@ -19,6 +19,15 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     first_32(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
+/// SHA-512 of `bytes`.
+pub fn sha512(bytes: &[u8]) -> [u8; 64] {
+    let mut out = [0; 64];
+    for (to, from) in out.iter_mut().zip(digest::digest(&digest::SHA512, bytes).as_ref()) {
+        *to = *from;
+    }
+    out
+}
+
 /// SHA-256 of all that `input` holds, a piece at a time.
 pub fn sha256_of(input: &mut dyn Read) -> io::Result<[u8; 32]> {
     let mut context = digest::Context::new(&digest::SHA256);

@@ -3,6 +3,7 @@
 //! Nothing in here knows HTTP connections or pages: the gateway reads requests, asks this crate, and writes answers. Time,
 //! randomness and memory are arguments.
 
+mod approval;
 pub mod oidc;
 mod provider;
 pub mod rfc6749;
@@ -14,5 +15,6 @@ pub mod rfc9207;
 #[cfg(test)]
 mod testing;
 
+pub use approval::{Person, sid};
 pub use provider::Provider;
 pub use rfc6749::error::{ErrorCode, OAuthError};

@@ -116,6 +116,18 @@ impl Sessions {
         self.successor(directory, &successor).await
     }
 
+    /// Whether the session of this key lives in one of these directories. It is no use of the session.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub(crate) async fn lives(&self, key: &SessionKey, directories: &[Arc<Directory>]) -> Result<bool, StoreError> {
+        let Some((session, _)) = self.store.session(key).await? else { return Ok(false) };
+        match directories.iter().find(|directory| directory.name == session.directory) {
+            Some(directory) => Ok(self.successor(directory, key).await?.is_some()),
+            None => Ok(false),
+        }
+    }
+
     /// The session that requests with an older id are carried over to. It is no use of the session.
     pub(crate) async fn successor(
         &self,

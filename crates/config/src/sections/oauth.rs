@@ -24,6 +24,13 @@ const LONGEST: [(&str, Duration, &str); 3] = [
 const ROTATION: (Duration, Duration) = (Duration::from_secs(24 * 3600), Duration::from_secs(3650 * 24 * 3600));
 /// The scope that there is where the file names none (ibexa-rest 5.1).
 const DEFAULT_SCOPE: (&str, &str) = ("default", "Use this service for you");
+/// The scopes that OpenID Connect knows, which need not be named.
+const OPENID: [(&str, &str); 4] = [
+    ("openid", "Know who you are"),
+    ("profile", "See your sign-in name"),
+    ("email", "See your e-mail address"),
+    ("offline_access", "Do this even while you are signed out"),
+];
 /// The longest description, in bytes.
 const LONGEST_DESCRIPTION: usize = 500;
 
@@ -141,6 +148,11 @@ fn scopes(r: &mut Reader<'_>, section: &Section<'_>) -> (Vec<Scope>, Vec<Arc<str
         }
         Some((span, _)) => r.error_with(span, "`scopes` must be a table", "[oauth.scopes], then: orders = \"See your orders\""),
     }
+    for (name, description) in OPENID {
+        if !scopes.iter().any(|scope| *scope.name == *name) {
+            scopes.push(Scope { name: name.into(), description: description.into() });
+        }
+    }
     let texts = r.texts(section, "default_scopes");
     let Some(texts) = texts else {
         let usual = scopes.iter().filter(|scope| &*scope.name == DEFAULT_SCOPE.0).map(|scope| Arc::clone(&scope.name));
@@ -173,7 +185,14 @@ fn rotation(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Duration> {
 
 /// Each endpoint has a path of its own.
 fn paths(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<(Arc<str>, OAuthEndpoint)> {
-    let keys = [("token_path", "/token", OAuthEndpoint::Token), ("jwks_path", "/authorize/jwks", OAuthEndpoint::Keys)];
+    let keys = [
+        ("authorize_path", "/authorize", OAuthEndpoint::Authorize),
+        ("token_path", "/token", OAuthEndpoint::Token),
+        ("jwks_path", "/authorize/jwks", OAuthEndpoint::Keys),
+        ("userinfo_path", "/userinfo", OAuthEndpoint::UserInfo),
+        ("end_session_path", "/end-session", OAuthEndpoint::EndSession),
+        ("applications_path", "/account/applications", OAuthEndpoint::Applications),
+    ];
     let mut all: Vec<(Arc<str>, OAuthEndpoint)> = Vec::new();
     for (key, usual, endpoint) in keys {
         let own = |text: &str| match web::path_prefix(text) {
@@ -188,6 +207,9 @@ fn paths(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<(Arc<str>, OAuthEndpo
         let Some(path) = path else { continue };
         if all.iter().any(|(other, _)| *other == path) {
             r.error(section.place(key), format!("two endpoints stand at {path}"));
+        }
+        if endpoint == OAuthEndpoint::Authorize {
+            all.push((format!("{path}/consent").into(), OAuthEndpoint::Consent));
         }
         all.push((path, endpoint));
     }

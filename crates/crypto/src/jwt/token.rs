@@ -75,6 +75,19 @@ impl<'t> Unverified<'t> {
         self.claims.text("iss")
     }
 
+    /// The audience that it names first: good for finding out whom to ask, and for nothing else.
+    pub fn audience(&self) -> Option<&str> {
+        match self.claims.get("aud")? {
+            Value::Array(list) => list.first()?.as_str(),
+            one => one.as_str(),
+        }
+    }
+
+    /// Whether `typ` says that it is of this type, and not nothing: for tokens that must never be taken for others.
+    pub fn is_typed(&self, typ: &str) -> bool {
+        self.header.typ.as_deref().is_some_and(|own| short(own).eq_ignore_ascii_case(typ))
+    }
+
     /// Whether it says of itself that it has ended: good for the text of a refusal, and for nothing else.
     pub fn says_ended(&self, leeway: Duration, now: Time) -> bool {
         self.claims.ended(leeway, now)
@@ -145,11 +158,16 @@ impl Header {
     /// RFC 7515 4.1.9: a media type whose `application/` may be left out; upper and lower case are the same.
     fn fits(&self, rules: &Rules<'_>) -> bool {
         let Some(typ) = self.typ.as_deref() else { return true };
-        let prefix = "application/";
-        let short = match typ.get(..prefix.len()) {
-            Some(start) if start.eq_ignore_ascii_case(prefix) => typ.get(prefix.len()..).unwrap_or_default(),
-            _ => typ,
-        };
+        let short = short(typ);
         [TYPE].iter().chain(rules.types).any(|allowed| allowed.eq_ignore_ascii_case(short))
+    }
+}
+
+/// A type without `application/`.
+fn short(typ: &str) -> &str {
+    let prefix = "application/";
+    match typ.get(..prefix.len()) {
+        Some(start) if start.eq_ignore_ascii_case(prefix) => typ.get(prefix.len()..).unwrap_or_default(),
+        _ => typ,
     }
 }

@@ -1,6 +1,12 @@
 //! The endpoints of the authorization server, a file for each. What they say is `doorward-oauth`'s; here it becomes HTTP.
 
+mod applications;
+mod asked;
+mod authorize;
+mod end_session;
+mod people;
 mod token;
+mod userinfo;
 
 use crate::{
     Body,
@@ -28,16 +34,33 @@ const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"OAuth cli
 /// What the decision needs to know of an endpoint. Clients prove to these themselves who they are, as a person does who signs
 /// in: so neither access control nor any firewall speaks about them.
 pub(crate) fn own(endpoint: OAuthEndpoint) -> Own {
-    let name = match endpoint {
-        OAuthEndpoint::Token => "oauth.token",
-        OAuthEndpoint::Keys => "oauth.keys",
-    };
-    Own { name, access_control: false, csrf: false, provenance: false, apart: true }
+    let apart = |name| Own { name, access_control: false, csrf: false, provenance: false, apart: true };
+    // What people's browsers come to is judged as every page is; forms of ours come from our pages.
+    let page = |name, provenance| Own { name, access_control: true, csrf: false, provenance, apart: false };
+    match endpoint {
+        OAuthEndpoint::Token => apart("oauth.token"),
+        OAuthEndpoint::Keys => apart("oauth.keys"),
+        OAuthEndpoint::UserInfo => apart("oauth.userinfo"),
+        OAuthEndpoint::Authorize => page("oauth.authorize", false),
+        OAuthEndpoint::Consent => page("oauth.consent", true),
+        OAuthEndpoint::Applications => page("oauth.applications", true),
+        OAuthEndpoint::EndSession => page("oauth.end_session", false),
+    }
 }
 
 /// Answers a call of an endpoint.
 pub(crate) async fn answer(endpoint: OAuthEndpoint, settings: &OAuth, call: Call<'_>) -> Response<Body> {
+    let (reads, posts) = (matches!(*call.request.method, Method::GET | Method::HEAD), *call.request.method == Method::POST);
     match (endpoint, call.request.method) {
+        (OAuthEndpoint::Authorize, _) if reads || posts => authorize::run(settings, call).await,
+        (OAuthEndpoint::Consent, &Method::POST) => authorize::decide(settings, call).await,
+        (OAuthEndpoint::Applications, _) if reads || posts => applications::run(settings, call).await,
+        (OAuthEndpoint::UserInfo, _) if reads || posts => userinfo::run(settings, call).await,
+        (OAuthEndpoint::EndSession, _) if reads || posts => end_session::run(settings, call).await,
+        (OAuthEndpoint::Consent, _) => not_allowed(&call, "POST"),
+        (OAuthEndpoint::Authorize | OAuthEndpoint::Applications | OAuthEndpoint::UserInfo | OAuthEndpoint::EndSession, _) => {
+            not_allowed(&call, "GET, HEAD, POST")
+        }
         (OAuthEndpoint::Token, &Method::POST) => token::run(settings, call).await,
         (OAuthEndpoint::Token, &Method::OPTIONS) => answer::options("POST,OPTIONS"),
         (OAuthEndpoint::Token, _) => not_allowed(&call, "POST, OPTIONS"),

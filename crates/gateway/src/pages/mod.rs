@@ -18,6 +18,8 @@ mod tests;
 pub use entry::{entry_redirect, forbidden};
 pub(crate) use place::Place;
 pub use shop::{Door, Shop};
+pub(crate) use sign_in::EXPIRED;
+pub(crate) use sign_out::{ask as ask_to_sign_out, delete_cookies, end_all};
 
 use crate::{
     Body, answer,
@@ -192,7 +194,7 @@ fn no_page(call: &Call<'_>) -> Response<Body> {
 }
 
 /// A page as an answer.
-fn page(call: &Call<'_>, status: StatusCode, html: Option<String>) -> Response<Body> {
+pub(crate) fn page(call: &Call<'_>, status: StatusCode, html: Option<String>) -> Response<Body> {
     html_answer(status, html, call.request.method == Method::HEAD)
 }
 
@@ -217,7 +219,7 @@ fn style(call: &Call<'_>) -> Response<Body> {
 }
 
 /// A page for what cannot be known now.
-fn unavailable(call: &Call<'_>, error: &StoreError) -> Response<Body> {
+pub(crate) fn unavailable(call: &Call<'_>, error: &StoreError) -> Response<Body> {
     let message = html::Message {
         title: "Not available",
         text: "This cannot be done at the moment. Please try again in a few seconds.",
@@ -240,7 +242,7 @@ fn bad_link(call: &Call<'_>, text: &str, again: Option<&str>) -> Response<Body> 
 }
 
 /// The live sessions that the request presents in these directories.
-async fn live_sessions(call: &Call<'_>, directories: &[Arc<Directory>]) -> Result<Vec<Presented>, StoreError> {
+pub(crate) async fn live_sessions(call: &Call<'_>, directories: &[Arc<Directory>]) -> Result<Vec<Presented>, StoreError> {
     let mut sessions = Vec::new();
     for directory in directories {
         sessions.extend(call.live_in(directory).await?);

@@ -54,7 +54,7 @@ impl<'a> Place<'a> {
     }
 
     /// The path of another page of this place.
-    pub(super) fn path(&self, page: &str) -> String {
+    pub(crate) fn path(&self, page: &str) -> String {
         format!("{}{page}", self.base)
     }
 

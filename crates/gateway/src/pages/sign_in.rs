@@ -20,18 +20,21 @@ use std::sync::Arc;
 
 /// The text for every cause: whether there is such an account is nobody's business.
 const WRONG: &str = "The username or the password is wrong.";
-pub(super) const EXPIRED: &str = "This form is too old or was opened without cookies. Please try again.";
+pub(crate) const EXPIRED: &str = "This form is too old or was opened without cookies. Please try again.";
 pub(super) const BUSY: &str = "Too many people are signing in at the moment. Please try again in a few seconds.";
 
 /// The form, or who one is.
 pub(super) async fn show(call: &Call<'_>, directory: Option<&str>) -> Response<Body> {
     let Some(directories) = chosen(call, directory) else { return no_page(call) };
     let query = call.request.query.unwrap_or_default();
-    let wanted = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "return").map(|(_, value)| value);
+    let asked = |name: &str| url::form_urlencoded::parse(query.as_bytes()).find(|(own, _)| own == name).map(|(_, value)| value);
+    let (wanted, typed) = (asked("return"), asked("login").unwrap_or_default());
+    // Whoever is signed in may have to do so again, for an application that wants to be sure.
+    let again = asked("again").is_some();
     let target = target::safe(wanted.as_deref().unwrap_or("/"));
     match live_sessions(call, &directories).await {
-        Ok(sessions) if sessions.is_empty() => {
-            form_page(call, StatusCode::OK, &View { directory, target, login: "", error: None })
+        Ok(sessions) if sessions.is_empty() || again => {
+            form_page(call, StatusCode::OK, &View { directory, target, login: &typed, error: None })
         }
         Ok(sessions) => describe(&sessions, |sessions| {
             let sign_out = Place::of(call).path("/logout");

@@ -49,7 +49,7 @@ pub(super) async fn submit(mut call: Call<'_>) -> Response<Body> {
 }
 
 /// Ends these sessions.
-pub(super) async fn end_all(call: &Call<'_>, sessions: &[Presented]) -> Result<(), StoreError> {
+pub(crate) async fn end_all(call: &Call<'_>, sessions: &[Presented]) -> Result<(), StoreError> {
     for session in sessions {
         call.sign_out(session).await?;
     }
@@ -57,14 +57,15 @@ pub(super) async fn end_all(call: &Call<'_>, sessions: &[Presented]) -> Result<(
 }
 
 /// Deletes their cookies.
-pub(super) fn delete_cookies(call: &Call<'_>, sessions: &[Presented], response: &mut Response<Body>) {
+pub(crate) fn delete_cookies(call: &Call<'_>, sessions: &[Presented], response: &mut Response<Body>) {
     let now = call.auth.clock().now();
     for session in sessions {
         cookie::add(response.headers_mut(), cookie::deletion(&session.directory.cookie, now));
     }
 }
 
-fn ask(call: &Call<'_>, status: StatusCode, sessions: &[Presented]) -> Response<Body> {
+/// The question, with a token of the first of these sessions.
+pub(crate) fn ask(call: &Call<'_>, status: StatusCode, sessions: &[Presented]) -> Response<Body> {
     let Some(first) = sessions.first() else {
         return page(call, status, html::render(&html::SignedOut));
     };

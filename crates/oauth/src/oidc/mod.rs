@@ -1,9 +1,16 @@
 //! OpenID Connect Core 1.0: what a client may ask of the person's sign-in.
 
+pub mod id_token;
+pub mod userinfo;
+
 use std::time::Duration;
 
 /// The scope that makes it OpenID Connect (Core 3.1.2.1).
 pub const OPENID: &str = "openid";
+/// The scope that shows the sign-in name (Core 5.4).
+pub const PROFILE: &str = "profile";
+/// The scope that shows the e-mail address (Core 5.4).
+pub const EMAIL: &str = "email";
 /// The scope that outlives the person's session (Core 11).
 pub const OFFLINE: &str = "offline_access";
 /// How long a nonce may be, in bytes: it comes back in the ID token.

@@ -4,7 +4,7 @@
 pub mod authorize;
 pub mod client;
 pub mod error;
-mod grants;
+pub(crate) mod grants;
 mod parameters;
 mod redirect;
 mod scope;

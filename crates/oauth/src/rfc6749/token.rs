@@ -85,7 +85,9 @@ pub async fn answer(provider: &Provider<'_>, caller: Caller<'_>) -> Outcome {
     };
     let result = match grant {
         Grant::ClientCredentials => grants::client_credentials::run(provider, &client, caller).await,
-        Grant::AuthorizationCode | Grant::RefreshToken | Grant::DeviceCode => Err(unsupported()),
+        Grant::AuthorizationCode => grants::authorization_code::run(provider, &client, caller).await,
+        Grant::RefreshToken => grants::refresh_token::run(provider, &client, caller).await,
+        Grant::DeviceCode => Err(unsupported()),
     };
     Outcome { client: Some(client), grant: Some(grant), result }
 }

@@ -28,6 +28,8 @@ pub struct Draft<'a> {
     pub audience: &'a [Arc<str>],
     /// By what its holder proves to be the one that it was issued to.
     pub confirmation: Option<&'a Confirmation>,
+    /// What a person allowed, with which it ends ([`doorward_core::ports::Authorization`]).
+    pub authorization: Option<&'a str>,
     /// When it is issued: [`Provider::dated`] and, for an account, [`doorward_auth::Grounded::dated`], the later one.
     pub dated: Time,
 }
@@ -70,6 +72,8 @@ struct Claims<'a> {
     scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<&'a Confirmation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant_id: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -110,6 +114,7 @@ pub async fn issue(provider: &Provider<'_>, draft: Draft<'_>) -> Result<AccessTo
         auth_time: draft.authenticated.map(Time::seconds),
         scope: draft.scopes.to_string(),
         cnf: draft.confirmation,
+        grant_id: draft.authorization,
     };
     let signer = provider.auth.tokens().oauth_signer().await?;
     let token = signer.sign_typed(TYPE, &claims).map_err(|error| StoreError::Unavailable(error.to_string()))?;

@@ -3,6 +3,7 @@
 use super::{
     Sqlite, changes,
     failure::Outcome,
+    grants,
     values::{integer, malformed, unsigned},
 };
 use async_trait::async_trait;
@@ -50,6 +51,7 @@ impl ClientStore for Sqlite {
             if c.prepare_cached("DELETE FROM oauth_client WHERE id = ?1")?.execute([&id])? == 0 {
                 return Err(missing(&id).into());
             }
+            grants::end_those_of_client(c, &id)?;
             changes::log_client(c, &id, Deed::Deleted)
         })
         .await

@@ -4,8 +4,8 @@ use crate::{admin, key, session};
 use doorward_core::{
     Kind, Time,
     ports::{
-        AccountChange, AccountRecord, Authorization, Changed, Code, Consent, Deed, Device, Once, Polled, Pushed, Store,
-        StoreError, TokenKey,
+        AccountChange, AccountRecord, Authorization, Changed, Client, ClientMethod, Code, Consent, Deed, Device, Once, Polled,
+        Pushed, Store, StoreError, TokenKey,
     },
     session::{Replaced, SessionKey},
 };
@@ -261,6 +261,40 @@ async fn a_consent_is_remembered_and_ends_with_all_that_came_of_it() {
         assert_eq!(store.grants().consents_of(Kind::Customer, id).await, Ok(Vec::new()));
         let nobody = Consent { account: 99, ..consent("tv", "b", 2) };
         assert!(matches!(store.grants().put_consent(&nobody).await, Err(StoreError::Missing(_))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_deleted_takes_along_what_it_was_allowed() {
+    both(async |store, owner| {
+        let client = Client {
+            id: "shop".into(),
+            name: "Shop".into(),
+            method: ClientMethod::None,
+            secret: None,
+            jwks: None,
+            certificate: None,
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            grants: Vec::new(),
+            scopes: Vec::new(),
+            enabled: true,
+            tokens_not_before: NOW,
+            created: NOW,
+            updated: NOW,
+        };
+        store.add_client(&client).await.unwrap();
+        begun(store, owner, None).await;
+        let (kind, account) = (owner.account.kind, owner.account.id);
+        let (scopes, resources) = (vec!["a".into()], Vec::new());
+        let consent = Consent { kind, account, client: "shop".into(), scopes, resources, granted: NOW };
+        store.grants().put_consent(&consent).await.unwrap();
+        store.delete_client("shop").await.unwrap();
+        store.add_client(&client).await.unwrap();
+        assert_eq!(store.grants().authorization("z", NOW).await, Ok(None));
+        assert_eq!(store.grants().rotate_refresh(&FIRST, &NEXT, NOW).await, Ok(Once::Never));
+        assert_eq!(store.grants().consents_of(kind, account).await, Ok(Vec::new()));
     })
     .await;
 }

@@ -2,8 +2,11 @@
 //!
 //! Every value is escaped by the templates. Pages are to be sent with [`CONTENT_SECURITY_POLICY`].
 
+mod oauth;
 #[cfg(test)]
 mod tests;
+
+pub use oauth::{Application, Applications, Consent, Continue};
 
 use askama::Template;
 

@@ -19,8 +19,16 @@ pub(in crate::rfc6749) async fn run(provider: &Provider<'_>, client: &Client, ca
     let scopes = super::scopes(provider, client, caller.params.get("scope"))?;
     let audience = super::audience(provider, caller.params)?;
     let dated = provider.dated(client).await?;
-    let draft =
-        Draft { client, account: None, authenticated: None, scopes: &scopes, audience: &audience, confirmation: None, dated };
+    let draft = Draft {
+        client,
+        account: None,
+        authenticated: None,
+        scopes: &scopes,
+        audience: &audience,
+        confirmation: None,
+        authorization: None,
+        dated,
+    };
     let access = rfc9068::issue(provider, draft).await?;
     // Section 4.4.3: no refresh token; the client can ask again.
     Ok(Issued { tokens: Tokens::new(&access, &scopes), account: None })

@@ -1,6 +1,9 @@
 //! The ways to a token, a file for each, and what all of them ask.
 
+pub(super) mod authorization_code;
 pub(super) mod client_credentials;
+pub(crate) mod person;
+pub(super) mod refresh_token;
 
 use super::{Parameters, Scopes};
 use crate::{ErrorCode, OAuthError, Provider, rfc8707};

@@ -1,6 +1,9 @@
 //! The authorization server, as clients see it.
 
 mod clients;
+mod code;
+mod oidc;
+mod people;
 mod token;
 
 use crate::support::{Server, Site, client::Reply};

@@ -132,6 +132,20 @@ pub(in super::super) fn end_all_of(connection: &Connection, kind: Kind, id: u64,
     Ok(())
 }
 
+/// A client is gone, and with it what it was allowed and what it asked for: another one may have its id one day. Whoever
+/// remembers its tokens hears that the client is gone.
+pub(in super::super) fn end_those_of_client(connection: &Connection, client: &str) -> Outcome<()> {
+    for sql in [
+        "DELETE FROM oauth_authorization WHERE client = ?1",
+        "DELETE FROM oauth_consent WHERE client = ?1",
+        "DELETE FROM oauth_pushed WHERE client = ?1",
+        "DELETE FROM oauth_device WHERE client = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([client])?;
+    }
+    Ok(())
+}
+
 /// A session ends, and with it what is bound to it.
 pub(in super::super) fn end_those_of_session(connection: &Connection, key: &SessionKey) -> Outcome<()> {
     let sql = "SELECT id FROM oauth_authorization WHERE session = ?1";

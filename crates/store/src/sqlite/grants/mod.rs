@@ -5,7 +5,7 @@ mod codes;
 mod consents;
 mod devices;
 
-pub(super) use authorizations::{end_all_of, end_those_of_session, end_those_of_sessions, move_to_session};
+pub(super) use authorizations::{end_all_of, end_those_of_client, end_those_of_session, end_those_of_sessions, move_to_session};
 
 use super::Sqlite;
 use async_trait::async_trait;
