@@ -147,10 +147,8 @@ impl Auth {
             return Err(ChangeError::Missing);
         }
         let another = before.email.as_deref() != Some(email);
-        if another {
-            self.judge_email(directory, &before, email).await?;
-        }
-        let unconfirmed = another && self.must_confirm(directory);
+        let website = account.membership.as_ref().map(|membership| membership.website);
+        let unconfirmed = another && self.admit_email(directory, account, website, email).await?;
         let change = CustomerChange { email: another.then(|| email.into()), unconfirmed, ..change };
         let changed = self.store().customers().change_customer(account.id, change, self.clock().now()).await;
         let customer = changed.map_err(ChangeError::of_store)?;
@@ -161,25 +159,26 @@ impl Auth {
         Ok(customer)
     }
 
-    /// Whether an account may have this address.
-    async fn judge_email(&self, directory: &Directory, before: &AccountRecord, email: &str) -> Result<(), ChangeError> {
+    /// That an account may have this other address on that website, and whether it then has to be confirmed.
+    ///
+    /// # Errors
+    /// When it is no address, somebody else's login or address, could not be confirmed, or that cannot be known now.
+    pub async fn admit_email(
+        &self,
+        directory: &Directory,
+        account: &Account,
+        website: Option<u32>,
+        email: &str,
+    ) -> Result<bool, ChangeError> {
         if !is_address(email) {
             return Err(ChangeError::Email);
         }
-        let website = before.account.membership.as_ref().map(|membership| membership.website);
         let holder = self.find_person(directory, website, email).await.map_err(ChangeError::Unavailable)?;
-        if holder.is_some_and(|holder| holder.account.id != before.account.id) {
+        if holder.is_some_and(|holder| holder.account.id != account.id) {
             return Err(ChangeError::Exists);
         }
-        if self.must_confirm(directory) && !self.can_mail() {
-            return Err(ChangeError::NoMail);
-        }
-        Ok(())
-    }
-
-    /// Whether another e-mail address of an account there must be confirmed.
-    pub fn must_confirm(&self, directory: &Directory) -> bool {
-        directory.kind == Kind::Customer && self.account_rules().confirm_email
+        let confirm = directory.kind == Kind::Customer && self.account_rules().confirm_email;
+        if confirm && !self.can_mail() { Err(ChangeError::NoMail) } else { Ok(confirm) }
     }
 
     /// The mails after an account's address became another one: to the old one that it did and, where the new one is to be

@@ -1,7 +1,7 @@
 //! CustomerRepositoryTest and AddressRepositoryTest of `Customer/Api`, each case by its name, in JSON and XML.
 
 use super::{
-    counter::{OLD_PASSWORD, address, lacking, no_customer, not_authorized, nothing_with, only, path, person, shared},
+    counter::{DUPLICATE, OLD_PASSWORD, address, lacking, no_customer, not_authorized, nothing_with, only, path, person, shared},
     formats::{Format, in_both},
 };
 use serde_json::{Value, json};
@@ -108,6 +108,23 @@ fn update_customer() {
         counter.ask(format, counter.program(), "GET", &at, &NOTHING).is(200, &saved.body);
         counter.mailed("email_changed", &email);
         counter.signed_in(&new, OLD_PASSWORD);
+    });
+}
+
+/// An address is somebody's whose login is another one, too.
+#[test]
+fn update_customer_to_an_address_that_is_taken() {
+    let counter = shared();
+    in_both(|format| {
+        let (email, taken) = (format.email("wants-another"), format.email("has-a-login"));
+        let holder = format!("customers/{}", format.name("login-of-its-own"));
+        counter.shop.site.ok(&["user", "add", &holder, "--email", &taken, "--password-stdin"], OLD_PASSWORD);
+        let at = format!("/V1/customers/{}", counter.sign_up(format, &email).text("/id"));
+        let put = |email: &str| counter.ask(format, counter.program(), "PUT", &at, &json!({"customer": person(email)}));
+        put(&taken).is(400, &only(DUPLICATE));
+        put(&taken.to_uppercase()).is(400, &only(DUPLICATE));
+        put("nobody").is(400, &only("\"Email\" is not a valid email address."));
+        counter.ask(format, counter.program(), "GET", &at, &NOTHING).good().has("/email", &json!(email));
     });
 }
 

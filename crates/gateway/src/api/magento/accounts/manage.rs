@@ -1,6 +1,6 @@
 //! Other people's accounts and addresses, for those to whom a role grants it.
 
-use super::{Desk, Failure, Outcome, document, input::Given, own, register::WITHOUT_MAIL};
+use super::{Desk, Failure, Outcome, document, input::Given, own};
 use doorward_core::{
     Kind, Membership,
     ports::{Customer, CustomerChange, StoreError},
@@ -20,14 +20,19 @@ impl Desk<'_> {
         let given = Given::read(&self.params.object("customer")?)?;
         let before = self.customer(self.params.int("customerId")?).await?;
         given.judge(Some(&before))?;
-        let email = given.email.as_deref().filter(|email| *email != document::email(&before)).map(Arc::from);
-        let renamed = email.is_some();
-        // Nobody vouches for an address but whoever reads its mail.
-        let unconfirmed = renamed && self.call.auth.must_confirm(&*self.directory_of(&before.record.account)?);
-        if unconfirmed && !self.call.auth.can_mail() {
-            return Err(Failure::Later(WITHOUT_MAIL));
-        }
         let membership = self.membership_of(&before, &given).await?;
+        let email: Option<Arc<str>> = given.email.as_deref().filter(|email| *email != document::email(&before)).map(Arc::from);
+        let renamed = email.is_some();
+        let unconfirmed = match &email {
+            // Nobody vouches for an address but whoever reads its mail.
+            Some(email) => {
+                let account = &before.record.account;
+                let website = membership.or(account.membership).map(|membership| membership.website);
+                let admitted = self.call.auth.admit_email(&*self.directory_of(account)?, account, website, email).await;
+                admitted.map_err(own::failure)?
+            }
+            None => false,
+        };
         let change = CustomerChange { profile: given.profile, email, unconfirmed, membership, addresses: given.addresses };
         let after = self.write_customer(before.record.account.id, change).await?;
         if renamed {

@@ -117,7 +117,8 @@ fn number(account: &Account) -> i64 {
     i64::try_from(account.id).unwrap_or(i64::MAX)
 }
 
-fn failure(error: ChangeError) -> Failure {
+/// What somebody is told whose change was not made.
+pub(super) fn failure(error: ChangeError) -> Failure {
     match error {
         ChangeError::NotVerified(SignInError::Invalid { .. }) => Error::new(StatusCode::UNAUTHORIZED, WRONG_PASSWORD).into(),
         ChangeError::NotVerified(SignInError::TooMany { .. }) => Error::new(StatusCode::UNAUTHORIZED, LOCKED).into(),
