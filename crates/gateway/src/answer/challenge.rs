@@ -42,12 +42,16 @@ pub fn challenge_under(
     let challenge = match firewall.authentication {
         Authentication::Jwt => bearer(fault, dialect),
         Authentication::Basic => basic(&firewall.realm),
+        // Nothing that a caller could send in a header would help; where the answer names a scheme, a session is none of it.
+        Authentication::Certificate if response.headers().contains_key(WWW_AUTHENTICATE) => HeaderValue::from_static(CERTIFICATE),
         // Those of sessions are the dialect's affair.
-        // Nothing that a caller could send in a header would help without a certificate.
         Authentication::Session | Authentication::Certificate | Authentication::None => return,
     };
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
 }
+
+/// No client acts on it (docs/decisions/0021).
+const CERTIFICATE: &str = "Certificate realm=\"Doorward\"";
 
 /// The texts of ibexa-rest 3.3.
 fn message(fault: Option<Fault>) -> &'static str {
