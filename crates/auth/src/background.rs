@@ -31,6 +31,7 @@ impl Auth {
             self.hear(&mut heard).await;
             self.sessions().sweep(&self.directories()).await;
             self.tokens().sweep();
+            self.tokens().tend_issuers();
             if flushed.elapsed() >= FLUSH {
                 self.flush().await;
                 flushed = Instant::now();

@@ -40,8 +40,9 @@ pub use standing::Standing;
 pub use throttle::{Gate, Outcome, Pass, Place, Subject, Throttle, ThrottleLimits, Who};
 
 pub use tokens::{
-    Fault, IssuedToken, KeyRules, LiveToken, OAUTH_KEYS, PUBLISHED_AHEAD, TOKEN_KEYS, TokenError, TokenFormat, TokenSettings,
-    Tokens, WEB_KEYS, WebError, WebSettings, new_signing_key, new_token_key,
+    ClaimPath, Fault, FetchedKeys, IssuedToken, IssuerKeys, IssuerSettings, KeyRules, KeySource, LiveToken, OAUTH_KEYS,
+    PUBLISHED_AHEAD, RoleClaims, TOKEN_KEYS, TokenError, TokenFormat, TokenSettings, Tokens, WEB_KEYS, WebError, WebSettings,
+    new_signing_key, new_token_key,
 };
 
 #[cfg(test)]

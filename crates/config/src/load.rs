@@ -5,7 +5,7 @@ use crate::{
     reader::{Reader, Span},
     rules,
     sections::{
-        access, accounts, api, basic, certificate, directory, firewall, integration, jwt, mail, oauth, operation, server,
+        access, accounts, api, basic, certificate, directory, firewall, integration, issuer, jwt, mail, oauth, operation, server,
         storage, store_view, tokens, upstream, upstream_exchange, upstream_identity,
     },
     settings::Settings,
@@ -181,6 +181,13 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let certificate = certificate::read(r, root, &server.server);
     let client_ca = server.client_ca.clone();
     let (oauth, keys) = oauth::read(r, root, server.public_url.as_ref(), server.hosts.as_deref()).unzip();
+    let jwt = jwt::read(r, root);
+    let ours = jwt.issuer.iter().map(|issuer| ("jwt", &**issuer));
+    let ours: Vec<_> = ours.chain(oauth.iter().map(|oauth| ("oauth", &*oauth.issuer))).collect();
+    let issuers = issuer::read(r, root, &directories, &ours);
+    if firewalls_sound {
+        issuer::check(r, root, &issuers, &firewalls);
+    }
     let settings = Settings {
         accounts: accounts::read(r, root, mail.is_some(), api.serve.accounts.then(|| api.serve_place.clone())),
         server: server.server,
@@ -195,7 +202,8 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         basic: basic::read(r, root),
         integrations: integrations.iter().map(|placed| placed.integration.clone()).collect(),
         certificate,
-        jwt: jwt::read(r, root),
+        jwt,
+        issuers,
         mail,
         oauth: keys,
     };

@@ -218,6 +218,25 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The strings that a value of the table `key` is, one or a list of them; what is none is noted and left out.
+    pub(crate) fn texts_of(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Vec<Text> {
+        let items: Vec<&Spanned<DeValue<'_>>> = match value.get_ref() {
+            DeValue::Array(items) => items.iter().collect(),
+            _ => vec![value],
+        };
+        let mut texts = Vec::new();
+        for item in items {
+            match item.get_ref() {
+                DeValue::String(text) => texts.extend(self.resolve(text, item.span())),
+                other => {
+                    let message = format!("`{key}` holds strings and lists of strings, found {}", noun(other));
+                    self.error(item.span(), message);
+                }
+            }
+        }
+        texts
+    }
+
     /// As [`Reader::texts`]; an empty list is an error, since leaving the key out means something else than 'none'.
     pub(crate) fn some_texts(&mut self, section: &Section<'_>, key: &str) -> Option<Vec<Text>> {
         let value = section.value(key)?;

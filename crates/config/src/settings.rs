@@ -1,7 +1,8 @@
 //! Everything that is configured and that no decision reads: listeners, limits, stores, logs.
 
-use doorward_core::upstream_identity::SharedKey;
-use doorward_tls::{Certificates, Clients, Form, Identity, Map, Revoked, Setup};
+use doorward_core::{ports::RemoteUrl, upstream_identity::SharedKey};
+use doorward_crypto::jwt::Algorithm;
+use doorward_tls::{Authorities, Certificates, Clients, Form, Identity, Map, Revoked, Setup};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -36,6 +37,8 @@ pub struct Settings {
     pub certificate: ClientCertificates,
     /// `[jwt]`.
     pub jwt: Jwt,
+    /// `[[issuer]]`.
+    pub issuers: Vec<Issuer>,
     /// `[mail]`; `None` sends none.
     pub mail: Option<doorward_mail::Setup>,
     /// The keys of `[oauth]`; `None` issues no tokens to clients. The rest of it is in the policy.
@@ -343,6 +346,55 @@ pub struct Jwt {
     pub leeway: Duration,
     /// After how long another key signs; `None` never does by itself.
     pub rotation: Option<Duration>,
+}
+
+/// Another server whose JSON Web Tokens count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    /// `iss`.
+    pub issuer: Arc<str>,
+    /// Its keys.
+    pub keys: IssuerKeys,
+    /// One of them must be in `aud`; never empty.
+    pub audience: Vec<Arc<str>>,
+    /// The directory whose accounts it vouches for.
+    pub directory: Arc<str>,
+    /// The claim that is a login: names from the outside in.
+    pub login_claim: Vec<Box<str>>,
+    /// The claim that `roles` maps.
+    pub roles_claim: Option<Vec<Box<str>>>,
+    /// Roles by what stands there.
+    pub roles: Vec<(Box<str>, Vec<Arc<str>>)>,
+    /// Keys of other algorithms do not count.
+    pub algorithms: Vec<Algorithm>,
+    /// What `typ` may be.
+    pub types: Vec<Box<str>>,
+    /// By how much clocks may differ.
+    pub leeway: Duration,
+}
+
+/// Where an issuer's keys come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IssuerKeys {
+    /// This JWK set, which can be read and has keys that verify.
+    Fixed(Arc<str>),
+    /// They are fetched.
+    Fetched(FetchedKeys),
+}
+
+/// How keys are fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchedKeys {
+    /// From where.
+    pub url: RemoteUrl,
+    /// Who vouches for that server; `None` leaves it to the system's authorities.
+    pub authorities: Option<Authorities>,
+    /// How often.
+    pub refresh: Duration,
+    /// How long they count that cannot be fetched again.
+    pub stale: Duration,
+    /// The pause after a failure, and the least one between two fetches for the sake of an unknown key.
+    pub retry: Duration,
 }
 
 /// What signs JSON Web Tokens.

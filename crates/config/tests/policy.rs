@@ -3,7 +3,7 @@
 
 use doorward_config::{
     Config, Outcome, Style, from_text, from_texts, load,
-    settings::{ClientAddress, LogFormat, LogRequests, StoreUrl},
+    settings::{ClientAddress, IssuerKeys, LogFormat, LogRequests, StoreUrl},
 };
 use doorward_core::{
     Kind,
@@ -329,4 +329,30 @@ fn the_magento_dialect_stands_where_a_webapi_xml_does() {
     let none = format!("{}[[firewall]]\nname = \"open\"\nauthentication = \"none\"\n", upstream("/rest/V1"));
     let (_, said) = build("", &none);
     assert_eq!(said, ["nobody can pass 1 routes of webapi.xml: firewall `open` makes everyone a guest"]);
+}
+
+#[test]
+fn reads_issuers_as_written() {
+    let text = "[[firewall]]\nname = \"api\"\nauthentication = \"jwt\"\n[[issuer]]\nissuer = \"https://idp.example.com\"\n\
+                jwks_url = \"https://idp.example.com/jwks\"\naudience = \"shop\"\ndirectory = \"admins\"\n\
+                [[issuer]]\nissuer = \"second\"\njwks_url = \"http://localhost:1/jwks\"\naudience = [\"a\", \"b\"]\ndirectory = \"admins\"\n\
+                login_claim = [\"https://example.com/login\"]\nroles_claim = \"realm_access.roles\"\nalgorithms = \"ES256\"\n\
+                types = [\"at+jwt\"]\nleeway = \"0s\"\nrefresh = \"5m\"\nstale = \"1h\"\nretry = \"30s\"\n[issuer.roles]\n\
+                \"a group\" = \"ROLE_A\"\nb = [\"ROLE_A\", \"ROLE_B\"]\n";
+    let (config, warnings) = sound(&format!("{DIRECTORY}{text}"));
+    assert_eq!(warnings, 0);
+    let [first, second] = &*config.settings.issuers else { panic!("{:?}", config.settings.issuers) };
+    let IssuerKeys::Fetched(keys) = &first.keys else { panic!() };
+    assert_eq!((keys.url.as_str(), keys.authorities.is_none()), ("https://idp.example.com/jwks", true));
+    assert_eq!((keys.refresh, keys.stale, keys.retry), (minutes(15), minutes(240), Duration::from_secs(10)));
+    assert_eq!((&first.login_claim, &first.roles_claim, first.roles.len()), (&vec!["preferred_username".into()], &None, 0));
+    assert_eq!((first.algorithms.len(), &first.types, first.leeway), (3, &vec!["JWT".into()], Duration::from_secs(30)));
+    let IssuerKeys::Fetched(keys) = &second.keys else { panic!() };
+    assert_eq!((keys.refresh, keys.stale, keys.retry), (minutes(5), minutes(60), Duration::from_secs(30)));
+    assert_eq!(second.audience, ["a".into(), "b".into()]);
+    assert_eq!(second.login_claim, ["https://example.com/login".into()]);
+    assert_eq!(second.roles_claim.as_deref(), Some(&["realm_access".into(), "roles".into()][..]));
+    assert_eq!(second.roles[0], ("a group".into(), vec!["ROLE_A".into()]));
+    assert_eq!(second.roles[1], ("b".into(), vec!["ROLE_A".into(), "ROLE_B".into()]));
+    assert_eq!((second.types.as_slice(), second.leeway), (&["at+jwt".into()][..], Duration::ZERO));
 }

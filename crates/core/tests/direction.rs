@@ -13,7 +13,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("doorward-mail", &["doorward-core"]),
     ("doorward-tls", &["doorward-core"]),
     ("doorward-fetch", &["doorward-core", "doorward-tls"]),
-    ("doorward-config", &["doorward-core", "doorward-mail", "doorward-tls"]),
+    ("doorward-config", &["doorward-core", "doorward-crypto", "doorward-mail", "doorward-tls"]),
     ("doorward-import", &["doorward-core", "doorward-crypto"]),
     ("doorward-auth", &["doorward-core", "doorward-crypto"]),
     ("doorward-oauth", &["doorward-auth", "doorward-core", "doorward-crypto"]),

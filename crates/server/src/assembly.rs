@@ -3,6 +3,7 @@
 use crate::{
     control::Control,
     integrations,
+    issuers::{self, Fetchers},
     operations::Operations,
     parts::{self, OpenStore, cost, network, tokens},
     serve::Ends,
@@ -42,6 +43,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) telemetry: Arc<Telemetry>,
+    /// Whoever asks other servers.
+    pub(crate) fetchers: Arc<Fetchers>,
 }
 
 /// Why a server cannot start.
@@ -255,6 +258,7 @@ async fn open_auth(
     auth.set_pair_settings(parts::pairs(settings));
     auth.tokens().set_web_settings(parts::web_tokens(settings));
     auth.tokens().set_oauth_keys(parts::oauth_keys(settings));
+    auth.tokens().set_issuers(issuers::settings(settings, |authorities| world.fetchers.believing(authorities)));
     Ok(auth)
 }
 
@@ -328,6 +332,8 @@ fn sampler(auth: &Arc<Auth>) -> impl Fn() -> Sample + Send + Sync + 'static {
             hash_time: stats.pool.typical,
             hashes_queued: count(stats.pool.queued),
             hashes_running: count(stats.pool.running),
+            issuers: auth.tokens().issuer_keys(),
+            now: auth.clock().now(),
             ..Sample::default()
         }
     }

@@ -7,6 +7,7 @@ mod control;
 mod demo;
 mod explain;
 mod integrations;
+mod issuers;
 mod kinds;
 mod operations;
 mod parts;

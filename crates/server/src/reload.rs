@@ -2,7 +2,7 @@
 
 use crate::{
     assembly::{self, Server, World},
-    certificates, integrations, kinds, parts, serve,
+    certificates, integrations, issuers, kinds, parts, serve,
     telemetry::Telemetry,
     watch::{INTERVAL, Watch},
 };
@@ -89,6 +89,10 @@ impl Reloader {
                 Ok(counts) => report(&telemetry, &kinds::changed(&config.policy, &counts, &self.path)),
                 Err(error) => telemetry.trouble(&format!("nobody can say whether directories changed their kind: {error}")),
             }
+            match self.auth.store().roles().await {
+                Ok(roles) => report(&telemetry, &issuers::without_role(&config.settings, &roles, &self.path)),
+                Err(error) => telemetry.trouble(&format!("nobody can say whether issuers give roles that do not exist: {error}")),
+            }
             report(&telemetry, &certificates::unwise(&config.settings, began, &self.path));
             match self.keep_integrations(&config.settings).await {
                 Ok(()) => self.take_over(config),
@@ -124,6 +128,10 @@ impl Reloader {
             self.auth.tokens().set_web_settings(parts::web_tokens(&settings));
         }
         self.auth.tokens().set_oauth_keys(parts::oauth_keys(&settings));
+        if self.settings.issuers != settings.issuers {
+            let fetchers = &self.world.fetchers;
+            self.auth.tokens().set_issuers(issuers::settings(&settings, |authorities| fetchers.believing(authorities)));
+        }
         self.mailer.set(settings.mail.clone(), assembly::public_url(&settings));
         self.gateway.replace(assembly::snapshot(&settings, policy));
         self.world.telemetry.set_requests(serve::requests(&settings.log));

@@ -4,7 +4,9 @@ use crate::{
     assembly::{Server, World},
     certificates,
     cli::{Answer, Failure, Terminal},
-    integrations, kinds,
+    integrations,
+    issuers::{self, Fetchers},
+    kinds,
     parts::{environment, open_store},
     reload::{self, Reloader},
     telemetry::{Format, Requests, Telemetry},
@@ -50,6 +52,7 @@ pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failur
         let integrations = &config.settings.integrations;
         let forgotten = integrations::undeclared(&*store.store, integrations).await?;
         say(&integrations::forgotten(&forgotten, integrations, path), terminal)?;
+        say(&issuers::without_role(&config.settings, &store.store.roles().await?, path), terminal)?;
         let signals = Signals::new()?;
         let server = Server::bind(config, store, world.clone()).await.map_err(Failure::new)?;
         let reloader = Reloader::new(path, &server, outcome.files, began, world);
@@ -72,7 +75,8 @@ pub(crate) fn runtime() -> io::Result<Runtime> {
 /// The system's clock and generator, and a log as it is asked for.
 pub(crate) fn world(log: &Log, clock: Arc<dyn Clock>) -> io::Result<World> {
     let telemetry = Telemetry::start(format(log), requests(log), Arc::clone(&clock))?;
-    Ok(World { clock, entropy: Arc::new(SystemEntropy), telemetry })
+    let fetchers = Fetchers::new(Arc::clone(&clock));
+    Ok(World { clock, entropy: Arc::new(SystemEntropy), telemetry, fetchers })
 }
 
 /// How the log looks.

@@ -1,6 +1,6 @@
 //! Tokens that were judged and still count, as every request of them shares them.
 
-use super::owners::Owner;
+use super::{foreign::Vouched, owners::Owner};
 use crate::Standing;
 use doorward_core::{
     Kind, Time,
@@ -39,6 +39,8 @@ pub(super) enum Origin {
     Signed(Arc<str>),
     /// The key with this `kid` signed it as a JSON Web Token; without one it was the secret of the configuration.
     Web(Option<Arc<str>>),
+    /// Another issuer.
+    Foreign(Arc<Vouched>),
 }
 
 impl Claims {
@@ -51,7 +53,7 @@ impl Claims {
     pub(super) fn is_revoked(&self, record: &AccountRecord) -> bool {
         let unit = match self.origin {
             Origin::Opaque => 1,
-            Origin::Signed(_) | Origin::Web(_) => 1000,
+            Origin::Signed(_) | Origin::Web(_) | Origin::Foreign(_) => 1000,
         };
         self.issued.0 / unit <= record.tokens_not_before.0 / unit
     }
@@ -84,7 +86,15 @@ impl LiveToken {
     pub fn form(&self) -> &'static str {
         match self.claims.origin {
             Origin::Opaque => "opaque",
-            Origin::Signed(_) | Origin::Web(_) => "signed",
+            Origin::Signed(_) | Origin::Web(_) | Origin::Foreign(_) => "signed",
+        }
+    }
+
+    /// The other issuer that made it; `None` for one of ours.
+    pub fn issuer(&self) -> Option<&Arc<str>> {
+        match &self.claims.origin {
+            Origin::Foreign(vouched) => Some(&vouched.issuer),
+            Origin::Opaque | Origin::Signed(_) | Origin::Web(_) => None,
         }
     }
 
@@ -174,6 +184,12 @@ impl Live {
         let doubted: Vec<_> = by_key.values().filter(|live| meant(live)).cloned().collect();
         doubted.iter().for_each(|live| live.doubt());
         doubted
+    }
+
+    /// Those that are meant.
+    pub(super) fn those(&self, meant: impl Fn(&LiveToken) -> bool) -> Vec<Arc<LiveToken>> {
+        let by_key = self.by_key.read().unwrap_or_else(PoisonError::into_inner);
+        by_key.values().filter(|live| meant(live)).cloned().collect()
     }
 
     /// Ends one for all its requests and connections.

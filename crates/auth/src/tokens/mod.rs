@@ -4,6 +4,7 @@
 //! doubts what hangs on it, and nothing doubtful counts before the store was asked again. What is remembered is bounded.
 //! Both kinds are always read, whichever is issued: first opaque ones, then signed ones.
 
+mod foreign;
 mod keys;
 mod live;
 mod oauth;
@@ -13,6 +14,7 @@ mod signing;
 mod tests;
 mod web;
 
+pub use foreign::{ClaimPath, FetchedKeys, IssuerKeys, IssuerSettings, KeySource, RoleClaims};
 pub use live::LiveToken;
 pub use oauth::PURPOSE as OAUTH_KEYS;
 pub use signing::{KeyRules, PUBLISHED_AHEAD, new_key as new_signing_key};
@@ -124,6 +126,7 @@ pub struct Tokens {
     settings: arc_swap::ArcSwap<TokenSettings>,
     keys: Keys<TokenSigner>,
     web: web::Web,
+    foreign: foreign::Foreign,
     oauth: oauth::OAuth,
     live: Live,
     owners: Owners,
@@ -149,6 +152,7 @@ impl Tokens {
         let web = web::Web::open(&*store, clock.now()).await?;
         Ok(Self {
             web,
+            foreign: foreign::Foreign::default(),
             oauth,
             store,
             clock,
@@ -346,13 +350,16 @@ impl Tokens {
                 return Err(why);
             }
         };
-        Ok(match known {
-            Some((doubts, live)) if !live.has_ended() => {
+        if let Some((doubts, live)) = known {
+            let same = live.kind() == claims.kind && live.account_id() == claims.account;
+            if same && !live.has_ended() {
                 live.confirm(doubts, &owner.record.account);
-                live
+                return Ok(live);
             }
-            _ => self.live.admit(LiveToken::new(key, claims, &owner), epoch, self.clock.now()),
-        })
+            // What names somebody by a login may mean another account by now.
+            self.live.end(&live);
+        }
+        Ok(self.live.admit(LiveToken::new(key, claims, &owner), epoch, self.clock.now()))
     }
 
     async fn ask(&self, token: &str, key: TokenKey) -> Result<(Claims, Arc<Owner>), TokenError> {
@@ -399,7 +406,10 @@ impl Tokens {
 
     /// Whether what a token says still makes it one of this account.
     fn judge(&self, claims: &Claims, record: &AccountRecord) -> Result<(), TokenError> {
-        self.admits(claims.kind)?;
+        // That setting is about the tokens that we issue to programs.
+        if !matches!(claims.origin, Origin::Foreign(_)) {
+            self.admits(claims.kind)?;
+        }
         if claims.expires.is_some_and(|end| end <= self.clock.now()) {
             return Err(BadToken::Expired.into());
         }
@@ -423,6 +433,10 @@ impl Tokens {
             }
             Origin::Web(kid) if self.web.knows(kid.as_deref(), self.clock.now()) => {
                 self.store.account(claims.kind, claims.account).await
+            }
+            Origin::Foreign(vouched) => {
+                let found = self.still_vouched_for(vouched, claims, &live.account().directory).await;
+                found.map(|record| record.map(|record| vouched.dress(record)))
             }
             Origin::Signed(_) | Origin::Web(_) => Ok(None),
         };

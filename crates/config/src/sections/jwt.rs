@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 /// The longest life of a token: nobody can take it back from those who verify it by themselves.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The most by which clocks may differ.
-const MOST_LEEWAY: Duration = Duration::from_secs(300);
+pub(super) const MOST_LEEWAY: Duration = Duration::from_secs(300);
 /// Keys sign for so long at least, and at most.
 const ROTATION: (Duration, Duration) = (Duration::from_secs(24 * 3600), Duration::from_secs(3650 * 24 * 3600));
 
@@ -33,7 +33,7 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Jwt {
         lifetime: r.duration(&section, "lifetime", Duration::from_secs(3600)),
         issuer: r.text(&section, "issuer").and_then(|text| r.parsed(&text, name)),
         audience: audience(r, &section),
-        leeway: leeway(r, &section),
+        leeway: leeway(r, &section, Duration::ZERO),
         rotation: rotation(r, &section, word),
     };
     if jwt.lifetime < Duration::from_secs(1) || jwt.lifetime > LONGEST {
@@ -99,19 +99,20 @@ fn audience(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<Arc<str>> {
     all
 }
 
-fn name(text: &str) -> Result<Arc<str>, String> {
+/// A URL or a word.
+pub(super) fn name(text: &str) -> Result<Arc<str>, String> {
     let sound = !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| matches!(b, b'!'..=b'~'));
     if sound { Ok(text.into()) } else { Err("is no name\nwrite a URL or a word: printable ASCII without spaces".into()) }
 }
 
-/// None at all by default, as Ibexa has it.
-fn leeway(r: &mut Reader<'_>, section: &Section<'_>) -> Duration {
+/// None at all may be written, too.
+pub(super) fn leeway(r: &mut Reader<'_>, section: &Section<'_>, default: Duration) -> Duration {
     let is = |zero: &str| section.value("leeway").is_some_and(|value| value.get_ref().as_str() == Some(zero));
     let number = section.value("leeway").is_some_and(|value| match value.get_ref() {
         DeValue::Integer(number) => number.as_str() == "0",
         _ => false,
     });
-    if number || is("0") || is("0s") { Duration::ZERO } else { r.duration(section, "leeway", Duration::ZERO) }
+    if number || is("0") || is("0s") { Duration::ZERO } else { r.duration(section, "leeway", default) }
 }
 
 fn rotation(r: &mut Reader<'_>, section: &Section<'_>, word: Word) -> Option<Duration> {

@@ -8,6 +8,7 @@ pub(crate) mod certificate;
 pub(crate) mod directory;
 pub(crate) mod firewall;
 pub(crate) mod integration;
+pub(crate) mod issuer;
 pub(crate) mod jwt;
 pub(crate) mod mail;
 pub(crate) mod oauth;

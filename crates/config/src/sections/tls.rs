@@ -57,7 +57,7 @@ fn certificate(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Certificate>
 }
 
 /// What a parser makes of the file that a text names; its error continues the name.
-fn file<T>(r: &mut Reader<'_>, text: &Text, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+pub(super) fn file<T>(r: &mut Reader<'_>, text: &Text, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
     let read = r.files.read(&text.value);
     let file = opened(r, text, read)?;
     r.parsed(text, |_| parse(&file.text))

@@ -24,6 +24,8 @@ pub struct Rules<'a> {
     pub leeway: Duration,
     /// What `typ` may be besides `JWT` and nothing, without `application/`.
     pub types: &'a [&'a str],
+    /// Whether `typ` must be one of `types`: then neither `JWT` nor nothing will do.
+    pub typed: bool,
 }
 
 /// A token that has the form of one. Nothing that it says may be believed yet.
@@ -41,6 +43,8 @@ pub struct Verified {
     pub claims: Claims,
     /// The `kid` of the key that signed it, where the key has one.
     pub kid: Option<Arc<str>>,
+    /// The thumbprint of that key ([`VerifyingKey::thumbprint`]); `None` for a secret.
+    pub thumbprint: Option<Arc<str>>,
 }
 
 struct Header {
@@ -114,7 +118,7 @@ impl<'t> Unverified<'t> {
             return Err(BadToken::Signature);
         }
         self.claims.check(rules, now)?;
-        Ok(Verified { claims: self.claims, kid: key.kid().cloned() })
+        Ok(Verified { claims: self.claims, kid: key.kid().cloned(), thumbprint: key.thumbprint().map(Into::into) })
     }
 }
 
@@ -157,9 +161,10 @@ impl Header {
 
     /// RFC 7515 4.1.9: a media type whose `application/` may be left out; upper and lower case are the same.
     fn fits(&self, rules: &Rules<'_>) -> bool {
-        let Some(typ) = self.typ.as_deref() else { return true };
+        let Some(typ) = self.typ.as_deref() else { return !rules.typed };
         let short = short(typ);
-        [TYPE].iter().chain(rules.types).any(|allowed| allowed.eq_ignore_ascii_case(short))
+        let plain = if rules.typed { None } else { Some(&TYPE) };
+        plain.into_iter().chain(rules.types).any(|allowed| allowed.eq_ignore_ascii_case(short))
     }
 }
 

@@ -1,18 +1,22 @@
 //! What `explain` remembers, and the session that it presumes (`--as`): a real one, in a store of its own.
 
 use super::{carried::Carried, holders, pairs::LookedUp};
-use crate::cli::{
-    Failure,
-    args::{AccountName, ExplainArgs},
+use crate::{
+    cli::{
+        Failure,
+        args::{AccountName, ExplainArgs},
+    },
+    issuers, parts,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use doorward_auth::{Sessions, TokenSettings, Tokens, WebSettings};
+use doorward_auth::{IssuerSettings, Sessions, TokenSettings, Tokens, WebSettings};
+use doorward_config::Settings;
 use doorward_core::{
     Found, Kind, Offer, Policy, Time,
     acl::{Exclusions, RoleBook},
     firewall::{Authentication, Firewall},
     policy::Directory,
-    ports::{AccountRecord, Clock, NewAccount, Store, StoreError},
+    ports::{AccountRecord, Clock, Fetch, NewAccount, Store, StoreError},
     route::ShopDoor,
     session::Session,
 };
@@ -165,13 +169,26 @@ pub(super) struct Issue {
     pub(super) tokens: TokenSettings,
     /// JSON Web Tokens.
     pub(super) web: WebSettings,
+    /// Those of other issuers, whose keys are not fetched.
+    pub(super) issuers: Vec<IssuerSettings>,
 }
 
 impl Issue {
+    /// As the configuration has it.
+    pub(super) fn of(settings: &Settings) -> Self {
+        let nobody: Arc<dyn Fetch> = Arc::new(issuers::Nobody("`explain` asks nobody".to_owned()));
+        Self {
+            tokens: parts::tokens(settings),
+            web: parts::web_tokens(settings),
+            issuers: issuers::settings(settings, |_| Arc::clone(&nobody)),
+        }
+    }
+
     async fn tokens(&self, store: &Arc<dyn Store>) -> Result<Tokens, Failure> {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let tokens = Tokens::open(Arc::clone(store), clock, entropy, self.tokens).await?;
         tokens.set_web_settings(self.web.clone());
+        tokens.set_issuers(self.issuers.clone());
         Ok(tokens)
     }
 }
@@ -215,15 +232,30 @@ async fn signed_in(record: &AccountRecord, id: &str, store: &dyn Store) -> Resul
     Ok(Arc::new(copy))
 }
 
-/// What was found, in words; `door` is how people sign in, where the Magento dialect stands.
-pub(super) fn words(found: &Found<'_>, identified: &Identified, presumed: Option<&Directory>, door: Option<&ShopDoor>) -> String {
+/// The other issuer that the request's token names.
+pub(super) fn issuer(memory: &Memory, request: &Admitted) -> Option<Arc<str>> {
+    let line = request.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    memory.tokens.issuer_named_by(line.split_once(' ')?.1)
+}
+
+/// What was found, in words; `door` is how people sign in, where the Magento dialect stands, and `issuer` whom a token names.
+pub(super) fn words(
+    found: &Found<'_>,
+    identified: &Identified,
+    presumed: Option<&Directory>,
+    door: Option<&ShopDoor>,
+    issuer: Option<&str>,
+) -> String {
     let Some(firewall) = found.firewall else { return "none is read: no firewall matches".to_owned() };
-    if matches!(identified.offer, Offer::Unavailable(_)) {
-        return "the store cannot be asked".to_owned();
+    if let Offer::Unavailable(why) = &identified.offer {
+        return match issuer.filter(|_| firewall.authentication == Authentication::Jwt) {
+            Some(_) => format!("a JSON Web Token that nobody can judge here: {why}"),
+            None => "the store cannot be asked".to_owned(),
+        };
     }
     match firewall.authentication {
         Authentication::None => return format!("none is read: `{}` uses no credential", firewall.name),
-        Authentication::Jwt => return of_web_token(identified),
+        Authentication::Jwt => return of_web_token(identified, issuer),
         Authentication::Basic => return of_pair(identified),
         Authentication::Certificate => return of_certificate(identified),
         Authentication::Session => {}
@@ -248,14 +280,15 @@ pub(super) fn unread(identified: &Identified) -> Vec<String> {
 }
 
 /// What was found of a JSON Web Token; nothing of its text.
-fn of_web_token(identified: &Identified) -> String {
+fn of_web_token(identified: &Identified, issuer: Option<&str>) -> String {
+    let by = |verb: &str| issuer.map(|issuer| format!("{verb} the issuer `{issuer}`")).unwrap_or_default();
     let judged = identified.ignored.iter().find(|ignored| ignored.judged);
     match (&identified.proved, &identified.offer, judged) {
         (Some(Proved::Token(token)), _, _) => {
             let account = token.account();
-            format!("a JSON Web Token of `{}/{}`", account.directory, account.login)
+            format!("a JSON Web Token of `{}/{}`{}", account.directory, account.login, by(", made by"))
         }
-        (_, Offer::Refused(why), _) => format!("a JSON Web Token that does not count: {why}"),
+        (_, Offer::Refused(why), _) => format!("a JSON Web Token{} that does not count: {why}", by(" naming")),
         (_, _, Some(ignored)) => format!("a {} that is not looked at: {}", ignored.credential, ignored.why),
         _ => "none: there is no JSON Web Token".to_owned(),
     }

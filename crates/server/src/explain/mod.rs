@@ -170,7 +170,7 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
         None => None,
     };
     explanation.assumptions.push(format!("the client is at {}", arguments.client));
-    let issue = Issue { tokens: crate::parts::tokens(&config.settings), web: crate::parts::web_tokens(&config.settings) };
+    let issue = Issue::of(&config.settings);
     let admitted = match &presumed {
         Some(presumed) => {
             let credential = carried::choose(arguments, &config)?;
@@ -271,7 +271,8 @@ async fn judge(
     explanation.firewalls = firewalls(policy, &facts, found.firewall);
     let identified = identify(memory.known(), policy, Asked::from(admitted), &found).await;
     let door = (admitted.dialect == Dialect::Magento).then_some(&policy.routes.door);
-    explanation.credential = credential::words(&found, &identified, presumed, door);
+    let named = credential::issuer(memory, admitted);
+    explanation.credential = credential::words(&found, &identified, presumed, door, named.as_deref());
     let olds = if matches!(identified.offer, Offer::Absent) { old_sessions(policy, admitted, &found) } else { Vec::new() };
     explanation.old_session = olds.first().map(|old| OldSessionStep {
         cookie: old.exchange.cookie.to_string(),

@@ -1,6 +1,9 @@
 //! What is counted. Every label has few values: names from the configuration, words of ours, known HTTP methods.
 
+use super::issuers::Issuers;
 use arc_swap::ArcSwap;
+use doorward_auth::IssuerKeys;
+use doorward_core::Time;
 use doorward_gateway::record::{AuditEvent, RequestEvent, UpstreamOutcome};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -66,7 +69,7 @@ struct PolicyLabel {
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// What is known only when somebody asks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sample {
     /// Live sessions.
     pub(crate) sessions: u64,
@@ -96,6 +99,10 @@ pub(crate) struct Sample {
     pub(crate) store_up: bool,
     /// Log lines that were dropped.
     pub(crate) log_drops: u64,
+    /// Keys of other issuers.
+    pub(crate) issuers: Vec<IssuerKeys>,
+    /// When all this was so.
+    pub(crate) now: Time,
 }
 
 /// The counters of one kind of request, found by one look-up.
@@ -158,6 +165,7 @@ pub(crate) struct Metrics {
     last_reload: Gauge,
     last_reload_failed: Gauge,
     policy: Family<PolicyLabel, Gauge>,
+    issuers: Issuers,
 }
 
 impl fmt::Debug for Metrics {
@@ -202,6 +210,7 @@ impl Metrics {
             last_reload: Gauge::default(),
             last_reload_failed: Gauge::default(),
             policy: Family::default(),
+            issuers: Issuers::default(),
         };
         metrics.register();
         // There from the start, so that whoever watches for failures need not wait for the first one.
@@ -336,6 +345,7 @@ impl Metrics {
         self.hashes_running.set(gauge(sample.hashes_running));
         self.store_up.set(i64::from(sample.store_up));
         self.log_drops.inc_by(sample.log_drops.saturating_sub(self.log_drops.get()));
+        self.issuers.set(&sample.issuers, sample.now);
         let mut text = String::with_capacity(16 << 10);
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -423,6 +433,7 @@ impl Metrics {
             self.last_reload_failed.clone(),
         );
         r.register("policy", "The policy that decides, by hash", self.policy.clone());
+        self.issuers.register(r);
     }
 }
 

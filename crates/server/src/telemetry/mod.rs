@@ -5,6 +5,7 @@
 
 mod accounts;
 mod events;
+mod issuers;
 mod line;
 mod mails;
 mod metrics;

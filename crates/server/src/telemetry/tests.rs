@@ -112,6 +112,8 @@ fn metrics_count_decisions_by_firewall_method_outcome_and_reason() {
         hash_time: Duration::from_millis(250),
         store_up: true,
         log_drops: 4,
+        issuers: vec![issuer("https://a.example.com", Some(Time(1_000))), issuer("https://b.example.com", None)],
+        now: Time(3_500),
     };
     let text = telemetry.metrics().text(sample).unwrap();
     for line in [
@@ -139,10 +141,18 @@ fn metrics_count_decisions_by_firewall_method_outcome_and_reason() {
         "doorward_reloads_total{result=\"failure\"} 1",
         "doorward_reloads_total{result=\"success\"} 1",
         "doorward_last_reload_failed 0",
+        "doorward_issuer_fetches_total{issuer=\"https://a.example.com\",outcome=\"ok\"} 2",
+        "doorward_issuer_fetches_total{issuer=\"https://b.example.com\",outcome=\"failed\"} 3",
+        "doorward_issuer_keys_age_seconds{issuer=\"https://a.example.com\"} 2.5",
         "doorward_policy{hash=\"1111111111111111\"} 1",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
+    assert!(!text.contains("issuer_keys_age_seconds{issuer=\"https://b"), "it has none yet");
+}
+
+fn issuer(name: &str, fetched: Option<Time>) -> doorward_auth::IssuerKeys {
+    doorward_auth::IssuerKeys { issuer: name.into(), fetched, fetches: 2, failures: 3 }
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod explain;
 mod gateway;
 mod ibexa;
 mod import;
+mod issuers;
 mod logs;
 mod magento;
 mod oauth;

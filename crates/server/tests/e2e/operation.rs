@@ -2,7 +2,7 @@
 
 use crate::{
     people::{PASSWORD, Town, attempt, sign_out},
-    support::{Session, Site, upstream::Upstream},
+    support::{Session, Site, eventually, upstream::Upstream},
 };
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path};
@@ -22,9 +22,14 @@ fn documented() -> BTreeSet<String> {
 #[test]
 fn every_metric_is_documented_and_every_documented_one_exists() {
     let old = Upstream::start();
+    let keys = Upstream::answering(|_| {
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"keys\":[]}".to_owned()
+    });
     let exchanging = format!(
-        "[[upstream]]\nname = \"old\"\nurl = \"{}\"\npath = \"/old\"\nexchange = \"/me\"\nexchange_directory = \"customers\"\n",
-        old.url()
+        "[[upstream]]\nname = \"old\"\nurl = \"{}\"\npath = \"/old\"\nexchange = \"/me\"\nexchange_directory = \"customers\"\n\
+         [[issuer]]\nissuer = \"idp\"\njwks_url = \"{}/jwks\"\naudience = \"shop\"\ndirectory = \"customers\"\n",
+        old.url(),
+        keys.url()
     );
     let site = Town { more: &exchanging, ..Town::default() }.site(&Upstream::start());
     let server = site.serve();
@@ -34,6 +39,7 @@ fn every_metric_is_documented_and_every_documented_one_exists() {
     assert_eq!(server.get("/closed", &format!("Cookie: {cookie}\r\n")).status, 200);
     server.signal("HUP");
     server.logged("\"event\":\"reload\"");
+    eventually("keys", || server.metric("doorward_issuer_keys_age_seconds{issuer=\"idp\"}"));
     let text = server.operate("/metrics").body;
     let mut families = BTreeSet::new();
     for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {

@@ -93,9 +93,12 @@ pub enum WebError {
     /// It cannot be known.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
+    /// It cannot be known, for the keys of its issuer are not.
+    #[error("{0}")]
+    Unknown(Box<str>),
 }
 
-const fn refused(why: &'static str, fault: Fault) -> WebError {
+pub(super) const fn refused(why: &'static str, fault: Fault) -> WebError {
     WebError::Refused { why, fault }
 }
 
@@ -160,8 +163,10 @@ impl Tokens {
         }
         let key = key(token, asked);
         let deaf = self.deaf.load(SeqCst);
-        if !deaf && let Some(live) = self.live.get(&key).filter(|live| live.is_sure()) {
-            let expired = live.has_expired(self.clock.now());
+        let now = self.clock.now();
+        let stands = |live: &Arc<LiveToken>| live.is_sure() && self.foreign.stands(&live.claims().origin, now);
+        if !deaf && let Some(live) = self.live.get(&key).filter(stands) {
+            let expired = live.has_expired(now);
             return if expired { Err(refused(BadToken::Expired.text(), Fault::Expired)) } else { Ok(live) };
         }
         let is_no = |error: &WebError| matches!(error, WebError::Refused { .. });
@@ -197,7 +202,10 @@ impl Tokens {
     }
 
     async fn ask_web(&self, token: &str, asked: &[Arc<Directory>]) -> Result<(Claims, Arc<Owner>), WebError> {
-        let Verified { claims: said, kid } = self.read_web(token).await?;
+        if let Some(answer) = self.ask_foreign(token, asked).await {
+            return answer;
+        }
+        let Verified { claims: said, kid, .. } = self.read_web(token).await?;
         // Without it nobody could say whether the token was ended.
         let issued = said.issued.ok_or(refused("it does not say when it was issued (`iat`)", Fault::Invalid))?;
         let owner = self.account_of(&said, asked).await?;

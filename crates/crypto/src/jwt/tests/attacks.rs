@@ -34,6 +34,36 @@ fn security_30_a_public_key_is_never_a_secret() {
     }
 }
 
+/// CVE-2026-49230: what is encrypted is never taken for signed, whatever would decrypt it.
+#[test]
+fn security_31_an_encrypted_token_is_none() {
+    let part = compact::encode("x");
+    for head in [r#"{"alg":"dir","enc":"A128GCM"}"#, r#"{"alg":"HS256","enc":"A128GCM"}"#, r#"{"alg":"HS256","zip":"DEF"}"#] {
+        let head = compact::encode(head);
+        assert_eq!(judge_secret(&format!("{head}..{part}.{part}.{part}")), Err(BadToken::Malformed));
+        let signed = compact::join(&head, GOOD.as_bytes(), |text| crate::hmac_sha256(SECRET, text).to_vec());
+        assert_eq!(judge_secret(&signed), Err(BadToken::Malformed));
+    }
+}
+
+/// CVE-2026-16093: what stands beside the signature is not signed, and a header says nothing of anybody.
+#[test]
+fn security_33_what_is_not_signed_says_nothing() {
+    let body = compact::encode(GOOD);
+    for head in [r#"{"alg":"HS256"}"#, r#"{"alg":"HS256","username":"admin","exp":1700003600,"iss":"us"}"#] {
+        for token in [format!("{}.{body}.", compact::encode(head)), format!("{}.{body}", compact::encode(head))] {
+            assert!(judge_secret(&token).is_err(), "{head}");
+        }
+        let empty =
+            compact::join(&compact::encode(head), br#"{"iat":1700000000}"#, |text| crate::hmac_sha256(SECRET, text).to_vec());
+        assert_eq!(judge_secret(&empty), Err(BadToken::Claims), "{head}");
+    }
+    // The JSON form, whose header may be unprotected (RFC 7515 7.2).
+    let (head, tag) = (compact::encode(r#"{"alg":"HS256"}"#), compact::encode([0; 32]));
+    let json = format!(r#"{{"protected":"{head}","header":{{"kid":"x"}},"payload":"{body}","signature":"{tag}"}}"#);
+    assert_eq!(judge_secret(&json), Err(BadToken::Malformed));
+}
+
 #[test]
 fn security_41_none_is_no_algorithm() {
     for alg in ["none", "None", "NONE", "nOnE", "", " none", "none ", "null"] {
@@ -115,6 +145,23 @@ fn security_36_a_token_of_another_type_is_refused() {
     let token = signed(r#"{"alg":"HS256","typ":"application/at+JWT"}"#, GOOD);
     let rules = Rules { types: &["at+jwt"], ..Rules::default() };
     assert!(Unverified::parse(&token).unwrap().verify([key(Algorithm::Hs256).verifying()], &rules, NOW).is_ok());
+}
+
+/// ASVS 9.2.2: where one type is wanted, a token of no type or of the plain one is another token, such as an ID token.
+#[test]
+fn security_36_where_a_type_is_demanded_no_other_will_do() {
+    let rules = Rules { types: &["at+jwt"], typed: true, ..Rules::default() };
+    for (head, counts) in [
+        (r#"{"alg":"HS256","typ":"at+jwt"}"#, true),
+        (r#"{"alg":"HS256","typ":"application/AT+jwt"}"#, true),
+        (r#"{"alg":"HS256","typ":"JWT"}"#, false),
+        (r#"{"alg":"HS256","typ":""}"#, false),
+        (r#"{"alg":"HS256"}"#, false),
+    ] {
+        let token = signed(head, GOOD);
+        let judged = Unverified::parse(&token).unwrap().verify([key(Algorithm::Hs256).verifying()], &rules, NOW);
+        assert_eq!(judged.map(drop), if counts { Ok(()) } else { Err(BadToken::Type) }, "{head}");
+    }
 }
 
 /// An assertion to an upstream, even under the very key of the tokens.

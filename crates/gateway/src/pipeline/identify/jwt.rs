@@ -31,7 +31,9 @@ pub(super) async fn identify(
         Ok(live) if is_asked(policy, firewall, &live.account()) => Identified::proved(Proved::Token(live), false),
         Ok(_) => refused("it is of a directory that the firewall does not ask", Fault::Invalid),
         Err(WebError::Refused { why, fault }) => refused(why, fault),
-        Err(WebError::Unavailable(error)) => Identified::offered(Offer::Unavailable(error.to_string().into())),
+        Err(error @ (WebError::Unavailable(_) | WebError::Unknown(_))) => {
+            Identified::offered(Offer::Unavailable(error.to_string().into()))
+        }
     }
 }
 

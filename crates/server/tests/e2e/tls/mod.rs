@@ -11,7 +11,7 @@ mod real_proxies;
 pub(crate) mod tools;
 
 use crate::support::{Site, upstream::Upstream};
-use authority::Authority;
+pub(crate) use authority::Authority;
 
 /// Everything open, behind `public_url` at `shop.test`.
 fn site(upstream: &Upstream, server: &str, rest: &str) -> (Site, Authority) {

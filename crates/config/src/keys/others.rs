@@ -1,0 +1,64 @@
+//! Tables about other servers, which vouch for somebody.
+
+use super::{SPAN, TEXT, TEXTS, Table, key};
+
+/// A table of its own, which others write into.
+const MAP: &str = "a table of strings or lists of strings";
+
+pub(super) const OTHERS: &[Table] = &[Table {
+    name: "issuer",
+    many: true,
+    doc: "Another server whose JSON Web Tokens count, under firewalls with `authentication = \"jwt\"`. It is chosen by `iss`, and vouches for accounts that are in a directory already.",
+    keys: &[
+        key("issuer", TEXT, "required", "Its `iss`, letter for letter."),
+        key(
+            "jwks_url",
+            TEXT,
+            "either this or `keys`",
+            "Where its keys are fetched, over `https` (plain HTTP from this machine alone), in the background; a redirect is not followed.",
+        ),
+        key("keys", TEXT, "either this or `jwks_url`", "File with its keys, as a JWK set. Read again when it changes."),
+        key("audience", TEXTS, "required", "A token counts that names one of these in `aud`."),
+        key("directory", TEXT, "required", "The directory whose accounts it vouches for. No account is ever made."),
+        key(
+            "login_claim",
+            TEXTS,
+            "\"preferred_username\"",
+            "The claim that is the account's login; dots lead into nested ones, a list is taken letter for letter. With `email` the token must say `email_verified`.",
+        ),
+        key(
+            "roles_claim",
+            TEXTS,
+            "none",
+            "The claim with what `roles` maps, such as `groups` or `realm_access.roles`; written as `login_claim`.",
+        ),
+        key(
+            "roles",
+            MAP,
+            "none",
+            "Roles by what stands in `roles_claim`: `\"idp-group\" = \"ROLE_X\"`. They join the account's own for that token alone; what is not listed gives none.",
+        ),
+        key("algorithms", TEXTS, "all of them", "`EdDSA`, `ES256`, `RS256`: keys of others do not count."),
+        key("types", TEXTS, "\"JWT\"", "What `typ` may be; `JWT` is also a token without one."),
+        key(
+            "ca",
+            TEXT,
+            "those of the system",
+            "PEM file with the authorities that may vouch for `jwks_url`, in place of the system's.",
+        ),
+        key("leeway", SPAN, "\"30s\"", "By how much its clock may differ from ours; at most five minutes."),
+        key("refresh", SPAN, "\"15m\"", "How often its keys are fetched; up to a week."),
+        key(
+            "stale",
+            SPAN,
+            "\"4h\"",
+            "How long keys count that cannot be fetched again. After that its tokens are answered with 503.",
+        ),
+        key(
+            "retry",
+            SPAN,
+            "\"10s\"",
+            "The pause after a fetch that failed, which doubles up to `refresh`; and the least one between two fetches for the sake of an unknown `kid`.",
+        ),
+    ],
+}];
