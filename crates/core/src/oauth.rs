@@ -47,6 +47,12 @@ pub enum OAuthEndpoint {
     Token,
     /// Its public keys.
     Keys,
+    /// Where clients leave requests before people's browsers bring them (RFC 9126).
+    Pushed,
+    /// Where devices without a browser begin (RFC 8628 3.1).
+    DeviceAuthorization,
+    /// Where people type the code of such a device.
+    Device,
     /// Where people's browsers bring the requests of clients (RFC 6749 3.1).
     Authorize,
     /// The form of its page.

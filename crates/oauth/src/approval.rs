@@ -11,7 +11,7 @@ use crate::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward_core::{
     Account, Time,
-    ports::{Authorization, Client, Code, Grant, StoreError, TokenKey},
+    ports::{Authorization, Client, Code, Device, Grant, StoreError, TokenKey},
     session::Session,
 };
 use doorward_crypto::{random, sha256};
@@ -52,6 +52,24 @@ impl Provider<'_> {
         };
         let fresh = self.store().grants().add_code(&authorization, &stored, pushed).await?;
         Ok(fresh.then_some(code))
+    }
+
+    /// Decides about a device, for a person who said yes, or for nobody. Whether it still waited.
+    ///
+    /// # Errors
+    /// As [`Provider::code`].
+    pub async fn decide_device(
+        &self,
+        client: &Client,
+        device: &Device,
+        user_code: &TokenKey,
+        person: Option<Person<'_>>,
+    ) -> Result<bool, StoreError> {
+        let now = self.now();
+        let scopes: Scopes = device.scopes.iter().cloned().collect();
+        let allow = |person| self.authorization(client, person, &scopes, &device.resources, now + self.lasts(client));
+        let authorization = person.map(allow);
+        self.store().grants().decide_device(user_code, authorization.as_ref(), now).await
     }
 
     /// How long what a client is allowed lasts, from its first tokens on.

@@ -18,3 +18,4 @@ mod testing;
 pub use approval::{Person, sid};
 pub use provider::Provider;
 pub use rfc6749::error::{ErrorCode, OAuthError};
+pub use rfc6749::grants::person::{key, secret};

@@ -188,6 +188,9 @@ fn paths(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<(Arc<str>, OAuthEndpo
     let keys = [
         ("authorize_path", "/authorize", OAuthEndpoint::Authorize),
         ("token_path", "/token", OAuthEndpoint::Token),
+        ("par_path", "/par", OAuthEndpoint::Pushed),
+        ("device_authorization_path", "/device_authorization", OAuthEndpoint::DeviceAuthorization),
+        ("device_path", "/device", OAuthEndpoint::Device),
         ("jwks_path", "/authorize/jwks", OAuthEndpoint::Keys),
         ("userinfo_path", "/userinfo", OAuthEndpoint::UserInfo),
         ("end_session_path", "/end-session", OAuthEndpoint::EndSession),

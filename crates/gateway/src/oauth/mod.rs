@@ -3,8 +3,10 @@
 mod applications;
 mod asked;
 mod authorize;
+mod device;
 mod end_session;
 mod people;
+mod pushed;
 mod token;
 mod userinfo;
 
@@ -41,6 +43,9 @@ pub(crate) fn own(endpoint: OAuthEndpoint) -> Own {
         OAuthEndpoint::Token => apart("oauth.token"),
         OAuthEndpoint::Keys => apart("oauth.keys"),
         OAuthEndpoint::UserInfo => apart("oauth.userinfo"),
+        OAuthEndpoint::Pushed => apart("oauth.par"),
+        OAuthEndpoint::DeviceAuthorization => apart("oauth.device_authorization"),
+        OAuthEndpoint::Device => page("oauth.device", true),
         OAuthEndpoint::Authorize => page("oauth.authorize", false),
         OAuthEndpoint::Consent => page("oauth.consent", true),
         OAuthEndpoint::Applications => page("oauth.applications", true),
@@ -57,10 +62,19 @@ pub(crate) async fn answer(endpoint: OAuthEndpoint, settings: &OAuth, call: Call
         (OAuthEndpoint::Applications, _) if reads || posts => applications::run(settings, call).await,
         (OAuthEndpoint::UserInfo, _) if reads || posts => userinfo::run(settings, call).await,
         (OAuthEndpoint::EndSession, _) if reads || posts => end_session::run(settings, call).await,
-        (OAuthEndpoint::Consent, _) => not_allowed(&call, "POST"),
-        (OAuthEndpoint::Authorize | OAuthEndpoint::Applications | OAuthEndpoint::UserInfo | OAuthEndpoint::EndSession, _) => {
-            not_allowed(&call, "GET, HEAD, POST")
-        }
+        (OAuthEndpoint::Device, _) if reads => device::show(settings, &call).await,
+        (OAuthEndpoint::Device, &Method::POST) => device::submit(settings, call).await,
+        (OAuthEndpoint::Pushed, &Method::POST) => pushed::run(settings, call).await,
+        (OAuthEndpoint::DeviceAuthorization, &Method::POST) => device::begin(settings, call).await,
+        (OAuthEndpoint::Consent | OAuthEndpoint::Pushed | OAuthEndpoint::DeviceAuthorization, _) => not_allowed(&call, "POST"),
+        (
+            OAuthEndpoint::Authorize
+            | OAuthEndpoint::Device
+            | OAuthEndpoint::Applications
+            | OAuthEndpoint::UserInfo
+            | OAuthEndpoint::EndSession,
+            _,
+        ) => not_allowed(&call, "GET, HEAD, POST"),
         (OAuthEndpoint::Token, &Method::POST) => token::run(settings, call).await,
         (OAuthEndpoint::Token, &Method::OPTIONS) => answer::options("POST,OPTIONS"),
         (OAuthEndpoint::Token, _) => not_allowed(&call, "POST, OPTIONS"),

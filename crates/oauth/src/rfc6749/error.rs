@@ -1,5 +1,6 @@
 //! What a client is told when it gets nothing (RFC 6749 5.2).
 
+use super::authorize;
 use doorward_core::ports::StoreError;
 use http::StatusCode;
 use serde::Serialize;
@@ -22,6 +23,16 @@ pub enum ErrorCode {
     InvalidScope,
     /// A resource that there is not (RFC 8707 2).
     InvalidTarget,
+    /// Nobody decided about the device yet (RFC 8628 3.5).
+    AuthorizationPending,
+    /// The same, and it asks too often (RFC 8628 3.5).
+    SlowDown,
+    /// The person said no (RFC 8628 3.5).
+    AccessDenied,
+    /// The device code is over (RFC 8628 3.5).
+    ExpiredToken,
+    /// What the authorization endpoint would say (RFC 9126 2.3).
+    Request(authorize::Code),
     /// It cannot be known now.
     TemporarilyUnavailable,
     /// Too many failed from where the request comes.
@@ -39,6 +50,11 @@ impl ErrorCode {
             ErrorCode::UnsupportedGrantType => "unsupported_grant_type",
             ErrorCode::InvalidScope => "invalid_scope",
             ErrorCode::InvalidTarget => "invalid_target",
+            ErrorCode::AuthorizationPending => "authorization_pending",
+            ErrorCode::SlowDown => "slow_down",
+            ErrorCode::AccessDenied => "access_denied",
+            ErrorCode::ExpiredToken => "expired_token",
+            ErrorCode::Request(code) => code.as_str(),
             ErrorCode::TemporarilyUnavailable | ErrorCode::TooMany => "temporarily_unavailable",
         }
     }

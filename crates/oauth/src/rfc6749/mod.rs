@@ -10,6 +10,7 @@ mod redirect;
 mod scope;
 pub mod token;
 
+pub use grants::scopes as asked_scopes;
 pub use parameters::{BadParameters, Parameters};
 pub use redirect::{BadRedirect, RedirectUri};
 pub use scope::{BadScope, Scopes};

@@ -87,7 +87,7 @@ pub async fn answer(provider: &Provider<'_>, caller: Caller<'_>) -> Outcome {
         Grant::ClientCredentials => grants::client_credentials::run(provider, &client, caller).await,
         Grant::AuthorizationCode => grants::authorization_code::run(provider, &client, caller).await,
         Grant::RefreshToken => grants::refresh_token::run(provider, &client, caller).await,
-        Grant::DeviceCode => Err(unsupported()),
+        Grant::DeviceCode => grants::device_code::run(provider, &client, caller).await,
     };
     Outcome { client: Some(client), grant: Some(grant), result }
 }

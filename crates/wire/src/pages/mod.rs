@@ -6,7 +6,7 @@ mod oauth;
 #[cfg(test)]
 mod tests;
 
-pub use oauth::{Application, Applications, Consent, Continue};
+pub use oauth::{Application, Applications, Consent, Continue, DeviceCode};
 
 use askama::Template;
 

@@ -70,3 +70,17 @@ pub struct Applications<'a> {
     /// All of them.
     pub applications: &'a [Application<'a>],
 }
+
+/// Asks for the code of a device.
+#[derive(Template)]
+#[template(path = "device.html")]
+pub struct DeviceCode<'a> {
+    /// Where the form goes.
+    pub action: &'a str,
+    /// The form's token.
+    pub token: &'a str,
+    /// What was typed, or came with the link.
+    pub code: &'a str,
+    /// What went wrong.
+    pub error: Option<&'a str>,
+}

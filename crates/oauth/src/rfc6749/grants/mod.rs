@@ -2,6 +2,7 @@
 
 pub(super) mod authorization_code;
 pub(super) mod client_credentials;
+pub(super) mod device_code;
 pub(crate) mod person;
 pub(super) mod refresh_token;
 
@@ -15,7 +16,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// `invalid_scope` (RFC 6749 5.2), also where nothing was asked for and there is no usual one for the client.
-pub(super) fn scopes(provider: &Provider<'_>, client: &Client, asked: Option<&str>) -> Result<Scopes, OAuthError> {
+pub fn scopes(provider: &Provider<'_>, client: &Client, asked: Option<&str>) -> Result<Scopes, OAuthError> {
     let settings = provider.settings;
     let may = |name: &str| client.scopes.iter().any(|own| **own == *name) && settings.scope(name).is_some();
     let invalid = |text| OAuthError::new(ErrorCode::InvalidScope, text);

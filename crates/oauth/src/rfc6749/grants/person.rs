@@ -17,12 +17,12 @@ use doorward_crypto::{random, sha256};
 use std::{net::IpAddr, sync::Arc};
 
 /// A new secret: 256 bits in base64url.
-pub(crate) fn secret(provider: &Provider<'_>) -> String {
+pub fn secret(provider: &Provider<'_>) -> String {
     URL_SAFE_NO_PAD.encode(random::<32>(provider.auth.entropy()))
 }
 
 /// What is stored in place of a secret.
-pub(crate) fn key(secret: &str) -> TokenKey {
+pub fn key(secret: &str) -> TokenKey {
     TokenKey(sha256(secret.as_bytes()))
 }
 

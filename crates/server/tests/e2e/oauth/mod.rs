@@ -2,8 +2,11 @@
 
 mod clients;
 mod code;
+mod device;
+mod libraries;
 mod oidc;
 mod people;
+mod pushed;
 mod token;
 
 use crate::support::{Server, Site, client::Reply};

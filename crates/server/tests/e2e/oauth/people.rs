@@ -12,6 +12,9 @@ pub(super) const REDIRECT: &str = "https://app.example.com/callback";
 pub(super) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
+/// Hashes that cost little.
+const CHEAP: &str = "[passwords]\nmemory_kib = 1024\niterations = 1\n";
+
 /// A server with a person, `customers/jane`, and the application `shop`.
 pub(super) struct Play {
     pub(super) site: Site,
@@ -21,11 +24,16 @@ pub(super) struct Play {
 
 impl Play {
     pub(super) fn new() -> Self {
-        Self::with("")
+        Self::on(site(CHEAP))
     }
 
-    pub(super) fn with(more: &str) -> Self {
-        let site = site(&format!("[passwords]\nmemory_kib = 1024\niterations = 1\n{more}"));
+    /// With these keys in `[oauth]`.
+    pub(super) fn set(keys: &str) -> Self {
+        let config = super::CONFIG.replace("[oauth]\n", &format!("[oauth]\n{keys}"));
+        Self::on(Site::new(&format!("{config}{CHEAP}")))
+    }
+
+    fn on(site: Site) -> Self {
         site.user("customers/jane", PASSWORD, &[]);
         let scopes = ["openid", "profile", "email", "offline_access", "orders", "default"];
         let mut arguments = vec!["--name", "The Shop", "--redirect-uri", REDIRECT];

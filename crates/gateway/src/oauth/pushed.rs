@@ -1,0 +1,75 @@
+//! Pushed authorization requests (RFC 9126): the client says what it wants before the person's browser comes along.
+
+use super::{asked, audit, document, form, provider, refuse};
+use crate::{Body, api::Call};
+use doorward_core::{
+    OAuth,
+    ports::{Client, Pushed},
+};
+use doorward_oauth::{
+    ErrorCode, OAuthError,
+    rfc6749::{
+        authorize::{PUSHED, Way},
+        client::{self, Caller},
+    },
+};
+use http::{Response, StatusCode};
+use serde::Serialize;
+use std::time::Duration;
+
+/// How long a pushed request waits for its browser, and for the person to sign in.
+const LIFETIME: Duration = Duration::from_secs(600);
+
+#[derive(Serialize)]
+struct Answer {
+    request_uri: String,
+    expires_in: u64,
+}
+
+/// `POST /par`.
+pub(super) async fn run(settings: &OAuth, mut call: Call<'_>) -> Response<Body> {
+    let to = call.reader();
+    let params = match form(&mut call).await {
+        Ok(params) => params,
+        Err(error) => return refuse(&error, &to),
+    };
+    let caller = Caller { headers: call.request.headers, params: &params, address: call.request.client };
+    let client = match client::authenticate(&provider(&call, settings), caller).await {
+        Ok(client) => client,
+        Err(error) => {
+            audit(&call, "request_refused", None, None, Err(&error));
+            return refuse(&error, &to);
+        }
+    };
+    match push(settings, &call, &client, caller).await {
+        Ok(answer) => document(StatusCode::CREATED, &answer, &to),
+        Err(error) => {
+            audit(&call, "request_refused", Some(&client), None, Err(&error));
+            refuse(&error, &to)
+        }
+    }
+}
+
+/// Judges the request as the authorization endpoint would (RFC 9126 2.1), and keeps it.
+async fn push(settings: &OAuth, call: &Call<'_>, client: &Client, caller: Caller<'_>) -> Result<Answer, OAuthError> {
+    let invalid = |text: String| OAuthError::new(ErrorCode::InvalidRequest, text);
+    if caller.params.get("request_uri").is_some() {
+        return Err(invalid("request_uri is not pushed".into()));
+    }
+    let parameters = caller.params.without(&["client_secret", "client_assertion", "client_assertion_type", "client_id"]);
+    let (uris, scopes, default) = asked::known(settings, client);
+    let asker = asked::asker(client, &uris, &scopes, &default);
+    let way = Way::of(&parameters, &asker).map_err(|bad| invalid(bad.to_string()))?;
+    let request = way.read(&parameters, &asker).map_err(|fault| OAuthError::new(ErrorCode::Request(fault.code), fault.text))?;
+    let provider = provider(call, settings);
+    doorward_oauth::rfc8707::audience(&provider, &request.resources)?;
+    let secret = doorward_oauth::secret(&provider);
+    let pushed = Pushed {
+        key: doorward_oauth::key(&secret),
+        client: client.id.clone(),
+        parameters: parameters.encode().into(),
+        expires: provider.now() + LIFETIME,
+    };
+    provider.store().grants().push_request(&pushed).await?;
+    Ok(Answer { request_uri: format!("{PUSHED}{secret}"), expires_in: LIFETIME.as_secs() })
+}
