@@ -10,6 +10,7 @@ mod assertions;
 mod auth;
 mod background;
 mod device;
+mod elsewhere;
 mod exchange;
 mod grounds;
 mod holders;
@@ -29,6 +30,7 @@ pub use accounts::{
 pub use address::network;
 pub use auth::{Auth, AuthError, AuthSettings, AuthStats};
 pub use device::label as device_label;
+pub use elsewhere::{Acquaintance, Arrival, GivenRoles, Mapping};
 pub use exchange::{Before, Claim, ExchangedSession, NotExchanged};
 pub use grounds::{Grounded, Groundless, Grounds};
 pub use holders::{Finding, HolderAsked, HolderError, Holders, LiveHolder};

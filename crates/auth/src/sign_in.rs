@@ -13,7 +13,7 @@ use crate::{
 use doorward_core::{
     Account, Kind, Time,
     policy::Directory,
-    ports::{AccountChange, AccountRecord, StoreError},
+    ports::{AccountChange, AccountRecord, ProviderSession, StoreError},
     session::{Replaced, Session, SessionKey},
 };
 use doorward_crypto::{password::Busy, session_id};
@@ -77,6 +77,10 @@ pub struct Verified {
     pub(crate) label: &'static str,
     pub(crate) site: Arc<str>,
     pub(crate) at: Time,
+    /// How it was proved (RFC 8176 words).
+    pub(crate) factors: Vec<Arc<str>>,
+    /// The session at a provider that vouched for it, if one did.
+    pub(crate) provider: Option<ProviderSession>,
 }
 
 /// A session has begun.
@@ -113,6 +117,14 @@ pub enum Why {
     Crowded,
     /// The account changed between the proof and the session.
     Changed,
+    /// Nobody here is linked with the identity that a provider vouches for.
+    NotLinked,
+    /// The provider does not say that it verified an e-mail address, by which the account would be found.
+    NoEmail,
+    /// The account is linked with another identity of the same provider.
+    LinkedOtherwise,
+    /// The identity has no account yet, and another one has the login or the e-mail address that its own would have.
+    Taken,
 }
 
 impl Why {
@@ -128,6 +140,10 @@ impl Why {
             Why::Locked => "locked",
             Why::Crowded => "crowded",
             Why::Changed => "changed",
+            Why::NotLinked => "not_linked",
+            Why::NoEmail => "no_verified_email",
+            Why::LinkedOtherwise => "linked_otherwise",
+            Why::Taken => "taken",
         }
     }
 }
@@ -274,6 +290,8 @@ impl Auth {
             label: device::label(attempt.user_agent),
             site: attempt.site.into(),
             at: self.clock().now(),
+            factors: vec!["pwd".into()],
+            provider: None,
         })
     }
 
@@ -300,7 +318,7 @@ impl Auth {
         replaces: Option<SessionKey>,
         grace: Duration,
     ) -> Result<SignedIn, SignInError> {
-        let Verified { record, directory, device, label, site, at, .. } = verified;
+        let Verified { record, directory, device, label, site, at, factors, provider, .. } = verified;
         let now = self.clock().now();
         let id = session_id::generate(self.entropy());
         let key = session_id::key(&id);
@@ -312,14 +330,18 @@ impl Auth {
             created: now,
             last_seen: now,
             authenticated: at,
-            factors: vec!["pwd".into()],
+            factors,
             site,
             device: label.into(),
         };
         let epoch = self.sessions().epoch(&key);
         let carried_until = (!grace.is_zero()).then(|| now + grace);
         let replaced = replaces.map(|key| Replaced { key, carried_until });
-        self.store().create_session(&session, replaced).await.map_err(|error| match error {
+        let begun = match &provider {
+            Some(of) => self.store().identities().create_provider_session(&session, replaced, of).await,
+            None => self.store().create_session(&session, replaced).await,
+        };
+        begun.map_err(|error| match error {
             StoreError::Missing(_) => SignInError::Invalid { why: Why::Changed, account: Some(Arc::clone(&record.account)) },
             other => SignInError::Unavailable(other),
         })?;
@@ -363,7 +385,12 @@ impl Auth {
         Ok(None)
     }
 
-    async fn pass_gate(&self, subject: &Subject, account: Option<&Arc<Account>>, now: Time) -> Result<Pass, SignInError> {
+    pub(crate) async fn pass_gate(
+        &self,
+        subject: &Subject,
+        account: Option<&Arc<Account>>,
+        now: Time,
+    ) -> Result<Pass, SignInError> {
         let why = match self.throttle().enter(subject, now).await {
             Gate::Open(pass) => return Ok(pass),
             Gate::Slowed(delay, pass, place) => {
@@ -398,7 +425,7 @@ impl Auth {
         if !right {
             return refuse(Why::WrongPassword, account);
         }
-        if weight != Weight::Proof && self.is_excluded(&record, &directory, attempt).await? {
+        if weight != Weight::Proof && self.is_excluded(&record, &directory, attempt.website).await? {
             return refuse(Why::Excluded, account);
         }
         if !record.confirmed {
@@ -410,17 +437,17 @@ impl Auth {
 
     /// Whether the group of a customer is kept out of the website that is meant (magento-webapi 6.3). The store is asked: a
     /// sign-in is rare, and what it says is so now.
-    async fn is_excluded(
+    pub(crate) async fn is_excluded(
         &self,
         record: &AccountRecord,
         directory: &Directory,
-        attempt: Attempt<'_>,
+        website: Option<u32>,
     ) -> Result<bool, SignInError> {
         if record.account.kind != Kind::Customer {
             return Ok(false);
         }
         let first = || self.account_rules().stores.as_ref().map_or(1, |stores| stores.default_view().website_id);
-        let website = attempt.website.or(directory.website).unwrap_or_else(first);
+        let website = website.or(directory.website).unwrap_or_else(first);
         let exclusions = self.store().customers().exclusions().await.map_err(SignInError::Unavailable)?;
         Ok(exclusions.exclude(record.account.membership.as_ref(), website))
     }

@@ -8,8 +8,8 @@ use doorward_core::{
     policy::{CookieSpec, Directory, SameSite},
     ports::{
         AccountChange, AccountCount, AccountFilter, AccountRecord, Change, Client, ClientChange, ClientStore, Clock, Customers,
-        ExchangeKey, Exchanged, Exchanges, Link, LinkKey, LinkPurpose, Links, NewAccount, OAuthGrants, SessionFilter, SpentUse,
-        Store, StoreError, StoredKey, TokenKey, TokenRecord, TokenStore,
+        ExchangeKey, Exchanged, Exchanges, Identities, Link, LinkKey, LinkPurpose, Links, NewAccount, OAuthGrants, SessionFilter,
+        SpentUse, Store, StoreError, StoredKey, TokenKey, TokenRecord, TokenStore,
     },
     session::{Replaced, Session, SessionKey},
 };
@@ -118,6 +118,9 @@ impl Store for Watched {
     }
     fn grants(&self) -> &dyn OAuthGrants {
         self.inner.grants()
+    }
+    fn identities(&self) -> &dyn Identities {
+        self.inner.identities()
     }
     async fn add_account(&self, new: NewAccount, now: Time) -> Result<AccountRecord, StoreError> {
         self.there()?.add_account(new, now).await

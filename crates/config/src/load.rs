@@ -263,6 +263,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         unmatched: draft.unmatched,
         upstreams: draft.upstreams.into_iter().map(|(upstream, _)| upstream).collect(),
         oauth: draft.oauth.map(Arc::new),
+        providers: Vec::new(),
     };
     Some(Config { settings, policy })
 }

@@ -138,6 +138,17 @@ pub struct Upstream {
     pub source: Source,
 }
 
+/// An OpenID provider at which people of a directory may sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInProvider {
+    /// Its name in our paths.
+    pub name: Arc<str>,
+    /// What people call it.
+    pub title: Arc<str>,
+    /// The directory of their accounts.
+    pub directory: Arc<str>,
+}
+
 /// How answers look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -198,6 +209,8 @@ pub struct Policy {
     pub upstreams: Vec<Arc<Upstream>>,
     /// The authorization server, if there is one.
     pub oauth: Option<Arc<OAuth>>,
+    /// OpenID providers in the order of the file.
+    pub providers: Vec<SignInProvider>,
 }
 
 /// One of Doorward's own endpoints. It has no route rule.

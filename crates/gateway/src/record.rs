@@ -98,6 +98,10 @@ pub trait Recorder: Send + Sync {
     fn exchange(&self, upstream: &str, outcome: &'static str, detail: &str) {
         tracing::debug!(upstream, outcome, detail, "an old session was looked at");
     }
+    /// What became of somebody who wanted to sign in at an OpenID provider, in one word.
+    fn provider(&self, name: &str, outcome: &'static str) {
+        tracing::debug!(name, outcome, "somebody wanted to sign in at a provider");
+    }
     /// An exchange with an upstream ended.
     fn upstream(&self, name: &str, outcome: UpstreamOutcome, took: Duration);
 }

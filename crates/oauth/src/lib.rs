@@ -4,6 +4,7 @@
 //! randomness and memory are arguments.
 
 mod approval;
+pub mod client;
 pub mod oidc;
 mod provider;
 pub mod rfc6749;

@@ -106,6 +106,7 @@ impl Server {
             proxy: Proxy::new(doorward_gateway::proxy::Settings::default()),
             recorder,
             entropy: Arc::clone(&world.entropy),
+            providers: Arc::default(),
         }));
         let control = store.path.as_deref().and_then(|path| bind_control(path, &world.telemetry));
         let operator = Operations::new(Arc::clone(&world.telemetry), store.store, sampler(&auth), {

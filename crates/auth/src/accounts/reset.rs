@@ -177,7 +177,7 @@ impl Auth {
     }
 
     /// The account with this login or, failing that, this e-mail address. Both are always looked up.
-    pub(super) async fn find_person(
+    pub(crate) async fn find_person(
         &self,
         directory: &Directory,
         website: Option<u32>,

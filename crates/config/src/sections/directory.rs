@@ -13,9 +13,16 @@ use toml::de::DeTable;
 /// MD5 of `default`, the name of the one site there is, as Ibexa puts it into cookie names (ibexa-rest 1.2).
 const SITE_HASH: &str = "c21f969b5f03d33d43e04f8f136e7682";
 
-/// Cookies of our own: the device that signed in before, the sign-in form, and its key for scripts of a shop.
-pub(super) const RESERVED: &[&str] =
-    &["doorward_device", "__Host-doorward_device", "doorward_form", "__Secure-doorward_form", "form_key"];
+/// Cookies of our own: the device that signed in before, the sign-in form, its key for scripts of a shop, and the way to a provider.
+pub(super) const RESERVED: &[&str] = &[
+    "doorward_device",
+    "__Host-doorward_device",
+    "doorward_form",
+    "__Secure-doorward_form",
+    "doorward_journey",
+    "__Host-doorward_journey",
+    "form_key",
+];
 
 pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, lives: Lives, secure: bool) -> Vec<Arc<Directory>> {
     let mut all: Vec<Arc<Directory>> = Vec::new();

@@ -182,6 +182,7 @@ fn policy(shop: &Loaded) -> Policy {
         unmatched: Unmatched::Deny,
         upstreams: vec![],
         oauth: None,
+        providers: Vec::new(),
     }
 }
 

@@ -78,6 +78,7 @@ fn policy(unmatched: Unmatched) -> Policy {
         unmatched,
         upstreams: vec![],
         oauth: None,
+        providers: Vec::new(),
     }
 }
 

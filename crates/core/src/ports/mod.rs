@@ -3,6 +3,7 @@
 mod customers;
 mod exchanges;
 mod fetch;
+mod identities;
 mod imports;
 mod links;
 mod oauth;
@@ -15,6 +16,7 @@ pub use customers::{
 };
 pub use exchanges::{ExchangeKey, Exchanged, Exchanges};
 pub use fetch::{Answer, Call, Fetch, FetchError, RemoteUrl};
+pub use identities::{EndedThere, Identities, IdentityFilter, LinkedIdentity, OnceKey, ProviderSession, Subject};
 pub use imports::{ImportAccount, ImportBatch, ImportItem, ImportStore, ImportToken, Imported};
 pub use links::{Link, LinkKey, LinkPurpose, Links};
 pub use oauth::{Client, ClientChange, ClientMethod, ClientStore, Grant, SpentUse};
@@ -281,6 +283,8 @@ pub trait Store: Links + TokenStore + Exchanges + ClientStore {
     fn customers(&self) -> &dyn Customers;
     /// The part that remembers what people allowed clients of the authorization server.
     fn grants(&self) -> &dyn OAuthGrants;
+    /// The part that knows who people are at OpenID providers.
+    fn identities(&self) -> &dyn Identities;
 
     /// Makes an account.
     async fn add_account(&self, new: NewAccount, now: Time) -> Result<AccountRecord, StoreError>;

@@ -13,7 +13,8 @@ use http::{
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 /// All names of cookies that are no session's.
-pub const NAMES: [&str; 4] = [device_name(false), device_name(true), form_name(false), form_name(true)];
+pub const NAMES: [&str; 6] =
+    [device_name(false), device_name(true), form_name(false), form_name(true), journey_name(false), journey_name(true)];
 
 /// The cookie by which a device that signed in before is known again. It opens nothing. Over HTTPS its name binds it to
 /// this host (RFC 6265bis 4.1.3.2), and no other name is read.
@@ -24,6 +25,11 @@ pub const fn device_name(secure: bool) -> &'static str {
 /// The nonce of forms for people who are not signed in. Over HTTPS its name binds it to HTTPS; to the host would need the path `/`.
 pub const fn form_name(secure: bool) -> &'static str {
     if secure { "__Secure-doorward_form" } else { "doorward_form" }
+}
+
+/// The way to an OpenID provider that a browser is on. Over HTTPS its name binds it to this host.
+pub const fn journey_name(secure: bool) -> &'static str {
+    if secure { "__Host-doorward_journey" } else { "doorward_journey" }
 }
 
 /// How long a device is known.
@@ -59,6 +65,17 @@ pub fn device(token: &str, secure: bool, now: Time) -> Option<HeaderValue> {
 /// The nonce of forms below `path`, for the browser's session.
 pub fn form(nonce: &str, path: &str, secure: bool) -> Option<HeaderValue> {
     finish(format!("{}={nonce}; path={path}", form_name(secure)), secure, "HttpOnly", SameSite::Lax)
+}
+
+/// Keeps a sealed journey for so long. The way back begins at the provider, so it must come along from there.
+pub fn journey(sealed: &str, secure: bool, lasts: Duration) -> Option<HeaderValue> {
+    let text = format!("{}={sealed}; path=/; Max-Age={}", journey_name(secure), lasts.as_secs());
+    finish(text, secure, "HttpOnly", SameSite::Lax)
+}
+
+/// The journey has ended.
+pub fn journey_deletion(secure: bool) -> Option<HeaderValue> {
+    finish(format!("{}=; path=/; Max-Age=0", journey_name(secure)), secure, "HttpOnly", SameSite::Lax)
 }
 
 /// The cookie by which scripts of a shop learn the key that their forms must send (magento-webapi 8.1). It is never read

@@ -37,6 +37,7 @@ use doorward_core::{
     policy::{Dialect, Directory, Own},
     ports::StoreError,
 };
+use doorward_oauth::client::Providers;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header::RETRY_AFTER};
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -125,6 +126,8 @@ pub struct Call<'a> {
     pub auth: &'a Arc<Auth>,
     /// The policy that judged the request.
     pub policy: &'a Arc<Policy>,
+    /// OpenID providers at which people may sign in.
+    pub providers: &'a Providers,
     /// Where audit events go.
     pub recorder: &'a dyn Recorder,
     /// The request.
@@ -314,15 +317,22 @@ impl Call<'_> {
 
     /// Writes an audit event. The login is cut: it is whatever somebody typed.
     pub(crate) fn audit(&self, event: &str, outcome: &str, account: Option<&Account>, login: &str) {
-        self.audit_with(event, outcome, account, login, "");
+        self.audit_with(event, outcome, account, login, ("session pwd", ""));
+    }
+
+    /// Writes an audit event about a sign-in at a provider.
+    pub(crate) fn audit_provider(&self, event: &str, outcome: &str, account: Option<&Account>, detail: &str) {
+        self.audit_with(event, outcome, account, account.map_or("", |account| &account.login), ("session provider", detail));
     }
 
     /// Writes an audit event with more for the operator.
     pub(crate) fn audit_detail(&self, event: &str, outcome: &str, account: Option<&Account>, detail: &str) {
-        self.audit_with(event, outcome, account, account.map_or("", |account| &account.login), detail);
+        self.audit_with(event, outcome, account, account.map_or("", |account| &account.login), ("session pwd", detail));
     }
 
-    fn audit_with(&self, event: &str, outcome: &str, account: Option<&Account>, login: &str, detail: &str) {
+    /// `how`: the method, and more for the operator.
+    fn audit_with(&self, event: &str, outcome: &str, account: Option<&Account>, login: &str, how: (&str, &str)) {
+        let (method, detail) = how;
         let identity = account.map(|account| format!("{}/{}", account.kind.as_str(), account.id));
         self.recorder.audit(&AuditEvent {
             event,
@@ -332,7 +342,7 @@ impl Call<'_> {
             identity: identity.as_deref().unwrap_or("-"),
             login: bounded(login, 128),
             client: Some(self.request.client),
-            method: "session pwd",
+            method,
             detail,
         });
     }

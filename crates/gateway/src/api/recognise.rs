@@ -14,6 +14,10 @@ pub fn recognise(policy: &Policy, method: &Method, path: &str, dialect: Dialect,
     {
         return Some(page.endpoint(method));
     }
+    // Whoever leaves the pages to the upstream may still lead people to a provider from there.
+    if let Some(elsewhere) = pages::elsewhere::recognise(policy, path) {
+        return Some(elsewhere.endpoint(method));
+    }
     if dialect != Dialect::Ibexa {
         return None;
     }

@@ -22,6 +22,7 @@ use doorward_crypto::{
     password::{Cost, PoolLimits, hash_password},
     system::SystemEntropy,
 };
+use doorward_oauth::client::Providers;
 use doorward_store::Sqlite;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header::SET_COOKIE};
 use std::{
@@ -63,6 +64,7 @@ pub(crate) struct World {
     pub(crate) auth: Arc<Auth>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) log: Log,
+    pub(crate) providers: Providers,
 }
 
 /// What came back.
@@ -158,7 +160,7 @@ impl World {
         let auth = Auth::open(store, Arc::new(Still), Arc::new(SystemEntropy), settings).await.unwrap();
         let mut policy = policy(directories);
         change(&mut policy);
-        Self { auth, policy: Arc::new(policy), log: Log::default() }
+        Self { auth, policy: Arc::new(policy), log: Log::default(), providers: Providers::default() }
     }
 
     /// From now on nobody listens to changes of the store.
@@ -202,6 +204,7 @@ impl World {
         let call = Call {
             auth: &self.auth,
             policy: &self.policy,
+            providers: &self.providers,
             recorder: &self.log,
             request: Asked::from(&request),
             body,
@@ -341,5 +344,6 @@ fn policy(directories: Vec<Arc<Directory>>) -> Policy {
         unmatched: Unmatched::Deny,
         upstreams: Vec::new(),
         oauth: None,
+        providers: Vec::new(),
     }
 }

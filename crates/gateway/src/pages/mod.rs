@@ -4,6 +4,7 @@
 //! path of a page may begin with the code of a store view (`place`).
 
 mod confirm;
+pub(crate) mod elsewhere;
 mod entry;
 mod form_token;
 mod password;
@@ -15,6 +16,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub use elsewhere::Elsewhere;
 pub use entry::{entry_redirect, forbidden};
 pub(crate) use place::Place;
 pub use shop::{Door, Shop};
@@ -69,6 +71,8 @@ pub enum Page {
     Style,
     /// A door of the shop.
     Shop(shop::Shop),
+    /// The way to an OpenID provider and back.
+    Elsewhere(Elsewhere),
 }
 
 /// The token of a link. It is never shown.
@@ -117,7 +121,7 @@ impl Page {
     /// Whether it stands in each view of a shop. The back office stands in none.
     fn has_views(&self) -> bool {
         match self {
-            Page::Style => false,
+            Page::Style | Page::Elsewhere(_) => false,
             Page::Shop(shop) => shop.has_views(),
             _ => true,
         }
@@ -127,6 +131,9 @@ impl Page {
     pub(crate) fn endpoint(self, method: &Method) -> Endpoint {
         if let Page::Shop(shop) = self {
             return shop.endpoint(method);
+        }
+        if let Page::Elsewhere(elsewhere) = self {
+            return elsewhere.endpoint(method);
         }
         let post = *method == Method::POST;
         let methods = if self == Page::Style { "GET" } else { "GET,POST" };
@@ -162,6 +169,7 @@ impl Page {
             Page::SubmitChangePassword(_) => own("page.change_password.submit", true, true),
             Page::Style => own("page.style", false, false),
             Page::Shop(shop) => shop.own(),
+            Page::Elsewhere(elsewhere) => elsewhere.own(),
         }
     }
 
@@ -185,6 +193,7 @@ impl Page {
             Page::SubmitConfirm(directory, token) => confirm::submit(call, &directory, &token).await,
             Page::Style => style(&call),
             Page::Shop(shop) => shop.run(call).await,
+            Page::Elsewhere(elsewhere) => elsewhere.run(call).await,
         }
     }
 }

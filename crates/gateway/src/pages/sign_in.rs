@@ -1,7 +1,7 @@
 //! `/login` and `/login/DIRECTORY`.
 
 use super::{
-    Place, describe,
+    Place, describe, elsewhere,
     form_token::{self, FormToken},
     live_sessions, no_page, page, target, unavailable,
 };
@@ -140,6 +140,7 @@ fn form_page(call: &Call<'_>, status: StatusCode, view: &View<'_>) -> Response<B
     let place = Place::of(call);
     let own = FormToken::of(call, &place.path("/login"));
     let forgot = forgot(call, view.directory);
+    let providers = elsewhere::buttons(call, &chosen(call, view.directory).unwrap_or_default(), view.target);
     let action = place.path(&view.directory.map_or_else(|| "/login".to_owned(), |name| format!("/login/{name}")));
     let login = crate::api::bounded(view.login, 255);
     let html = html::SignIn {
@@ -150,6 +151,7 @@ fn form_page(call: &Call<'_>, status: StatusCode, view: &View<'_>) -> Response<B
         login,
         error: view.error,
         forgot: forgot.as_deref(),
+        providers: &providers,
     };
     let mut response = page(call, status, html::render(&html));
     if status == StatusCode::UNAUTHORIZED {

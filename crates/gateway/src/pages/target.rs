@@ -10,7 +10,7 @@ const LONGEST: usize = 2048;
 pub(super) fn safe(wanted: &str) -> &str {
     let printable = wanted.bytes().all(|b| matches!(b, 0x21..=0x7e) && b != b'\\');
     let path = wanted.split(['?', '#']).next().unwrap_or_default();
-    let circle = path == "/login" || path == "/logout" || path.starts_with("/login/");
+    let circle = path == "/login" || path == "/logout" || path.starts_with("/login/") || path.starts_with("/oauth2/");
     if wanted.len() <= LONGEST && printable && wanted.starts_with('/') && !wanted.starts_with("//") && !circle && stays(wanted) {
         wanted
     } else {
@@ -55,6 +55,7 @@ mod tests {
             "/login?return=/",
             "/login/admins",
             "/logout",
+            "/oauth2/connect/idp",
             "?x",
             "#x",
             "/x\u{0}",

@@ -35,6 +35,7 @@ use doorward_core::{
     ports::Entropy,
     refusal::Public,
 };
+use doorward_oauth::client::Providers;
 use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, StatusCode, header::STRICT_TRANSPORT_SECURITY};
 use hyper::body::Incoming;
@@ -71,6 +72,8 @@ pub struct GatewayParts {
     pub recorder: Arc<dyn Recorder>,
     /// Unpredictable bytes.
     pub entropy: Arc<dyn Entropy>,
+    /// OpenID providers at which people may sign in.
+    pub providers: Arc<Providers>,
 }
 
 /// Parts that stay when the configuration changes.
@@ -79,6 +82,7 @@ struct Parts {
     proxy: Proxy,
     recorder: Arc<dyn Recorder>,
     exchanges: Arc<Exchanges>,
+    providers: Arc<Providers>,
 }
 
 /// The gateway: judges each request and passes on what may pass.
@@ -91,11 +95,11 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the parts together.
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { snapshot, auth, proxy, recorder, entropy } = parts;
+        let GatewayParts { snapshot, auth, proxy, recorder, entropy, providers } = parts;
         Self {
             now: ArcSwap::from_pointee(snapshot),
             ids: Ids::new(entropy),
-            parts: Parts { auth, proxy, recorder, exchanges: Arc::default() },
+            parts: Parts { auth, proxy, recorder, exchanges: Arc::default(), providers },
         }
     }
 

@@ -124,6 +124,7 @@ impl Gateway {
         Call {
             auth: &self.parts.auth,
             policy,
+            providers: &self.parts.providers,
             recorder: &*self.parts.recorder,
             request: Asked::from(admitted),
             body,

@@ -95,6 +95,7 @@ impl Place {
             proxy: Proxy::new(Settings::default()),
             recorder: Arc::clone(&notes) as _,
             entropy: Arc::new(SystemEntropy),
+            providers: Arc::default(),
         });
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Limits::default()).await.unwrap();
         let address = listener.local_addr().unwrap();

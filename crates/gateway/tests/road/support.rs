@@ -368,5 +368,6 @@ fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
         unmatched: Unmatched::Allow,
         upstreams: vec![Arc::new(upstream)],
         oauth: None,
+        providers: Vec::new(),
     }
 }

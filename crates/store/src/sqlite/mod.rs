@@ -8,6 +8,7 @@ mod exchanges;
 mod failure;
 mod grants;
 mod groups;
+mod identities;
 mod imports;
 mod keys;
 mod links;
@@ -32,8 +33,8 @@ use doorward_core::{
     Kind, Time,
     acl::Holds,
     ports::{
-        AccountChange, AccountCount, AccountFilter, AccountRecord, Change, Customers, ImportBatch, ImportStore, Imported, Link,
-        LinkKey, LinkPurpose, Links, NewAccount, OAuthGrants, SessionFilter, Store, StoreError, StoredKey,
+        AccountChange, AccountCount, AccountFilter, AccountRecord, Change, Customers, Identities, ImportBatch, ImportStore,
+        Imported, Link, LinkKey, LinkPurpose, Links, NewAccount, OAuthGrants, SessionFilter, Store, StoreError, StoredKey,
     },
     session::{Replaced, Session, SessionKey},
 };
@@ -188,6 +189,10 @@ impl Store for Sqlite {
     }
 
     fn grants(&self) -> &dyn OAuthGrants {
+        self
+    }
+
+    fn identities(&self) -> &dyn Identities {
         self
     }
 

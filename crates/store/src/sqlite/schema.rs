@@ -24,6 +24,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0009_groups.sql"),
     include_str!("../../migrations/0011_oauth_clients.sql"),
     include_str!("../../migrations/0012_oauth_grants.sql"),
+    include_str!("../../migrations/0013_identities.sql"),
 ];
 
 /// Brings the database to the version of the last of `migrations`.

@@ -8,6 +8,7 @@ mod exchanges;
 mod files;
 mod grants;
 mod groups;
+mod identities;
 mod imports;
 mod kill;
 mod links;

@@ -9,6 +9,7 @@ mod tests;
 pub use oauth::{Application, Applications, Consent, Continue, DeviceCode};
 
 use askama::Template;
+use std::sync::Arc;
 
 /// `Content-Type` of a page.
 pub const CONTENT_TYPE: &str = "text/html; charset=utf-8";
@@ -65,6 +66,24 @@ pub struct SignIn<'a> {
     pub error: Option<&'a str>,
     /// Where whoever forgot the password goes.
     pub forgot: Option<&'a str>,
+    /// Providers at which people may sign in: what they are called, and where the way to them begins.
+    pub providers: &'a [(Arc<str>, String)],
+}
+
+/// Asks before it leads to a provider.
+#[derive(Template)]
+#[template(path = "connect.html")]
+pub struct Connect<'a> {
+    /// What people call the provider.
+    pub title: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    /// The form's own CSRF token.
+    pub token: &'a str,
+    /// Where the person wants to go afterwards.
+    pub target: &'a str,
+    /// What went wrong.
+    pub error: Option<&'a str>,
 }
 
 /// Asks whose password is forgotten.

@@ -10,6 +10,7 @@ fn sign_in(login: &str, error: Option<&str>) -> String {
         login,
         error,
         forgot: Some("/password/admins"),
+        providers: &[],
     })
     .unwrap()
 }

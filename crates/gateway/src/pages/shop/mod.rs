@@ -8,7 +8,7 @@
 mod ajax;
 mod referer;
 
-use super::{Place, describe, live_sessions, no_page, page, sign_in, sign_out, target, unavailable};
+use super::{Place, describe, elsewhere, live_sessions, no_page, page, sign_in, sign_out, target, unavailable};
 use crate::{
     Body, answer,
     api::{Allowed, Call, Endpoint, Form, Presented, Under, bounded, cookie, failure, header, set_retry_after},
@@ -373,6 +373,7 @@ fn form_page(call: &Call<'_>, status: StatusCode, view: &View<'_>) -> Response<B
         login: bounded(view.login, 255),
         error: view.error,
         forgot: forgot.as_deref(),
+        providers: &elsewhere::buttons(call, view.directories, view.target),
     };
     let mut response = page(call, status, html::render(&html));
     if status == StatusCode::UNAUTHORIZED {

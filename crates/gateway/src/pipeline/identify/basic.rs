@@ -105,6 +105,8 @@ fn offer(error: &SignInError) -> Offer {
             Why::Crowded => "too many failures of this account, and too many sign-ins to it wait already",
             Why::Changed => "the account changed meanwhile",
             Why::Excluded => "the account's group is kept out of the website",
+            // Of sign-ins at a provider, which carry no pair.
+            Why::NotLinked | Why::NoEmail | Why::LinkedOtherwise | Why::Taken => "nobody is linked with the identity",
         }),
         SignInError::TooMany { retry_after } => Offer::Limited(*retry_after),
         SignInError::Busy { .. } => Offer::Unavailable("too many passwords are being hashed".into()),
