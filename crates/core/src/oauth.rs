@@ -53,6 +53,12 @@ pub enum OAuthEndpoint {
     DeviceAuthorization,
     /// Where people type the code of such a device.
     Device,
+    /// What is known of a token (RFC 7662).
+    Introspect,
+    /// Where a client ends a token (RFC 7009).
+    Revoke,
+    /// What clients have to know (RFC 8414).
+    Metadata,
     /// Where people's browsers bring the requests of clients (RFC 6749 3.1).
     Authorize,
     /// The form of its page.

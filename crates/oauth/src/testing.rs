@@ -86,6 +86,7 @@ impl Bench {
             post_logout_redirect_uris: Vec::new(),
             grants: Grant::ALL.to_vec(),
             scopes: vec!["default".into(), "orders".into(), "gone".into()],
+            resources: Vec::new(),
             enabled: true,
             tokens_not_before: now,
             created: now,

@@ -10,6 +10,7 @@ CREATE TABLE oauth_client (
     post_logout_redirect_uris TEXT NOT NULL,
     grants TEXT NOT NULL,
     scopes TEXT NOT NULL,
+    resources TEXT NOT NULL,
     enabled INTEGER NOT NULL,
     tokens_not_before INTEGER NOT NULL,
     created INTEGER NOT NULL,

@@ -56,6 +56,18 @@ impl Tokens {
         if on { self.oauth.keys.keys.verifying(self.clock.now()) } else { Vec::new() }
     }
 
+    /// The names of the algorithms that its tokens may be signed with: those of its keys, and the one of the next key.
+    pub fn oauth_algorithms(&self) -> Vec<&'static str> {
+        let next = self.oauth.rules.load().as_ref().map(|rules| rules.algorithm);
+        let mut all: Vec<&str> = Vec::new();
+        for algorithm in self.oauth_keys().iter().map(|key| key.verifying().algorithm()).chain(next) {
+            if !all.contains(&algorithm.as_str()) {
+                all.push(algorithm.as_str());
+            }
+        }
+        all
+    }
+
     /// Asks the store for keys that another node may have made, but not more than once a second; whether it did.
     ///
     /// # Errors

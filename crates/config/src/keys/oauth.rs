@@ -66,6 +66,8 @@ pub(super) const OAUTH: &[Table] = &[Table {
         key("device_authorization_path", TEXT, "\"/device_authorization\"", "Where devices without a browser begin (RFC 8628)."),
         key("device_path", TEXT, "\"/device\"", "Where people type the code of such a device."),
         key("token_path", TEXT, "\"/token\"", "Where clients get tokens."),
+        key("introspection_path", TEXT, "\"/introspect\"", "Where services ask what a token says."),
+        key("revocation_path", TEXT, "\"/revoke\"", "Where clients end tokens."),
         key("jwks_path", TEXT, "\"/authorize/jwks\"", "Where the public keys of its tokens are."),
     ],
 }];

@@ -31,6 +31,8 @@ const OPENID: [(&str, &str); 4] = [
     ("email", "See your e-mail address"),
     ("offline_access", "Do this even while you are signed out"),
 ];
+/// Where clients look for what they have to know (RFC 8414 3, OpenID Connect Discovery 4).
+const METADATA: [&str; 2] = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
 /// The longest description, in bytes.
 const LONGEST_DESCRIPTION: usize = 500;
 
@@ -192,6 +194,8 @@ fn paths(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<(Arc<str>, OAuthEndpo
         ("device_authorization_path", "/device_authorization", OAuthEndpoint::DeviceAuthorization),
         ("device_path", "/device", OAuthEndpoint::Device),
         ("jwks_path", "/authorize/jwks", OAuthEndpoint::Keys),
+        ("introspection_path", "/introspect", OAuthEndpoint::Introspect),
+        ("revocation_path", "/revoke", OAuthEndpoint::Revoke),
         ("userinfo_path", "/userinfo", OAuthEndpoint::UserInfo),
         ("end_session_path", "/end-session", OAuthEndpoint::EndSession),
         ("applications_path", "/account/applications", OAuthEndpoint::Applications),
@@ -216,6 +220,7 @@ fn paths(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<(Arc<str>, OAuthEndpo
         }
         all.push((path, endpoint));
     }
+    all.extend(METADATA.map(|path| (path.into(), OAuthEndpoint::Metadata)));
     all
 }
 

@@ -108,6 +108,8 @@ pub struct Client {
     pub grants: Vec<Grant>,
     /// Which scopes it may ask for.
     pub scopes: Vec<Arc<str>>,
+    /// Which places it serves: it may know what tokens for them say (RFC 7662).
+    pub resources: Vec<Arc<str>>,
     /// Whether it may do anything.
     pub enabled: bool,
     /// Access tokens that were issued to it up to this moment no longer count.
@@ -174,6 +176,8 @@ pub struct ClientChange {
     pub grants: Option<Vec<Grant>>,
     /// Other scopes, all of them.
     pub scopes: Option<Vec<Arc<str>>>,
+    /// Other places that it serves, all of them.
+    pub resources: Option<Vec<Arc<str>>>,
     /// Whether it may do anything. Access tokens end when it may not.
     pub enabled: Option<bool>,
     /// Access tokens that were issued up to now end.

@@ -5,8 +5,10 @@ mod asked;
 mod authorize;
 mod device;
 mod end_session;
+mod introspect;
 mod people;
 mod pushed;
+mod revoke;
 mod token;
 mod userinfo;
 
@@ -21,7 +23,7 @@ use doorward_core::{
     policy::Own,
     ports::{Client, Grant},
 };
-use doorward_oauth::{ErrorCode, OAuthError, Provider, rfc6749::Parameters};
+use doorward_oauth::{ErrorCode, OAuthError, Provider, rfc6749::Parameters, rfc8414};
 use http::{
     HeaderValue, Method, Response, StatusCode,
     header::{ALLOW, CONTENT_TYPE, PRAGMA, WWW_AUTHENTICATE},
@@ -42,6 +44,9 @@ pub(crate) fn own(endpoint: OAuthEndpoint) -> Own {
     match endpoint {
         OAuthEndpoint::Token => apart("oauth.token"),
         OAuthEndpoint::Keys => apart("oauth.keys"),
+        OAuthEndpoint::Introspect => apart("oauth.introspect"),
+        OAuthEndpoint::Revoke => apart("oauth.revoke"),
+        OAuthEndpoint::Metadata => apart("oauth.metadata"),
         OAuthEndpoint::UserInfo => apart("oauth.userinfo"),
         OAuthEndpoint::Pushed => apart("oauth.par"),
         OAuthEndpoint::DeviceAuthorization => apart("oauth.device_authorization"),
@@ -76,8 +81,16 @@ pub(crate) async fn answer(endpoint: OAuthEndpoint, settings: &OAuth, call: Call
             _,
         ) => not_allowed(&call, "GET, HEAD, POST"),
         (OAuthEndpoint::Token, &Method::POST) => token::run(settings, call).await,
-        (OAuthEndpoint::Token, &Method::OPTIONS) => answer::options("POST,OPTIONS"),
-        (OAuthEndpoint::Token, _) => not_allowed(&call, "POST, OPTIONS"),
+        (OAuthEndpoint::Introspect, &Method::POST) => introspect::run(settings, call).await,
+        (OAuthEndpoint::Revoke, &Method::POST) => revoke::run(settings, call).await,
+        (OAuthEndpoint::Token | OAuthEndpoint::Introspect | OAuthEndpoint::Revoke, &Method::OPTIONS) => {
+            answer::options("POST,OPTIONS")
+        }
+        (OAuthEndpoint::Token | OAuthEndpoint::Introspect | OAuthEndpoint::Revoke, _) => not_allowed(&call, "POST, OPTIONS"),
+        (OAuthEndpoint::Metadata, _) if reads => {
+            document(StatusCode::OK, &rfc8414::metadata(&provider(&call, settings)), &call.reader())
+        }
+        (OAuthEndpoint::Metadata, _) => not_allowed(&call, "GET, HEAD"),
         // The pipeline answers GET and HEAD.
         (OAuthEndpoint::Keys, _) => not_allowed(&call, "GET, HEAD"),
     }

@@ -2,7 +2,7 @@
 //! comes along makes it invalid, so nobody gets a second guess.
 
 use super::Parameters;
-use crate::{ErrorCode, OAuthError, Provider};
+use crate::{ErrorCode, OAuthError, Provider, rfc7523};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use doorward_core::ports::{Client, ClientMethod};
 use doorward_crypto::{same, sha256_hex};
@@ -34,6 +34,7 @@ struct Shown {
     id: String,
     method: ClientMethod,
     secret: Option<String>,
+    assertion: Option<String>,
 }
 
 /// The hash under which a secret is stored. Secrets of clients are long and random, so a fast one suffices.
@@ -72,8 +73,12 @@ async fn judge(provider: &Provider<'_>, shown: &Shown) -> Result<Client, OAuthEr
     if client.method != shown.method {
         return Err(OAuthError::client("the client has another method"));
     }
-    if client.method.is_by_secret() && !right {
-        return Err(OAuthError::client("its secret is wrong"));
+    match (client.method, &shown.assertion) {
+        (ClientMethod::None, _) => {}
+        (ClientMethod::SecretBasic | ClientMethod::SecretPost, _) if right => {}
+        (ClientMethod::SecretBasic | ClientMethod::SecretPost, _) => return Err(OAuthError::client("its secret is wrong")),
+        (ClientMethod::PrivateKeyJwt, Some(assertion)) => rfc7523::verify(provider, &client, assertion).await?,
+        (ClientMethod::PrivateKeyJwt | ClientMethod::TlsClientAuth, _) => return Err(OAuthError::client("it shows nothing")),
     }
     Ok(client)
 }
@@ -90,21 +95,42 @@ fn shown(caller: Caller<'_>) -> Result<Shown, OAuthError> {
     let named = params.get("client_id").map(str::to_owned);
     let secret = params.get("client_secret").map(str::to_owned);
     let several = || OAuthError::new(ErrorCode::InvalidRequest, "More than one method of client authentication was used.");
+    let another = || OAuthError::new(ErrorCode::InvalidRequest, "`client_id` names another client.");
+    if let Some(assertion) = assertion(params)? {
+        if header.is_some() || secret.is_some() {
+            return Err(several());
+        }
+        let id = rfc7523::claimed(assertion).ok_or_else(|| OAuthError::client("its assertion is no token"))?;
+        // RFC 7521 4.2: where the client is named besides, it is the same.
+        if named.is_some_and(|named| named != id) {
+            return Err(another());
+        }
+        return Ok(Shown { id, method: ClientMethod::PrivateKeyJwt, secret: None, assertion: Some(assertion.to_owned()) });
+    }
     match (header, secret) {
         (Some(_), Some(_)) => Err(several()),
         (Some(header), None) => {
             let (id, secret) = basic(header).ok_or_else(|| OAuthError::client("the header is no Basic pair"))?;
             // RFC 6749 3.2.1 lets it stand in the body, too; then it must be the same.
             if named.is_some_and(|named| named != id) {
-                return Err(OAuthError::new(ErrorCode::InvalidRequest, "`client_id` names another client."));
+                return Err(another());
             }
-            Ok(Shown { id, method: ClientMethod::SecretBasic, secret: Some(secret) })
+            Ok(Shown { id, method: ClientMethod::SecretBasic, secret: Some(secret), assertion: None })
         }
         (None, secret) => {
             let id = named.ok_or_else(|| OAuthError::client("no client is named"))?;
             let method = if secret.is_some() { ClientMethod::SecretPost } else { ClientMethod::None };
-            Ok(Shown { id, method, secret: secret.filter(|secret| secret.len() <= LONGEST) })
+            Ok(Shown { id, method, secret: secret.filter(|secret| secret.len() <= LONGEST), assertion: None })
         }
+    }
+}
+
+/// The signed assertion that the client shows (RFC 7523 2.2), if it does.
+fn assertion(params: &Parameters) -> Result<Option<&str>, OAuthError> {
+    match (params.get("client_assertion_type"), params.get("client_assertion")) {
+        (None, None) => Ok(None),
+        (Some(rfc7523::ASSERTION_TYPE), Some(assertion)) => Ok(Some(assertion)),
+        _ => Err(OAuthError::new(ErrorCode::InvalidRequest, "The client's assertion is none of a type that is known here.")),
     }
 }
 

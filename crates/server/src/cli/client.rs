@@ -11,11 +11,13 @@ use doorward_core::{
     OAuth,
     ports::{Client, ClientChange, ClientMethod, Grant},
 };
-use doorward_crypto::random;
+use doorward_crypto::{jwt::KeySet, random};
 use doorward_oauth::rfc6749::client::hash_secret;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
+/// How long a set of keys may be, in bytes.
+const LONGEST_JWKS: usize = 64 << 10;
 /// How long a secret is that somebody else made, in bytes.
 const SECRET: std::ops::RangeInclusive<usize> = 32..=512;
 
@@ -99,6 +101,12 @@ pub(crate) struct Details {
     /// A scope that it may ask for; may be repeated [default: `default_scopes` of [oauth]]
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
+    /// A place that it serves, of `resources` or the audience of [oauth]: it may ask what tokens for it say; may be repeated
+    #[arg(long = "resource", value_name = "URI")]
+    resources: Vec<String>,
+    /// Its public keys as a JWK set, for private_key_jwt
+    #[arg(long, value_name = "FILE")]
+    jwks: Option<PathBuf>,
 }
 
 /// How a confidential client proves that it is itself.
@@ -109,6 +117,8 @@ pub(crate) enum Method {
     ClientSecretBasic,
     /// Its secret in the body
     ClientSecretPost,
+    /// A token that its own key signed
+    PrivateKeyJwt,
 }
 
 impl From<Method> for ClientMethod {
@@ -116,6 +126,7 @@ impl From<Method> for ClientMethod {
         match method {
             Method::ClientSecretBasic => ClientMethod::SecretBasic,
             Method::ClientSecretPost => ClientMethod::SecretPost,
+            Method::PrivateKeyJwt => ClientMethod::PrivateKeyJwt,
         }
     }
 }
@@ -199,12 +210,13 @@ async fn add(
         name: name.into(),
         method,
         secret: secret.as_ref().map(|secret| hash_secret(&secret.text).into()),
-        jwks: None,
+        jwks: jwks(&details)?,
         certificate: None,
         redirect_uris: uris(&details.redirect_uris)?,
         post_logout_redirect_uris: uris(&details.post_logout_redirect_uris)?,
         grants,
         scopes,
+        resources: resources(&settings, &details.resources)?,
         enabled: true,
         tokens_not_before: now,
         created: now,
@@ -254,6 +266,8 @@ async fn update(
         post_logout_redirect_uris: given(uris(&details.post_logout_redirect_uris)?),
         grants: Some(grants).filter(|grants| !grants.is_empty()),
         scopes: given(scopes(&settings, &details.scopes)?),
+        resources: given(resources(&settings, &details.resources)?),
+        jwks: jwks(&details)?,
         enabled,
         end_tokens,
         ..ClientChange::default()
@@ -261,6 +275,8 @@ async fn update(
     let mut after = client;
     after.redirect_uris = change.redirect_uris.clone().unwrap_or(after.redirect_uris);
     after.grants = change.grants.clone().unwrap_or(after.grants);
+    after.resources = change.resources.clone().unwrap_or(after.resources);
+    after.jwks = change.jwks.clone().or(after.jwks);
     sound(&after)?;
     let client = context.store.change_client(id, change, context.clock.now()).await?;
     context.changed().await?;
@@ -329,7 +345,13 @@ fn usual_grants(details: &Details, method: ClientMethod) -> Vec<Grant> {
 
 /// What a client cannot be.
 fn sound(client: &Client) -> Result<(), Failure> {
-    if client.grants.is_empty() {
+    if client.jwks.is_some() != (client.method == ClientMethod::PrivateKeyJwt) {
+        return Err(Failure::usage("private_key_jwt needs the client's public keys (--jwks), and only that method does"));
+    }
+    if client.is_public() && !client.resources.is_empty() {
+        return Err(Failure::usage("a public client proves nothing, so it learns nothing of tokens"));
+    }
+    if client.grants.is_empty() && client.resources.is_empty() {
         return Err(Failure::usage("the client has no way to a token: give --grant or --redirect-uri"));
     }
     if client.is_public() && client.may(Grant::ClientCredentials) {
@@ -350,6 +372,32 @@ fn scopes(settings: &OAuth, given: &[String]) -> Result<Vec<Arc<str>>, Failure> 
         }
     };
     given.iter().map(known).collect()
+}
+
+/// The places that a client may serve: those that tokens may be for.
+fn resources(settings: &OAuth, given: &[String]) -> Result<Vec<Arc<str>>, Failure> {
+    let known = |name: &String| {
+        let found = std::iter::once(settings.usual_audience()).chain(&settings.resources).find(|one| ***one == **name);
+        let near = suggestions(name, settings.resources.iter().map(|one| &**one));
+        found.cloned().ok_or_else(|| Failure::new(format_args!("no token is for {:?}{near}", harmless(name))))
+    };
+    given.iter().map(known).collect()
+}
+
+/// The keys of a client, none of them private.
+fn jwks(details: &Details) -> Result<Option<Arc<str>>, Failure> {
+    let Some(path) = &details.jwks else { return Ok(None) };
+    let trouble = |why: &dyn std::fmt::Display| Failure::new(format_args!("{}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| trouble(&error))?;
+    if text.len() > LONGEST_JWKS {
+        return Err(trouble(&"a JWK set of a client has at most 64 KiB"));
+    }
+    let set = KeySet::parse(text.as_bytes()).map_err(|bad| trouble(&bad))?;
+    match (set.keys.is_empty(), set.others.first()) {
+        (false, None) => Ok(Some(text.into())),
+        (_, Some((place, bad))) => Err(trouble(&format!("key {}: {bad}", place + 1))),
+        (true, None) => Err(trouble(&"there is no key in it")),
+    }
 }
 
 /// RFC 6749 3.1.2: absolute, without fragment. They are compared as they stand.
@@ -395,6 +443,7 @@ fn shown(client: &Client) -> String {
         format!("scopes    {}", client.scopes.join(" ")),
     ];
     lines.extend(client.redirect_uris.iter().map(|uri| format!("redirect  {uri}")));
+    lines.extend(client.resources.iter().map(|uri| format!("serves    {uri}")));
     lines.extend(client.post_logout_redirect_uris.iter().map(|uri| format!("logout    {uri}")));
     lines.push(format!("made      {}", moment(client.created)));
     lines.join("\n")
@@ -412,6 +461,7 @@ fn describe(client: &Client) -> Value {
         "post_logout_redirect_uris": client.post_logout_redirect_uris,
         "grants": grants,
         "scopes": client.scopes,
+        "resources": client.resources,
         "enabled": client.enabled,
         "created": moment(client.created),
         "updated": moment(client.updated),

@@ -18,7 +18,7 @@ use std::sync::Arc;
 const PORTION: u64 = 500;
 
 const CLIENT: &str = "id, name, method, secret, jwks, certificate, redirect_uris, post_logout_redirect_uris, grants, scopes, \
-     enabled, tokens_not_before, created, updated";
+     resources, enabled, tokens_not_before, created, updated";
 
 #[async_trait]
 impl ClientStore for Sqlite {
@@ -144,6 +144,7 @@ fn alter(connection: &Connection, id: &str, change: ClientChange, now: Time) -> 
     client.post_logout_redirect_uris = post_logout_redirect_uris.unwrap_or(client.post_logout_redirect_uris);
     client.grants = change.grants.unwrap_or(client.grants);
     client.scopes = change.scopes.unwrap_or(client.scopes);
+    client.resources = change.resources.unwrap_or(client.resources);
     client.enabled = change.enabled.unwrap_or(client.enabled);
     if change.end_tokens || !client.enabled {
         client.tokens_not_before = client.tokens_not_before.max(now);
@@ -157,7 +158,7 @@ fn alter(connection: &Connection, id: &str, change: ClientChange, now: Time) -> 
 fn write(connection: &Connection, client: &Client) -> Outcome<()> {
     let grants: Vec<&str> = client.grants.iter().map(|grant| grant.as_str()).collect();
     let sql = format!(
-        "INSERT OR REPLACE INTO oauth_client ({CLIENT}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+        "INSERT OR REPLACE INTO oauth_client ({CLIENT}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
     );
     connection.prepare_cached(&sql)?.execute(params![
         client.id,
@@ -170,6 +171,7 @@ fn write(connection: &Connection, client: &Client) -> Outcome<()> {
         list(&client.post_logout_redirect_uris),
         list(&grants),
         list(&client.scopes),
+        list(&client.resources),
         client.enabled,
         integer(client.tokens_not_before.0),
         integer(client.created.0),
@@ -201,9 +203,10 @@ fn client(row: &Row<'_>) -> rusqlite::Result<Client> {
         // One that a later doorward knows is none here.
         grants: texts(8)?.iter().filter_map(|word| Grant::parse(word)).collect(),
         scopes: texts(9)?,
-        enabled: row.get(10)?,
-        tokens_not_before: Time(unsigned(row, 11)?),
-        created: Time(unsigned(row, 12)?),
-        updated: Time(unsigned(row, 13)?),
+        resources: texts(10)?,
+        enabled: row.get(11)?,
+        tokens_not_before: Time(unsigned(row, 12)?),
+        created: Time(unsigned(row, 13)?),
+        updated: Time(unsigned(row, 14)?),
     })
 }

@@ -279,6 +279,7 @@ async fn a_client_that_is_deleted_takes_along_what_it_was_allowed() {
             post_logout_redirect_uris: Vec::new(),
             grants: Vec::new(),
             scopes: Vec::new(),
+            resources: Vec::new(),
             enabled: true,
             tokens_not_before: NOW,
             created: NOW,

@@ -3,6 +3,8 @@
 mod clients;
 mod code;
 mod device;
+mod independent;
+mod introspection;
 mod libraries;
 mod oidc;
 mod people;

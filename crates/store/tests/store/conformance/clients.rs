@@ -22,6 +22,7 @@ fn client(id: &str) -> Client {
         post_logout_redirect_uris: vec!["https://shop.example.com/".into()],
         grants: vec![Grant::ClientCredentials, Grant::AuthorizationCode],
         scopes: vec!["default".into(), "orders".into()],
+        resources: vec!["https://orders.example.com".into()],
         enabled: true,
         tokens_not_before: NOW,
         created: NOW,
