@@ -432,7 +432,11 @@ impl Auth {
             // The others are read once, when a server starts.
             Changed::Keys(_) => {}
             // A decision reads them with the roles; no session or token knows what its group may.
-            Changed::Groups => self.roles.reload(&*self.store).await?,
+            Changed::Groups => {
+                self.roles.reload(&*self.store).await?;
+                // What a certificate is remembered as was judged with its group.
+                self.all_holders_changed().await;
+            }
             // Whoever asks for one reads it from the store each time.
             Changed::Client(..) | Changed::AccessToken(_) => {}
             Changed::Everything => self.forget_everything().await?,

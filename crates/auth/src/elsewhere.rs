@@ -200,7 +200,8 @@ impl Auth {
         if !record.enabled {
             return Err(refused(Why::Disabled, Some(account)));
         }
-        if self.is_excluded(record, directory, arrival.view.map(|(website, _)| website)).await? {
+        let website = arrival.view.map(|(website, _)| website).or(directory.website);
+        if self.keeps_out(record, website).await.map_err(SignInError::Unavailable)? {
             return Err(refused(Why::Excluded, Some(account)));
         }
         // Whoever signed up with somebody else's address is waiting for just this.

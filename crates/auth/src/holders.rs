@@ -37,6 +37,8 @@ pub struct HolderAsked<'a> {
     pub directories: &'a [Arc<str>],
     /// The name in the certificate.
     pub login: &'a str,
+    /// The number of the website that the request is about; `None` is the first one.
+    pub website: Option<u32>,
 }
 
 /// Why a name is nobody's.
@@ -44,7 +46,8 @@ pub struct HolderAsked<'a> {
 pub enum HolderError {
     /// No account, or not one that may be used.
     Refused {
-        /// What is wrong: nobody has the name, or its account is disabled, not confirmed, or gone meanwhile.
+        /// What is wrong: nobody has the name, or its account is disabled, kept out of the website, not confirmed, or gone
+        /// meanwhile.
         why: Why,
         /// Whose name it is.
         account: Option<Arc<Account>>,
@@ -54,14 +57,15 @@ pub enum HolderError {
 }
 
 impl HolderError {
-    /// Judges what was found under a name.
+    /// Judges what was found under a name; `excluded` says that its group is kept out of the website.
     ///
     /// # Errors
     /// It is nobody's, or its account may not be used.
-    pub fn judge(found: Option<&AccountRecord>) -> Result<&AccountRecord, HolderError> {
+    pub fn judge(found: Option<&AccountRecord>, excluded: bool) -> Result<&AccountRecord, HolderError> {
         let why = match found {
             None => Why::UnknownLogin,
             Some(record) if !record.enabled => Why::Disabled,
+            Some(_) if excluded => Why::Excluded,
             Some(record) if !record.confirmed => Why::Unconfirmed,
             Some(record) => return Ok(record),
         };
@@ -167,14 +171,18 @@ impl Holders for Arc<Auth> {
     }
 }
 
-fn question(asked: HolderAsked<'_>) -> Question {
-    (asked.directories.to_vec(), asked.login.to_owned())
+fn question(HolderAsked { directories, login, website }: HolderAsked<'_>) -> Question {
+    Question { directories: directories.to_vec(), login: login.to_owned(), website }
 }
 
 impl Auth {
     async fn ask_for_holder(&self, question: &Question, moment: Moment) -> Result<Arc<LiveHolder>, HolderError> {
         let found = self.account_named(question).await.map_err(HolderError::Unavailable)?;
-        let verdict = HolderError::judge(found.as_ref());
+        let excluded = match &found {
+            Some(record) => self.keeps_out(record, question.website).await.map_err(HolderError::Unavailable)?,
+            None => false,
+        };
+        let verdict = HolderError::judge(found.as_ref(), excluded);
         let live = self.named().keep(question, verdict.as_ref().ok().copied(), moment);
         match (live, verdict) {
             (Some(live), _) => Ok(live),
@@ -184,12 +192,13 @@ impl Auth {
     }
 
     /// The account of the first directory that has the login.
-    async fn account_named(&self, (names, login): &Question) -> Result<Option<AccountRecord>, StoreError> {
+    async fn account_named(&self, question: &Question) -> Result<Option<AccountRecord>, StoreError> {
         let all = self.directories();
-        let directories = names.iter().filter_map(|name| all.iter().find(|directory| directory.name == *name));
+        let directories = question.directories.iter().filter_map(|name| all.iter().find(|directory| directory.name == *name));
         for directory in directories {
             let Directory { name, website, kind, .. } = &**directory;
-            let record = self.store().account_by_login(name, *website, login).await?;
+            let website = website.map(|default| question.website.unwrap_or(default));
+            let record = self.store().account_by_login(name, website, &question.login).await?;
             // An account of another kind was made before the directory's kind was changed: it is nobody's here.
             if let Some(record) = record.filter(|record| record.account.kind == *kind) {
                 return Ok(Some(record));

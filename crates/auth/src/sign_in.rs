@@ -425,7 +425,8 @@ impl Auth {
         if !right {
             return refuse(Why::WrongPassword, account);
         }
-        if weight != Weight::Proof && self.is_excluded(&record, &directory, attempt.website).await? {
+        let website = attempt.website.or(directory.website);
+        if weight != Weight::Proof && self.keeps_out(&record, website).await.map_err(SignInError::Unavailable)? {
             return refuse(Why::Excluded, account);
         }
         if !record.confirmed {
@@ -437,19 +438,13 @@ impl Auth {
 
     /// Whether the group of a customer is kept out of the website that is meant (magento-webapi 6.3). The store is asked: a
     /// sign-in is rare, and what it says is so now.
-    pub(crate) async fn is_excluded(
-        &self,
-        record: &AccountRecord,
-        directory: &Directory,
-        website: Option<u32>,
-    ) -> Result<bool, SignInError> {
+    pub(crate) async fn keeps_out(&self, record: &AccountRecord, website: Option<u32>) -> Result<bool, StoreError> {
         if record.account.kind != Kind::Customer {
             return Ok(false);
         }
         let first = || self.account_rules().stores.as_ref().map_or(1, |stores| stores.default_view().website_id);
-        let website = website.or(directory.website).unwrap_or_else(first);
-        let exclusions = self.store().customers().exclusions().await.map_err(SignInError::Unavailable)?;
-        Ok(exclusions.exclude(record.account.membership.as_ref(), website))
+        let exclusions = self.store().customers().exclusions().await?;
+        Ok(exclusions.exclude(record.account.membership.as_ref(), website.unwrap_or_else(first)))
     }
 
     /// Hashes anew what was hashed at another cost. A sign-in does not fail for its sake.

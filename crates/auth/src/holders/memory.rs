@@ -17,8 +17,13 @@ const MOST_REFUSED: usize = 1024;
 /// After how long somebody is told again that a name is refused (milliseconds).
 const REFUSED_AGAIN: u64 = 60_000;
 
-/// The directories and the login.
-pub(super) type Question = (Vec<Arc<str>>, String);
+/// Whom a certificate names, where, on which website.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Question {
+    pub(super) directories: Vec<Arc<str>>,
+    pub(super) login: String,
+    pub(super) website: Option<u32>,
+}
 
 /// What [`Auth`] remembers of them.
 #[derive(Default)]
@@ -61,7 +66,7 @@ impl Named {
     /// The one that is remembered, if it is trusted without the store.
     pub(super) fn sure(&self, question: &Question) -> Option<Arc<LiveHolder>> {
         let live = self.get(question)?;
-        let first = question.0.first().is_some_and(|name| *name == live.account().directory);
+        let first = question.directories.first().is_some_and(|name| *name == live.account().directory);
         let nobody_before = first || live.arrivals.load(SeqCst) == self.arrivals.load(SeqCst);
         (nobody_before && self.is_sure(&live)).then_some(live)
     }

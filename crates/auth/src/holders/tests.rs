@@ -3,7 +3,7 @@ use crate::testing::Bench;
 use doorward_core::ports::{AccountChange, Clock, Store};
 
 fn asked<'a>(directories: &'a [Arc<str>], login: &'a str) -> HolderAsked<'a> {
-    HolderAsked { directories, login }
+    HolderAsked { directories, login, website: None }
 }
 
 fn names() -> [Arc<str>; 2] {
@@ -104,4 +104,38 @@ async fn uses_are_told_once_an_hour_and_refusals_once_a_minute() {
     for index in 0..3000 {
         assert!(refused(&format!("joe{index}")), "what cannot be remembered is told");
     }
+}
+
+#[tokio::test]
+async fn a_group_that_is_kept_out_of_a_website_is_refused_there_and_remembered_elsewhere() {
+    use doorward_core::ports::GroupDraft;
+    let bench = Bench::new().await;
+    bench.add(Kind::Customer, "jane").await;
+    bench.add(Kind::Admin, "admin").await;
+    let names = names();
+    let exclude = async |websites: &str| {
+        let document = format!(r#"{{"extension_attributes":{{"exclude_website_ids":{websites}}}}}"#);
+        let draft = GroupDraft { code: "General".into(), tax_class: 3, document: serde_json::from_str(&document).unwrap() };
+        bench.auth.store().customers().put_group(Some(1), draft).await.unwrap();
+        bench.auth.apply_changes().await.unwrap();
+    };
+    let on = |login, website| HolderAsked { website, ..asked(&names, login) };
+    let enter = async |login, website| match bench.auth.find_holder(on(login, website)).await {
+        Ok(_) => None,
+        Err(HolderError::Refused { why, .. }) => Some(why),
+        Err(error) => panic!("{error:?}"),
+    };
+    exclude("[2]").await;
+    assert_eq!(enter("jane", Some(1)).await, None);
+    assert_eq!(enter("jane", Some(2)).await, Some(Why::Excluded));
+    assert_eq!(enter("admin", Some(2)).await, None, "groups are customers'");
+    assert!(bench.auth.remembered_holder(on("jane", Some(1))).is_some());
+    for other in [None, Some(0), Some(2)] {
+        assert!(bench.auth.remembered_holder(on("jane", other)).is_none(), "{other:?}");
+    }
+    // Where no website is named the first one is meant. What is remembered is asked about again.
+    exclude("[1]").await;
+    assert_eq!(enter("jane", None).await, Some(Why::Excluded));
+    assert!(bench.auth.remembered_holder(on("jane", Some(1))).is_none());
+    assert_eq!(enter("jane", Some(1)).await, Some(Why::Excluded));
 }

@@ -2,7 +2,7 @@
 
 use doorward_auth::{Finding, HolderAsked, HolderError, Holders, LiveHolder};
 use doorward_core::{
-    Policy, Time,
+    Kind, Policy, Time,
     policy::Directory,
     ports::{Clock, Store},
 };
@@ -13,23 +13,31 @@ use std::sync::Arc;
 pub(super) struct LookedUp {
     store: Arc<dyn Store>,
     directories: Vec<Arc<Directory>>,
+    /// The website that is meant where none is named.
+    home: u32,
 }
 
 impl LookedUp {
     pub(super) fn new(store: Arc<dyn Store>, policy: &Policy) -> Self {
-        Self { store, directories: policy.directories.clone() }
+        let home = policy.routes.stores.default_view().website_id;
+        Self { store, directories: policy.directories.clone(), home }
     }
 
     async fn judge(&self, asked: HolderAsked<'_>) -> Result<Arc<LiveHolder>, HolderError> {
         let named = asked.directories.iter().filter_map(|name| self.directories.iter().find(|directory| directory.name == *name));
         for directory in named {
-            let record = self.store.account_by_login(&directory.name, directory.website, asked.login).await;
+            let website = directory.website.map(|default| asked.website.unwrap_or(default));
+            let record = self.store.account_by_login(&directory.name, website, asked.login).await;
             let record = record.map_err(HolderError::Unavailable)?;
             if let Some(record) = record.filter(|record| record.account.kind == directory.kind) {
-                return HolderError::judge(Some(&record)).map(LiveHolder::of);
+                let exclusions = self.store.customers().exclusions().await.map_err(HolderError::Unavailable)?;
+                let customer = record.account.kind == Kind::Customer;
+                let website = asked.website.unwrap_or(self.home);
+                let excluded = customer && exclusions.exclude(record.account.membership.as_ref(), website);
+                return HolderError::judge(Some(&record), excluded).map(LiveHolder::of);
             }
         }
-        HolderError::judge(None).map(LiveHolder::of)
+        HolderError::judge(None, false).map(LiveHolder::of)
     }
 }
 

@@ -1,10 +1,10 @@
 //! Login and password in each request (RFC 7617).
 
-use super::{Identified, Known, Proved, SignIn, is_asked};
+use super::{Identified, Known, Proved, SignIn, is_asked, website};
 use crate::api::{Asked, bounded};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use doorward_auth::{LivePair, PairAsked, SignInError, Unproved, Why};
-use doorward_core::{Found, Offer, Policy, firewall::Firewall, stores::StoreScope};
+use doorward_core::{Found, Offer, Policy, firewall::Firewall};
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use std::sync::Arc;
 
@@ -66,16 +66,6 @@ fn question<'a>(
     (login, password): (&'a str, &'a str),
 ) -> PairAsked<'a> {
     PairAsked { directories: &firewall.directories, login, password, address: asked.client, website }
-}
-
-/// The website that a sign-in is about: that of the store view which the path names under the Magento prefix, or else the
-/// host. A cookie has no say where a pair has one.
-fn website(policy: &Policy, asked: &Asked<'_>, found: &Found<'_>) -> Option<u32> {
-    match found.store {
-        Some(StoreScope::View(view)) => Some(view.website_id),
-        Some(StoreScope::All) => None,
-        None => Some(policy.routes.stores.at_host(asked.host).website_id),
-    }
 }
 
 /// A pair that is right. Browsers send it by themselves, so guards look at where a request comes from.

@@ -1,27 +1,34 @@
 //! A client's certificate, which was verified when it was shown, or by a proxy that is believed.
 
-use super::{Identified, Known, Proved, SignIn, is_asked};
+use super::{Identified, Known, Proved, SignIn, is_asked, website};
 use crate::api::{Asked, bounded};
 use doorward_auth::{HolderAsked, HolderError, LiveHolder, SignInError, Why};
-use doorward_core::{Offer, Policy, firewall::Firewall};
+use doorward_core::{Found, Offer, Policy, firewall::Firewall};
 use std::sync::Arc;
 
 /// For the audit log: who has the certificate proves that they have its key.
 const METHOD: &str = "certificate pop";
 
 /// The account that it names, exactly; browsers send it by themselves, so guards look at where a request comes from.
-pub(super) async fn identify(known: Known<'_>, policy: &Policy, asked: Asked<'_>, firewall: &Firewall) -> Identified {
+pub(super) async fn identify(
+    known: Known<'_>,
+    policy: &Policy,
+    asked: Asked<'_>,
+    found: &Found<'_>,
+    firewall: &Firewall,
+) -> Identified {
     let Some(certificate) = asked.certificate else { return Identified::absent() };
     let owner = match certificate.owner(known.holders.now()) {
         Ok(owner) => owner,
         Err(why) => return Identified::offered(Offer::Refused(why)),
     };
-    let question = HolderAsked { directories: &firewall.directories, login: &owner };
-    let found = match known.holders.remembered_holder(question) {
+    let website = website(policy, &asked, found);
+    let question = HolderAsked { directories: &firewall.directories, login: &owner, website };
+    let answer = match known.holders.remembered_holder(question) {
         Some(live) => Ok(live),
         None => known.holders.find_holder(question).await,
     };
-    match found {
+    match answer {
         Ok(live) => proved(known, policy, firewall, live),
         Err(HolderError::Refused { why, account }) => {
             let mut identified = Identified::offered(Offer::Refused(text(why)));
@@ -48,6 +55,7 @@ fn proved(known: Known<'_>, policy: &Policy, firewall: &Firewall, live: Arc<Live
 fn text(why: Why) -> &'static str {
     match why {
         Why::Disabled => "the account is disabled",
+        Why::Excluded => "the account's group is kept out of the website",
         Why::Unconfirmed => "the account's e-mail address was not confirmed yet",
         Why::Changed => "the account changed meanwhile",
         _ => "no directory of the firewall has an account of the name in the certificate",

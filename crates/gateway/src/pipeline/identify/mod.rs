@@ -11,6 +11,7 @@ use doorward_core::{
     Account, Evidence, Found, Offer,
     firewall::{Authentication, Firewall},
     policy::{Directory, Policy},
+    stores::StoreScope,
 };
 use http::{HeaderMap, header::AUTHORIZATION};
 use std::sync::Arc;
@@ -124,7 +125,7 @@ pub async fn identify(known: Known<'_>, policy: &Policy, asked: Asked<'_>, found
             None => Box::pin(basic::verify(&known, policy, &asked, found, firewall)).await,
         },
         // Boxed, as above.
-        Authentication::Certificate => Box::pin(certificate::identify(known, policy, asked, firewall)).await,
+        Authentication::Certificate => Box::pin(certificate::identify(known, policy, asked, found, firewall)).await,
         Authentication::None => Identified::absent(),
     };
     // A call that needs no session leaves no trace of one (magento-webapi 0, RestSessionCookieTest).
@@ -173,6 +174,16 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (Some(line), None) = (lines.next(), lines.next()) else { return None };
     let (scheme, token) = line.to_str().ok()?.split_once(' ')?;
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' ')).then_some(token)
+}
+
+/// The website that a sign-in is about: that of the store view which the path names under the Magento prefix, or else the
+/// host. A cookie has no say where each request signs in.
+fn website(policy: &Policy, asked: &Asked<'_>, found: &Found<'_>) -> Option<u32> {
+    match found.store {
+        Some(StoreScope::View(view)) => Some(view.website_id),
+        Some(StoreScope::All) => None,
+        None => Some(policy.routes.stores.at_host(asked.host).website_id),
+    }
 }
 
 /// Whether the account of a credential is of one of the firewall's directories, as these are now.

@@ -399,3 +399,36 @@ fn where_somebody_comes_from_is_honoured_on_our_own_origin_alone() {
     let broken = shop.server.get("/customer/account/login/referer/%25%25/", "");
     assert_eq!((broken.status, &*hidden(&broken, "_target_path")), (200, "/customer/account"));
 }
+
+/// So is each request with a client's certificate.
+#[test]
+fn a_certificate_names_an_account_where_path_and_host_say() {
+    let certificates = "[[firewall]]\nname = \"partners\"\nwhen = \"certificate\"\nauthentication = \"certificate\"\n\
+                        directory = \"customers\"\n";
+    let header = "[certificate]\nheader = \"SSL_CLIENT_S_DN_Email\"\nmap = \"email\"\n";
+    let api = "serve = [\"sessions\", \"tokens\", \"accounts\"]\n\
+               [[store_view]]\ncode = \"us\"\nwebsite = \"us_site\"\nhost = \"us.shop.test\"";
+    let shop = Shop::prepared(api, &format!("{FIREWALLS}{MAIL}"), |site| {
+        let config = fs::read_to_string(site.path().join("doorward.toml")).unwrap();
+        let trusting = config.replacen("[server]\n", "[server]\ntrusted_proxies = [\"127.0.0.1\"]\n", 1);
+        let config = trusting.replacen("[[firewall]]\n", &format!("{certificates}[[firewall]]\n"), 1);
+        site.write("doorward.toml", &format!("{config}{header}"));
+    });
+    let accounts = three_accounts(&shop);
+    let here = here(&shop);
+    let shown = format!("SSL_CLIENT_S_DN_Email: {EMAIL}\r\nSSL_CLIENT_VERIFY: SUCCESS\r\n");
+    for (host, path, expected) in [
+        (&*here, "/rest/V1/customers/me", ""),
+        (&here, "/rest/fixture_second_store/V1/customers/me", SECOND),
+        (&here, "/rest/us/V1/customers/me", "/us"),
+        ("us.shop.test", "/rest/V1/customers/me", "/us"),
+        ("us.shop.test", "/rest/default/V1/customers/me", ""),
+    ] {
+        let (_, _, id) = accounts.iter().find(|(view, ..)| *view == expected).unwrap();
+        // What is remembered counts where it was found, and nowhere else.
+        for _ in 0..2 {
+            let reply = at(&shop, host, "GET", path, &shown, "");
+            assert_eq!((reply.status, &reply.json()["id"]), (200, id), "{host} {path}: {reply:?}");
+        }
+    }
+}
