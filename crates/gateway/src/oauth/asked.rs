@@ -39,19 +39,45 @@ pub(super) struct Asked {
     pub(super) query: String,
 }
 
+/// Why a request is not sound.
+pub(super) enum Unsound {
+    /// Nobody knows whose it is: the person is told, on this page.
+    Page(Response<Body>),
+    /// The client is told (RFC 6749 4.1.2.1).
+    Told(Box<Told>),
+}
+
+/// What the client is told, and where.
+pub(super) struct Told {
+    redirect_uri: Arc<str>,
+    state: Option<Arc<str>>,
+    fault: Fault,
+    /// Whether no page may be shown before.
+    pub(super) silent: bool,
+    /// The parameters as they came, without our mark.
+    pub(super) query: String,
+}
+
+impl Told {
+    /// Sends the browser there.
+    pub(super) fn answer(&self, call: &Call<'_>, settings: &OAuth) -> Response<Body> {
+        refusal(call, settings, &self.redirect_uri, self.state.as_deref(), self.fault)
+    }
+}
+
 /// Reads a request.
 ///
 /// # Errors
-/// The answer: a page while nobody knows whose request it is, a redirect to the client after that (RFC 6749 4.1.2.1).
-pub(super) async fn read(call: &Call<'_>, settings: &OAuth, query: &str) -> Result<Asked, Response<Body>> {
-    let page = |text: &str| fault_page(call, StatusCode::BAD_REQUEST, text);
+/// Who is told what, while nobody knows whose request it is and after that.
+pub(super) async fn read(call: &Call<'_>, settings: &OAuth, query: &str) -> Result<Asked, Unsound> {
+    let page = |text: &str| Unsound::Page(fault_page(call, StatusCode::BAD_REQUEST, text));
     let sent = Parameters::parse(query).map_err(|bad| page(&format!("The request cannot be read: {bad}.")))?;
     let sent = sent.without(&[AGAIN]);
     let query = sent.encode();
     if query.len() > LONGEST {
         return Err(page("The request is too long. The application has to push it (RFC 9126)."));
     }
-    let unavailable = |error: StoreError| pages::unavailable(call, &error);
+    let unavailable = |error: StoreError| Unsound::Page(pages::unavailable(call, &error));
     let id =
         sent.get("client_id").filter(|id| Client::is_id(id)).ok_or_else(|| page("It is not said which application asks."))?;
     let client = call.auth.store().client(id).await.map_err(unavailable)?.filter(|client| client.enabled);
@@ -72,13 +98,17 @@ pub(super) async fn read(call: &Call<'_>, settings: &OAuth, query: &str) -> Resu
     let asker = asker(&client, &uris, &scopes, &default);
     let way = Way::of(&parameters, &asker).map_err(|bad| page(&format!("The request cannot be answered: {bad}.")))?;
     let (redirect_uri, state) = (Arc::clone(&way.redirect_uri), way.state.clone());
-    let request = way.read(&parameters, &asker);
-    let request = request.map_err(|fault| refusal(call, settings, &redirect_uri, state.as_deref(), fault))?;
-    if doorward_oauth::rfc8707::audience(&provider(call, settings), &request.resources).is_err() {
-        let fault = Fault::new(Code::InvalidTarget, "resource is not known");
-        return Err(refusal(call, settings, &redirect_uri, state.as_deref(), fault));
+    let read = way.read(&parameters, &asker).and_then(|request| {
+        match doorward_oauth::rfc8707::audience(&provider(call, settings), &request.resources) {
+            Ok(_) => Ok(request),
+            Err(_) => Err(Fault::new(Code::InvalidTarget, "resource is not known")),
+        }
+    });
+    let silent = parameters.get("prompt") == Some("none");
+    match read {
+        Ok(request) => Ok(Asked { client, request, pushed, query }),
+        Err(fault) => Err(Unsound::Told(Box::new(Told { redirect_uri, state, fault, silent, query }))),
     }
-    Ok(Asked { client, request, pushed, query })
 }
 
 /// What a client may name.

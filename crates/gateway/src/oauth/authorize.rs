@@ -4,7 +4,7 @@
 //! before to a client that is surely the same one.
 
 use super::{
-    asked::{self, AGAIN, Asked, redirect},
+    asked::{self, AGAIN, Asked, Unsound, redirect},
     people::{self, duration, fault_page},
     provider,
 };
@@ -50,7 +50,7 @@ pub(super) async fn run(settings: &OAuth, mut call: Call<'_>) -> Response<Body> 
     let query = call.request.query.unwrap_or_default();
     let asked = match asked::read(&call, settings, query).await {
         Ok(asked) => asked,
-        Err(response) => return response,
+        Err(unsound) => return tell(&call, settings, unsound).await,
     };
     let session = match people::signed_in(&call).await {
         Ok(session) => session,
@@ -93,7 +93,7 @@ pub(super) async fn decide(settings: &OAuth, mut call: Call<'_>) -> Response<Bod
     let sent = fields.text(REQUEST).to_owned();
     let asked = match asked::read(&call, settings, &sent).await {
         Ok(asked) => asked,
-        Err(response) => return response,
+        Err(unsound) => return tell(&call, settings, unsound).await,
     };
     if !counts(&call, settings, &asked, &session, &sent) {
         return sign_in(&call, settings, &asked);
@@ -110,6 +110,23 @@ pub(super) async fn decide(settings: &OAuth, mut call: Call<'_>) -> Response<Bod
         return pages::unavailable(&call, &error);
     }
     allow(&call, settings, &asked, &session).await
+}
+
+/// What is wrong with a request is told to the client only where somebody is signed in, unless no page may be shown: no link leads
+/// strangers away from here (RFC 9700 4.11.2).
+async fn tell(call: &Call<'_>, settings: &OAuth, unsound: Unsound) -> Response<Body> {
+    let told = match unsound {
+        Unsound::Page(response) => return response,
+        Unsound::Told(told) => told,
+    };
+    match people::signed_in(call).await {
+        Ok(None) if !told.silent => {
+            let back = format!("{}?{}", people::path_of(settings, OAuthEndpoint::Authorize), told.query);
+            people::sign_in_first(call, &back)
+        }
+        Ok(_) => told.answer(call, settings),
+        Err(error) => pages::unavailable(call, &error),
+    }
 }
 
 /// Gives the client its code.

@@ -12,7 +12,7 @@ use doorward_core::{
     ports::{Client, ClientChange, ClientMethod, Grant},
 };
 use doorward_crypto::{jwt::KeySet, random};
-use doorward_oauth::rfc6749::client::hash_secret;
+use doorward_oauth::rfc6749::{RedirectUri, client::hash_secret};
 use serde_json::{Value, json};
 use std::{path::PathBuf, sync::Arc};
 
@@ -402,16 +402,9 @@ fn jwks(details: &Details) -> Result<Option<Arc<str>>, Failure> {
 
 /// RFC 6749 3.1.2: absolute, without fragment. They are compared as they stand.
 fn uris(given: &[String]) -> Result<Vec<Arc<str>>, Failure> {
-    let sound = |text: &String| {
-        let scheme = text.split_once(':').filter(|(scheme, rest)| {
-            let plain = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
-            scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(plain) && !rest.is_empty()
-        });
-        let plain = text.len() <= 2000 && text.bytes().all(|b| b.is_ascii_graphic()) && !text.contains('#');
-        match scheme {
-            Some(_) if plain => Ok(Arc::from(text.as_str())),
-            _ => Err(Failure::usage(format_args!("{:?} is no absolute URI without fragment", harmless(text)))),
-        }
+    let sound = |text: &String| match RedirectUri::parse(text) {
+        Ok(uri) => Ok(Arc::from(uri.as_str())),
+        Err(bad) => Err(Failure::usage(format_args!("{:?} cannot be registered: {bad}", harmless(text)))),
     };
     given.iter().map(sound).collect()
 }

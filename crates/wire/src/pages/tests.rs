@@ -77,3 +77,45 @@ proptest! {
         prop_assert_eq!(with(&format!("x{login}")), with("x"));
     }
 }
+
+#[test]
+fn a_consent_says_what_for_whom_and_how_long_and_escapes_what_clients_chose() {
+    let page = render(&Consent {
+        action: "/authorize/consent",
+        token: "a.b.c",
+        field: "request",
+        value: "client_id=shop&state=\"><script>",
+        client: "<b>Shop</b>",
+        login: "jane&co",
+        directory: "customers",
+        scopes: &["See your orders", "<i>all</i>"],
+        resources: &["https://api.example.com/?a&b"],
+        duration: "Until you sign out here, or your session ends.",
+        whither: "You go on to https://app.example.com.",
+        applications: "/account/applications",
+    })
+    .unwrap();
+    for needle in [
+        "&#60;b&#62;Shop&#60;/b&#62;",
+        "jane&#38;co",
+        "<li>See your orders</li>",
+        "&#60;i&#62;all&#60;/i&#62;",
+        "https://api.example.com/?a&#38;b",
+        "Until you sign out here",
+        r#"name="request" value="client_id=shop&#38;state=&#34;&#62;&#60;script&#62;""#,
+        r#"<button type="submit" name="decision" value="allow">Allow</button>"#,
+        r#"name="decision" value="deny""#,
+    ] {
+        assert!(page.contains(needle), "{needle} in {page}");
+    }
+    assert!(!page.contains("<script") && !page.contains("<b>"), "{page}");
+}
+
+#[test]
+fn the_page_that_leads_on_cannot_be_led_elsewhere() {
+    let url = "https://app.example.com/cb?code=c&state=%22%3E&iss=https%3A%2F%2Fx";
+    let page = render(&Continue { url, client: "\"><script>" }).unwrap();
+    let shown = url.replace('&', "&#38;");
+    assert!(page.contains(&format!("content=\"0;url={shown}\"")) && page.contains(&format!("href=\"{shown}\"")), "{page}");
+    assert!(!page.contains("<script"), "{page}");
+}

@@ -104,6 +104,7 @@ fn what_is_wrong_before_the_redirect_uri_is_known_goes_to_no_client() {
 #[test]
 fn what_is_wrong_after_that_goes_to_the_client_with_state_and_issuer() {
     let play = Play::new();
+    let jane = play.jane();
     for (other, error) in [
         (vec![("response_type", "token")], "unsupported_response_type"),
         (vec![("response_type", "code id_token")], "unsupported_response_type"),
@@ -117,17 +118,32 @@ fn what_is_wrong_after_that_goes_to_the_client_with_state_and_issuer() {
         (vec![("prompt", "none")], "login_required"),
         (vec![("prompt", "none login")], "invalid_request"),
     ] {
-        let reply = play.open(&format!("/authorize?{}", request(&other)), None);
+        let reply = play.open(&format!("/authorize?{}", request(&other)), Some(&jane).filter(|_| error != "login_required"));
         assert!(reply.status == 303 && reply.header("location").unwrap().starts_with(REDIRECT), "{other:?}: {reply:?}");
         assert_eq!(parameter(&reply, "error").as_deref(), Some(error), "{other:?}");
         assert_eq!(parameter(&reply, "state").as_deref(), Some("s&1"));
         assert_eq!(parameter(&reply, "iss"), Some(format!("http://{}", play.server.public)));
     }
-    let jane = play.jane();
     let reply = play.open(&format!("/authorize?{}", request(&[("prompt", "none")])), Some(&jane));
     assert_eq!(parameter(&reply, "error").as_deref(), Some("consent_required"));
     let reply = play.decide(&request(&[]), &jane, "deny");
     assert_eq!((parameter(&reply, "error").as_deref(), parameter(&reply, "code")), (Some("access_denied"), None));
+}
+
+/// RFC 9700 4.11.2: a link with a fault in it would lead strangers to wherever a client is.
+#[test]
+fn a_faulty_request_sends_no_guest_on() {
+    let play = Play::new();
+    let query = request(&[("scope", "nonsense")]);
+    let reply = play.open(&format!("/authorize?{query}"), None);
+    let back = format!("/login?return={}", encode(&format!("/authorize?{query}")));
+    assert_eq!((reply.status, reply.header("location")), (303, Some(&*back)), "{reply:?}");
+    let jane = play.jane();
+    let reply = play.open(&format!("/authorize?{query}"), Some(&jane));
+    assert_eq!(parameter(&reply, "error").as_deref(), Some("invalid_scope"));
+    // Where no page may be shown, the client's frame has to hear of it.
+    let silent = play.open(&format!("/authorize?{query}&prompt=none"), None);
+    assert_eq!(parameter(&silent, "error").as_deref(), Some("invalid_scope"));
 }
 
 #[test]

@@ -23,6 +23,20 @@ pub(crate) fn browse_at<S: AsRef<OsStr>>(script: &str, url: &str, server: &Serve
     assert!(said.lines().count() >= seen, "{said}");
 }
 
+/// The same for a script in JavaScript, which is told where its libraries are.
+pub(crate) fn run_by_node<S: AsRef<OsStr>>(script: &str, server: &Server, arguments: &[S], seen: usize) {
+    let installed = workspace().join("target/test-node");
+    let modules = std::env::var_os("DOORWARD_TEST_NODE").map_or(installed, PathBuf::from);
+    let there = modules.join("node_modules").exists();
+    assert!(there, "{} is missing: run scripts/test, which installs what the tests need", modules.display());
+    let mut node = Command::new("node");
+    node.arg(workspace().join("tests/node").join(script)).arg(modules).arg(format!("http://{}", server.public));
+    let output = node.args(arguments).output().unwrap();
+    let (said, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}{why}\n{}", server.log());
+    assert!(said.lines().count() >= seen, "{said}");
+}
+
 /// Where a browser puts pictures, which are kept after the test to be looked at.
 pub(crate) fn screenshots() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
