@@ -14,6 +14,8 @@ pub enum Authentication {
     Session,
     /// A JSON Web Token in each request (ibexa-rest 3).
     Jwt,
+    /// An access token in each request (RFC 6750).
+    OAuth,
     /// Login and password in each request (RFC 7617).
     Basic,
     /// A client's certificate.
@@ -28,6 +30,7 @@ impl Authentication {
         match self {
             Authentication::Session => "session",
             Authentication::Jwt => "jwt",
+            Authentication::OAuth => "oauth",
             Authentication::Basic => "basic",
             Authentication::Certificate => "certificate",
             Authentication::None => "none",

@@ -14,7 +14,7 @@ mod signing;
 mod tests;
 mod web;
 
-pub use foreign::{ClaimPath, FetchedKeys, IssuerKeys, IssuerSettings, KeySource, RoleClaims};
+pub use foreign::{AccessProfile, ClaimPath, FetchedKeys, IssuerKeys, IssuerSettings, KeySource, RoleClaims, SCOPE_ROLE};
 pub use live::LiveToken;
 pub use oauth::PURPOSE as OAUTH_KEYS;
 pub use signing::{KeyRules, PUBLISHED_AHEAD, new_key as new_signing_key};

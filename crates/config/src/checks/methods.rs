@@ -68,12 +68,16 @@ fn shop(r: &mut Reader<'_>, draft: &Draft, hosts: &[String]) {
 
 /// The method of a firewall as people call it.
 fn title(firewall: &Firewall) -> &'static str {
-    if firewall.authentication == Authentication::Jwt { "JWT" } else { "Basic" }
+    match firewall.authentication {
+        Authentication::Jwt => "JWT",
+        Authentication::OAuth => "OAuth",
+        _ => "Basic",
+    }
 }
 
 /// What a request carries that is meant for the firewall.
 fn when(firewall: &Firewall) -> &'static str {
-    if firewall.authentication == Authentication::Jwt { "bearer" } else { "basic" }
+    if firewall.authentication == Authentication::Basic { "basic" } else { "bearer" }
 }
 
 type Place = Span;
@@ -82,7 +86,9 @@ type Place = Span;
 fn beside<'d>(draft: &'d Draft, hosts: &[String], method: &Method, path: &str) -> Option<(&'d Firewall, (&'d Firewall, Place))> {
     hosts.iter().find_map(|host| {
         let (api, place) = first(draft, host, method, path)?;
-        let place = place.clone().filter(|_| matches!(api.authentication, Authentication::Basic | Authentication::Jwt))?;
+        let place = place
+            .clone()
+            .filter(|_| matches!(api.authentication, Authentication::Basic | Authentication::Jwt | Authentication::OAuth))?;
         let pages = ["/login", "/"].iter().filter_map(|page| first(draft, host, &Method::GET, page));
         let page = pages.map(|(page, _)| page).find(|page| page.authentication == Authentication::Session)?;
         Some((&**page, (&**api, place)))

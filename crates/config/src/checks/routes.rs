@@ -119,7 +119,13 @@ fn unguarded(draft: &Draft, path: &str, methods: &[Method]) -> Option<String> {
         let speaks = firewall.path.as_ref().is_none_or(|regex| regex.is_match(path))
             && methods.iter().any(|method| covers(&firewall.methods, method));
         match firewall.authentication {
-            Authentication::Session | Authentication::Jwt | Authentication::Basic | Authentication::Certificate if speaks => {
+            Authentication::Session
+            | Authentication::Jwt
+            | Authentication::OAuth
+            | Authentication::Basic
+            | Authentication::Certificate
+                if speaks =>
+            {
                 return None;
             }
             Authentication::None if speaks && firewalls::is_unconditional(firewall) => return Some(firewall.name.to_string()),

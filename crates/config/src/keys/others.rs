@@ -8,7 +8,7 @@ const MAP: &str = "a table of strings or lists of strings";
 pub(super) const OTHERS: &[Table] = &[Table {
     name: "issuer",
     many: true,
-    doc: "Another server whose JSON Web Tokens count, under firewalls with `authentication = \"jwt\"`. It is chosen by `iss`, and vouches for accounts that are in a directory already.",
+    doc: "Another server whose JSON Web Tokens count, under firewalls with `authentication = \"jwt\"`, and whose access tokens count under those with `\"oauth\"`. It is chosen by `iss`, and vouches for accounts that are in a directory already.",
     keys: &[
         key("issuer", TEXT, "required", "Its `iss`, letter for letter."),
         key(
@@ -39,7 +39,12 @@ pub(super) const OTHERS: &[Table] = &[Table {
             "Roles by what stands in `roles_claim`: `\"idp-group\" = \"ROLE_X\"`. They join the account's own for that token alone; what is not listed gives none.",
         ),
         key("algorithms", TEXTS, "all of them", "`EdDSA`, `ES256`, `RS256`: keys of others do not count."),
-        key("types", TEXTS, "\"JWT\"", "What `typ` may be; `JWT` is also a token without one."),
+        key(
+            "types",
+            TEXTS,
+            "\"JWT\"",
+            "What `typ` may be under `jwt` firewalls; `JWT` is also a token without one. Under `oauth` ones it is `at+jwt`.",
+        ),
         key(
             "ca",
             TEXT,

@@ -23,7 +23,7 @@ pub(super) const WAY: &[Table] = &[
                 "authentication",
                 TEXT,
                 "\"session\"",
-                "`session`, `jwt` (a signed token in each request), `basic` (login and password in each request), `certificate` (of the client) or `none` (everyone is a guest).",
+                "`session`, `jwt` (a signed token in each request), `oauth` (an access token of an `[[issuer]]` in each request), `basic` (login and password in each request), `certificate` (of the client) or `none` (everyone is a guest).",
             ),
             key("directory", TEXTS, "all, in the order of the file", "The directories that are asked, in order."),
             key(

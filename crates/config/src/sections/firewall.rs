@@ -110,17 +110,10 @@ fn authentication(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Authentic
         Some(text) => text,
         None => return (!section.has("authentication")).then_some(Authentication::Session),
     };
-    if text.value == "oauth" {
-        let message = format!(
-            "{} is not available: this version has \"session\", \"jwt\", \"basic\", \"certificate\" and \"none\"",
-            text.shown()
-        );
-        r.error(text.span, message);
-        return None;
-    }
     let words = [
         ("session", Authentication::Session),
         ("jwt", Authentication::Jwt),
+        ("oauth", Authentication::OAuth),
         ("basic", Authentication::Basic),
         ("certificate", Authentication::Certificate),
         ("none", Authentication::None),
@@ -134,7 +127,7 @@ fn misplaced(r: &mut Reader<'_>, section: &Section<'_>, authentication: Option<A
         None => &[],
         Some(Authentication::Session) => &[("realm", "`realm` belongs to `authentication = \"basic\"`")],
         Some(Authentication::Basic) => &[("guard", "`guard` is for session firewalls only")],
-        Some(Authentication::Jwt | Authentication::Certificate) => {
+        Some(Authentication::Jwt | Authentication::OAuth | Authentication::Certificate) => {
             &[("guard", "`guard` is for session firewalls only"), ("realm", "`realm` belongs to `authentication = \"basic\"`")]
         }
         Some(Authentication::None) => &[
@@ -149,9 +142,15 @@ fn misplaced(r: &mut Reader<'_>, section: &Section<'_>, authentication: Option<A
     let page = section.value("entry").is_some_and(|value| value.get_ref().as_str() == Some("page"));
     let hint = match authentication {
         Some(Authentication::Jwt) => "programs ask for a token at `/user/token/jwt`: leave `entry` out",
+        Some(Authentication::OAuth) => "programs ask an authorization server for a token: leave `entry` out",
         _ => "a browser shows its own dialog: leave `entry` out",
     };
-    if page && matches!(authentication, Some(Authentication::Basic | Authentication::Jwt | Authentication::Certificate)) {
+    if page
+        && matches!(
+            authentication,
+            Some(Authentication::Basic | Authentication::Jwt | Authentication::OAuth | Authentication::Certificate)
+        )
+    {
         let message = "a session has no say here, so a sign-in page would lead nowhere";
         r.error_with(section.place("entry"), message, hint);
     }

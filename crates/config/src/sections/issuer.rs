@@ -48,19 +48,29 @@ pub(crate) fn read(
     all
 }
 
-/// Warns of issuers whose tokens no firewall reads.
+/// Warns of issuers whose tokens no firewall reads, and of firewalls for whose directories nobody issues tokens.
 pub(crate) fn check(r: &mut Reader<'_>, root: &DeTable<'_>, issuers: &[Issuer], firewalls: &[firewall::Placed]) {
+    for (firewall, place) in firewalls.iter().filter(|(firewall, _)| firewall.authentication == Authentication::OAuth) {
+        let vouched = issuers.iter().any(|issuer| firewall.directories.contains(&issuer.directory));
+        if let Some(place) = place.clone().filter(|_| !vouched) {
+            let message = format!("no [[issuer]] vouches for a directory that `{}` asks: no token counts there", firewall.name);
+            r.warn(place, message, "add an [[issuer]], whose access tokens are to count");
+        }
+    }
     for section in r.sections(root, "issuer") {
         let named = r.text(&section, "issuer");
         let issuer = named.and_then(|name| issuers.iter().find(|issuer| *issuer.issuer == *name.value));
         let reads = |issuer: &&Issuer| {
             firewalls.iter().any(|(firewall, _)| {
-                firewall.authentication == Authentication::Jwt && firewall.directories.contains(&issuer.directory)
+                matches!(firewall.authentication, Authentication::Jwt | Authentication::OAuth)
+                    && firewall.directories.contains(&issuer.directory)
             })
         };
         if let Some(issuer) = issuer.filter(|issuer| !reads(issuer)) {
-            let message =
-                format!("no firewall with `authentication = \"jwt\"` asks `{}`: its tokens never count", issuer.directory);
+            let message = format!(
+                "no firewall with `authentication = \"jwt\"` or \"oauth\" asks `{}`: its tokens never count",
+                issuer.directory
+            );
             r.warn(section.place("directory"), message, "add one, with `when = \"bearer\"` before the others");
         }
     }

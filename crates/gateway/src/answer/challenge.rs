@@ -41,6 +41,8 @@ pub fn challenge_under(
     }
     let challenge = match firewall.authentication {
         Authentication::Jwt => bearer(fault, dialect),
+        // RFC 6750 3, in every dialect.
+        Authentication::OAuth => bearer(fault, Dialect::Problem),
         Authentication::Basic => basic(&firewall.realm),
         // Nothing that a caller could send in a header would help; where the answer names a scheme, a session is none of it.
         Authentication::Certificate if response.headers().contains_key(WWW_AUTHENTICATE) => HeaderValue::from_static(CERTIFICATE),

@@ -1,6 +1,9 @@
 //! Access tokens as JSON Web Tokens (RFC 9068).
 
 pub mod judge;
+mod resource;
+
+pub use resource::PROFILE;
 
 use crate::{OAuthError, Provider, rfc6749::Scopes};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -248,14 +248,14 @@ pub(super) fn words(
 ) -> String {
     let Some(firewall) = found.firewall else { return "none is read: no firewall matches".to_owned() };
     if let Offer::Unavailable(why) = &identified.offer {
-        return match issuer.filter(|_| firewall.authentication == Authentication::Jwt) {
+        return match issuer.filter(|_| matches!(firewall.authentication, Authentication::Jwt | Authentication::OAuth)) {
             Some(_) => format!("a JSON Web Token that nobody can judge here: {why}"),
             None => "the store cannot be asked".to_owned(),
         };
     }
     match firewall.authentication {
         Authentication::None => return format!("none is read: `{}` uses no credential", firewall.name),
-        Authentication::Jwt => return of_web_token(identified, issuer),
+        Authentication::Jwt | Authentication::OAuth => return of_web_token(identified, issuer),
         Authentication::Basic => return of_pair(identified),
         Authentication::Certificate => return of_certificate(identified),
         Authentication::Session => {}

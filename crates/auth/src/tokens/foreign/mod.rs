@@ -19,7 +19,7 @@ use super::{
 };
 use arc_swap::ArcSwap;
 use doorward_core::{Account, Time, policy::Directory, ports::AccountRecord};
-use doorward_crypto::jwt::{Algorithm, BadToken, Rules, Unverified, Verified};
+use doorward_crypto::jwt::{self, Algorithm, BadToken, Rules, Unverified, Verified};
 use keys::Ring;
 use std::{
     sync::{
@@ -55,6 +55,21 @@ pub struct IssuerSettings {
     pub leeway: Duration,
 }
 
+/// What makes a token of another issuer one for access (OAuth 2), and what it is good for.
+#[derive(Clone, Copy, Debug)]
+pub struct AccessProfile {
+    /// Its `typ`: no other, and not none.
+    pub typ: &'static str,
+    /// Reads its scopes; the claims were verified.
+    ///
+    /// # Errors
+    /// What is wrong, for the operator.
+    pub scopes: fn(&jwt::Claims) -> Result<Vec<Arc<str>>, &'static str>,
+}
+
+/// What scopes are roles of: `ROLE_OAUTH2_DEFAULT` is that of the scope `default` (ibexa-rest 5.1).
+pub const SCOPE_ROLE: &str = "ROLE_OAUTH2_";
+
 /// What another issuer vouched for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Vouched {
@@ -86,11 +101,14 @@ struct Issuer {
 }
 
 impl Issuer {
-    fn verify(&self, token: &str, now: Time) -> Result<Verified, WebError> {
+    fn verify(&self, token: &str, profile: Option<&AccessProfile>, now: Time) -> Result<Verified, WebError> {
         let settings = &self.settings;
         let unverified = Unverified::parse(token).map_err(|bad| refused(text(bad), Fault::Invalid))?;
         let fault = if unverified.says_ended(settings.leeway, now) { Fault::Expired } else { Fault::Invalid };
-        let types: Vec<&str> = settings.types.iter().map(|typ| &**typ).collect();
+        let types: Vec<&str> = match profile {
+            Some(profile) => vec![profile.typ],
+            None => settings.types.iter().map(|typ| &**typ).collect(),
+        };
         let rules = Rules {
             issuer: Some(&settings.issuer),
             audience: &settings.audience,
@@ -190,24 +208,35 @@ impl Tokens {
         &self,
         token: &str,
         asked: &[Arc<Directory>],
+        profile: Option<&AccessProfile>,
     ) -> Option<Result<(Claims, Arc<Owner>), WebError>> {
         if self.foreign.issuers.load().is_empty() {
             return None;
         }
         let issuer = self.foreign.issuer(Unverified::parse(token).ok()?.issuer()?)?;
-        Some(self.ask_issuer(&issuer, token, asked).await)
+        Some(self.ask_issuer(&issuer, token, asked, profile).await)
     }
 
-    async fn ask_issuer(&self, issuer: &Issuer, token: &str, asked: &[Arc<Directory>]) -> Result<(Claims, Arc<Owner>), WebError> {
+    async fn ask_issuer(
+        &self,
+        issuer: &Issuer,
+        token: &str,
+        asked: &[Arc<Directory>],
+        profile: Option<&AccessProfile>,
+    ) -> Result<(Claims, Arc<Owner>), WebError> {
         let invalid = |why| refused(why, Fault::Invalid);
         let settings = &issuer.settings;
         let directory = asked.iter().find(|directory| directory.name == settings.directory);
         let directory = directory.ok_or(invalid("its issuer vouches for a directory that the firewall does not ask"))?;
-        let Verified { claims: said, thumbprint, .. } = self.read_foreign(issuer, token).await?;
+        let Verified { claims: said, thumbprint, .. } = self.read_foreign(issuer, token, profile).await?;
         // Without it nobody could say whether the account's tokens were ended since.
         let issued = said.issued.ok_or(invalid("it does not say when it was issued (`iat`)"))?;
         let login = claims::login(&said, &settings.login).map_err(|why| refused(why, Fault::NoUsername))?;
-        let roles = claims::roles(&said, settings.roles.as_ref()).map_err(invalid)?;
+        let mut roles = claims::roles(&said, settings.roles.as_ref()).map_err(invalid)?;
+        if let Some(profile) = profile {
+            let scopes = (profile.scopes)(&said).map_err(invalid)?;
+            roles.extend(scopes.iter().map(|scope| format!("{SCOPE_ROLE}{}", scope.to_ascii_uppercase()).into()));
+        }
         let vouched = Vouched {
             issuer: Arc::clone(&settings.issuer),
             key: thumbprint.ok_or(invalid("its key is none that others verify with"))?,
@@ -235,9 +264,9 @@ impl Tokens {
     }
 
     /// A key that nobody here knows may be one that the issuer published just now.
-    async fn read_foreign(&self, issuer: &Issuer, token: &str) -> Result<Verified, WebError> {
+    async fn read_foreign(&self, issuer: &Issuer, token: &str, profile: Option<&AccessProfile>) -> Result<Verified, WebError> {
         let no_key = |read: &Result<Verified, WebError>| matches!(read, Err(WebError::Refused { why, .. }) if *why == text(BadToken::UnknownKey));
-        let read = issuer.verify(token, self.clock.now());
+        let read = issuer.verify(token, profile, self.clock.now());
         match &read {
             Err(WebError::Unknown(_)) => {}
             // One that says of itself that it has ended is not worth a question.
@@ -245,7 +274,7 @@ impl Tokens {
             _ => return read,
         }
         issuer.ring.ask_seldom(&self.clock).await;
-        let read = issuer.verify(token, self.clock.now());
+        let read = issuer.verify(token, profile, self.clock.now());
         match issuer.ring.trouble() {
             Some(why) if no_key(&read) => Err(WebError::Unknown(why)),
             _ => read,

@@ -496,3 +496,43 @@ async fn other_settings_judge_again_and_keep_keys_from_the_same_place() {
     world.tokens().set_issuers(Vec::new());
     assert_eq!(world.whose(&token).await, "Invalid");
 }
+
+const ACCESS: AccessProfile = AccessProfile {
+    typ: "at+jwt",
+    scopes: |claims| match claims.get("cnf") {
+        None => Ok(claims.text("scope").unwrap_or_default().split_whitespace().map(Into::into).collect()),
+        Some(_) => Err("it is bound"),
+    },
+};
+
+/// Security 4.3, 36 and 39: an access token and every other kind are never taken for each other, remembered or not.
+#[tokio::test]
+async fn security_39_what_counts_under_one_method_says_nothing_under_another() {
+    let idp = key();
+    let world = World::new(vec![settings(fixed(&[&idp]))]).await;
+    let access = |changes: Value| idp.sign_typed("at+jwt", &world.claims(changes)).unwrap();
+    let find = async |token: &str| match world.tokens().find_access(token, &world.bench.both(), &ACCESS).await {
+        Ok(live) => live.account().roles.join(","),
+        Err(WebError::Refused { fault, .. }) => format!("{fault:?}"),
+        Err(error) => panic!("{error}"),
+    };
+    let (token, plain) = (access(json!({ "scope": "default orders:read" })), world.sign(&idp, json!({})));
+    for _ in 0..2 {
+        assert_eq!(find(&token).await, "ROLE_EDITOR,ROLE_OAUTH2_DEFAULT,ROLE_OAUTH2_ORDERS:READ");
+        assert_eq!(world.whose(&token).await, "Invalid");
+        assert_eq!(find(&plain).await, "Invalid");
+        assert_eq!(world.whose(&plain).await, JANE);
+    }
+    assert_eq!(find(&access(json!({}))).await, "ROLE_EDITOR");
+    // Typed or not at all: whatever `types` of the issuer says about other firewalls.
+    world.tokens().set_issuers(vec![IssuerSettings { types: vec!["JWT".into(), "at+jwt".into()], ..settings(fixed(&[&idp])) }]);
+    assert_eq!((&*find(&plain).await, &*world.whose(&token).await), ("Invalid", JANE));
+    for refused in [json!({ "cnf": { "jkt": "x" } }), json!({ "aud": "other" }), json!({ "iss": "https://evil.example.com" })] {
+        assert_eq!(find(&access(refused)).await, "Invalid");
+    }
+    // One of ours names no other issuer, and is of another type.
+    let own = world.tokens().issue_web(&world.record, world.bench.clock.now()).await.unwrap().token;
+    assert_eq!(find(&own).await, "Invalid");
+    world.bench.change(Kind::Customer, 1, AccountChange::Disable).await;
+    assert_eq!(find(&token).await, "Account");
+}

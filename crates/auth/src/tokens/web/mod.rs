@@ -10,6 +10,7 @@ pub use keys::PURPOSE;
 
 use super::{
     IssuedToken, LiveToken, NOBODY, TokenError, Tokens,
+    foreign::AccessProfile,
     live::{Claims, Origin},
     owners::Owner,
     signing::SigningKeys,
@@ -158,10 +159,38 @@ impl Tokens {
     /// # Errors
     /// When it is nobody's, or the store cannot be asked.
     pub async fn find_web(&self, token: &str, asked: &[Arc<Directory>]) -> Result<Arc<LiveToken>, WebError> {
+        self.find_remembered(token, asked, "jwt", self.ask_web(token, asked)).await
+    }
+
+    /// Whose access token it is (OAuth 2), of the accounts of these directories. Those of other issuers count.
+    ///
+    /// # Errors
+    /// When it is nobody's, or it cannot be known.
+    pub async fn find_access(
+        &self,
+        token: &str,
+        asked: &[Arc<Directory>],
+        profile: &AccessProfile,
+    ) -> Result<Arc<LiveToken>, WebError> {
+        let ask = async {
+            let nobody = Err(refused("no issuer that is configured made it", Fault::Invalid));
+            self.ask_foreign(token, asked, Some(profile)).await.unwrap_or(nobody)
+        };
+        self.find_remembered(token, asked, "access", ask).await
+    }
+
+    /// What is remembered of a token under firewalls of one `kind` or, failing that, what `ask` finds out.
+    async fn find_remembered(
+        &self,
+        token: &str,
+        asked: &[Arc<Directory>],
+        kind: &'static str,
+        ask: impl Future<Output = Result<(Claims, Arc<Owner>), WebError>>,
+    ) -> Result<Arc<LiveToken>, WebError> {
         if token.len() > jwt::LONGEST {
             return Err(refused(BadToken::Malformed.text(), Fault::Invalid));
         }
-        let key = key(token, asked);
+        let key = key(token, asked, kind);
         let deaf = self.deaf.load(SeqCst);
         let now = self.clock.now();
         let stands = |live: &Arc<LiveToken>| live.is_sure() && self.foreign.stands(&live.claims().origin, now);
@@ -170,7 +199,7 @@ impl Tokens {
             return if expired { Err(refused(BadToken::Expired.text(), Fault::Expired)) } else { Ok(live) };
         }
         let is_no = |error: &WebError| matches!(error, WebError::Refused { .. });
-        Box::pin(self.load(key, deaf, self.ask_web(token, asked), is_no)).await
+        Box::pin(self.load(key, deaf, ask, is_no)).await
     }
 
     /// A new JSON Web Token for whoever was proved to be this account by what was known at `proved`; dated as
@@ -202,7 +231,7 @@ impl Tokens {
     }
 
     async fn ask_web(&self, token: &str, asked: &[Arc<Directory>]) -> Result<(Claims, Arc<Owner>), WebError> {
-        if let Some(answer) = self.ask_foreign(token, asked).await {
+        if let Some(answer) = self.ask_foreign(token, asked, None).await {
             return answer;
         }
         let Verified { claims: said, kid, .. } = self.read_web(token).await?;
@@ -254,10 +283,11 @@ impl Tokens {
     }
 }
 
-/// By what a token is remembered: itself, and whom it is asked about. No part of it can hold a line's end.
-fn key(token: &str, asked: &[Arc<Directory>]) -> TokenKey {
+/// By what a token is remembered: itself, what it is to be, and whom it is asked about. No part of it can hold a line's end.
+fn key(token: &str, asked: &[Arc<Directory>], kind: &str) -> TokenKey {
     let mut text = String::with_capacity(token.len() + 64);
-    text.push_str("jwt\n");
+    text.push_str(kind);
+    text.push('\n');
     for directory in asked {
         text.push_str(&directory.name);
         text.push('\n');

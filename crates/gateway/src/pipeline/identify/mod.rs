@@ -3,6 +3,7 @@
 mod basic;
 mod certificate;
 mod jwt;
+mod oauth;
 mod session;
 
 use crate::api::{Asked, Presented};
@@ -119,6 +120,8 @@ pub async fn identify(known: Known<'_>, policy: &Policy, asked: Asked<'_>, found
     let mut identified = match firewall.authentication {
         Authentication::Session => session::identify(&known, policy, &asked, found, firewall).await,
         Authentication::Jwt => jwt::identify(known.tokens, policy, &asked, found, firewall).await,
+        // Boxed, as below.
+        Authentication::OAuth => Box::pin(oauth::identify(known.tokens, policy, &asked, firewall)).await,
         Authentication::Basic => match basic::at_once(&known, policy, &asked, found, firewall) {
             Some(identified) => identified,
             // Boxed, as all that is rare: the future of other requests stays small.
@@ -150,6 +153,7 @@ fn note_unread(ignored: &mut Vec<Ignored>, policy: &Policy, asked: &Asked<'_>, f
             let why = match method {
                 Authentication::Session => "the firewall judges by session cookies",
                 Authentication::Jwt => "the firewall judges by JSON Web Tokens",
+                Authentication::OAuth => "the firewall judges by access tokens",
                 Authentication::Basic => "the firewall judges by Basic pairs",
                 Authentication::Certificate => "the firewall judges by client certificates",
                 Authentication::None => "the firewall judges by no credential",
@@ -162,7 +166,7 @@ fn note_unread(ignored: &mut Vec<Ignored>, policy: &Policy, asked: &Asked<'_>, f
 fn reads_bearers(policy: &Policy, asked: &Asked<'_>, method: Authentication) -> bool {
     match method {
         Authentication::Session => session::reads_tokens(policy, asked),
-        Authentication::Jwt => true,
+        Authentication::Jwt | Authentication::OAuth => true,
         Authentication::Basic | Authentication::Certificate | Authentication::None => false,
     }
 }

@@ -1,5 +1,6 @@
 //! JSON Web Tokens of other issuers, whose keys are fetched or in a file.
 
+mod access;
 mod idp;
 mod nodes;
 mod outages;

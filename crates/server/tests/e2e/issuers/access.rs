@@ -1,0 +1,93 @@
+//! Access tokens of other authorization servers, under firewalls with `authentication = "oauth"`.
+
+use super::{ISSUER, get, published, site};
+use crate::{
+    issuers::idp::{Idp, Says, key},
+    support::upstream::Upstream,
+};
+use doorward_core::ports::Clock;
+use doorward_crypto::{jwt::SigningKey, system::SystemClock};
+use serde_json::{Value, json};
+
+/// An access token of the issuer for `jane`, with other claims where they are given.
+fn access(key: &SigningKey, changes: Value) -> String {
+    let now = SystemClock.now().seconds();
+    let mut claims = json!({
+        "iss": "https://idp.example.com", "aud": "shop", "iat": now, "exp": now + 3600, "sub": "f:1", "client_id": "app",
+        "jti": "1", "preferred_username": "jane",
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => claims.as_object_mut().unwrap().remove(name),
+            value => claims.as_object_mut().unwrap().insert(name.clone(), value.clone()),
+        };
+    }
+    key.sign_typed("at+jwt", &claims).unwrap()
+}
+
+#[test]
+fn an_access_token_counts_for_its_account_and_its_scopes_are_roles() {
+    let (upstream, idp_key) = (Upstream::start(), key());
+    let idp = Idp::plain(Says::keys(&[&idp_key]));
+    let site = site(&upstream, &format!("{ISSUER}jwks_url = \"{}\"\n", idp.url), &[]);
+    let config = std::fs::read_to_string(site.path().join("doorward.toml")).unwrap();
+    let config = config.replace("authentication = \"jwt\"", "authentication = \"oauth\"");
+    site.write("doorward.toml", &config.replace("[\"ROLE_EDITOR\"]", "[\"ROLE_OAUTH2_EDIT\"]"));
+    site.ok(&["check", "--config", "doorward.toml"], "");
+    let server = site.serve();
+    let (plain, editing) = (access(&idp_key, json!({})), access(&idp_key, json!({ "scope": "default edit" })));
+    assert_eq!(get(&server, "/thing", &plain).status, 200, "{}", server.log());
+    assert_eq!(upstream.last().header("doorward-method"), Some("oauth"));
+    assert_eq!(upstream.last().header("authorization"), None);
+    assert_eq!(get(&server, "/editors", &plain).status, 403);
+    assert_eq!(get(&server, "/editors", &editing).status, 200);
+    let received = upstream.last();
+    assert_eq!(received.header("doorward-roles"), Some("ROLE_USER,ROLE_ADMIN,ROLE_OAUTH2_DEFAULT,ROLE_OAUTH2_EDIT"));
+    // Whatever is no access token of the issuer for us.
+    let id_token = super::token(&idp_key, "jane", json!({ "sub": "f:1", "client_id": "app", "jti": "1" }));
+    for refused in [
+        id_token,
+        access(&key(), json!({})),
+        access(&idp_key, json!({ "aud": "another" })),
+        access(&idp_key, json!({ "iss": "https://evil.example.com" })),
+        access(&idp_key, json!({ "client_id": null })),
+        access(&idp_key, json!({ "jti": null })),
+        access(&idp_key, json!({ "cnf": { "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" } })),
+        access(&idp_key, json!({ "scope": 1 })),
+        access(&idp_key, json!({ "preferred_username": "nobody" })),
+    ] {
+        for path in ["/thing", "/api/ibexa/v2/thing"] {
+            let reply = get(&server, path, &refused);
+            let challenge = reply.header("www-authenticate").unwrap_or_default();
+            assert_eq!((reply.status, challenge), (401, "Bearer error=\"invalid_token\""), "{reply:?}");
+        }
+    }
+    let expired = get(&server, "/thing", &access(&idp_key, json!({ "exp": 1_700_000_000 })));
+    assert!(expired.header("www-authenticate").unwrap().contains("The token has expired"), "{expired:?}");
+    // RFC 6750 3: who shows none is told of no error; and no other place is looked at.
+    let absent = server.get(&format!("/thing?access_token={plain}"), "");
+    assert_eq!((absent.status, absent.header("www-authenticate")), (401, Some("Bearer")));
+    let twice = server.get("/thing", &format!("Authorization: Bearer {plain}\r\nAuthorization: Bearer {plain}\r\n"));
+    assert_eq!(twice.status, 400);
+    site.ok(&["user", "disable", "admins/jane"], "");
+    assert_eq!(get(&server, "/thing", &plain).status, 401);
+}
+
+#[test]
+fn access_tokens_and_plain_ones_each_count_under_their_own_method() {
+    let (upstream, one) = (Upstream::start(), key());
+    let site = site(&upstream, &format!("{ISSUER}keys = \"idp.json\"\n"), &[("idp.json", published(&[&one]))]);
+    let config = std::fs::read_to_string(site.path().join("doorward.toml")).unwrap();
+    let oauth = "[[firewall]]\nname = \"oauth\"\npath = '^/oauth'\nauthentication = \"oauth\"\n[[firewall]]\nname = \"api\"";
+    site.write("doorward.toml", &config.replace("[[firewall]]\nname = \"api\"", oauth));
+    let server = site.serve();
+    let (access, plain) = (access(&one, json!({})), super::token(&one, "jane", json!({})));
+    // Twice: what is remembered of one path says nothing of the other.
+    for _ in 0..2 {
+        assert_eq!((get(&server, "/oauth", &access).status, get(&server, "/thing", &access).status), (200, 401));
+        assert_eq!((get(&server, "/oauth", &plain).status, get(&server, "/thing", &plain).status), (401, 200));
+    }
+    let header = format!("Authorization: Bearer {access}");
+    let explained = site.ok(&["explain", "--config", "doorward.toml", "GET", "/oauth", "--header", &header], "");
+    assert!(explained.out.contains("made by the issuer `https://idp.example.com`"), "{explained:?}");
+}
