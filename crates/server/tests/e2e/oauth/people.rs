@@ -27,6 +27,11 @@ impl Play {
         Self::on(site(CHEAP))
     }
 
+    /// With further tables.
+    pub(super) fn within(tables: &str) -> Self {
+        Self::on(site(&format!("{CHEAP}{tables}")))
+    }
+
     /// With these keys in `[oauth]`.
     pub(super) fn set(keys: &str) -> Self {
         let config = super::CONFIG.replace("[oauth]\n", &format!("[oauth]\n{keys}"));
