@@ -17,6 +17,7 @@ pub mod rfc8628;
 pub mod rfc8707;
 pub mod rfc9068;
 pub mod rfc9207;
+pub mod rfc9449;
 #[cfg(test)]
 mod testing;
 

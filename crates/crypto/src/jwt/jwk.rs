@@ -68,7 +68,7 @@ impl VerifyingKey {
         Self::from_members(&members)
     }
 
-    fn from_members(members: &Map<String, Value>) -> Result<Self, BadKey> {
+    pub(super) fn from_members(members: &Map<String, Value>) -> Result<Self, BadKey> {
         if PRIVATE.iter().any(|name| members.contains_key(*name)) {
             return Err(BadKey::Private);
         }

@@ -128,6 +128,15 @@ impl SigningKey {
         self.signed(&header(typ, &self.verifying), claims)
     }
 
+    /// A token under this header, such as one that brings its key along (RFC 9449 4.2). Nothing of it is looked at.
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign`].
+    pub fn sign_under(&self, header: &impl Serialize, claims: &impl Serialize) -> Result<String, BadKey> {
+        let header = serde_json::to_vec(header).map_err(|_| BadKey::NotJson("a header that is none"))?;
+        self.signed(&compact::encode(header), claims)
+    }
+
     fn signed(&self, header: &str, claims: &impl Serialize) -> Result<String, BadKey> {
         let payload = serde_json::to_vec(claims).map_err(|_| BadKey::NotJson("claims that are none"))?;
         let mut token = compact::unsigned(header, &payload);

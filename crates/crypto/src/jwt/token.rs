@@ -169,7 +169,7 @@ impl Header {
 }
 
 /// A type without `application/`.
-fn short(typ: &str) -> &str {
+pub(super) fn short(typ: &str) -> &str {
     let prefix = "application/";
     match typ.get(..prefix.len()) {
         Some(start) if start.eq_ignore_ascii_case(prefix) => typ.get(prefix.len()..).unwrap_or_default(),

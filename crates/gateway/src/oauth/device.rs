@@ -51,7 +51,7 @@ pub(super) async fn begin(settings: &OAuth, mut call: Call<'_>) -> Response<Body
         Ok(params) => params,
         Err(error) => return refuse(&error, &to),
     };
-    let caller = Caller { headers: call.request.headers, params: &params, address: call.request.client };
+    let caller = Caller::new(call.request.headers, &params, call.request.client);
     let client = match client::authenticate(&provider(&call, settings), caller).await {
         Ok(client) => client,
         Err(error) => {

@@ -13,7 +13,7 @@ pub(super) async fn run(settings: &OAuth, mut call: Call<'_>) -> Response<Body> 
         Ok(params) => params,
         Err(error) => return refuse(&error, &to),
     };
-    let caller = Caller { headers: call.request.headers, params: &params, address: call.request.client };
+    let caller = Caller::new(call.request.headers, &params, call.request.client);
     let revocation = rfc7009::revoke(&provider(&call, settings), caller).await;
     let client = revocation.client.as_ref();
     match revocation.result {

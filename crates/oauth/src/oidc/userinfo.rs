@@ -39,6 +39,10 @@ pub async fn claims(provider: &Provider<'_>, token: &str) -> Result<Value, Refus
     if provider.store().access_token_is_revoked(&key).await? {
         return Err(Refused::Token("it was revoked"));
     }
+    // RFC 9449 7.1: a token that is bound to a key is no bearer token.
+    if claims.get("cnf").is_some() {
+        return Err(Refused::Token("it is bound to a key"));
+    }
     let (now, issued) = (provider.now(), claims.issued.ok_or(Refused::Token("a claim is missing"))?);
     let client = provider.store().client(text("client_id")?).await?;
     if !client.is_some_and(|client| client.upholds(issued)) {

@@ -2,13 +2,13 @@
 //! comes along makes it invalid, so nobody gets a second guess.
 
 use super::Parameters;
-use crate::{ErrorCode, OAuthError, Provider, rfc7523};
+use crate::{ErrorCode, OAuthError, Provider, rfc7523, rfc9068::Confirmation};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use doorward_core::ports::{Client, ClientMethod};
 use doorward_crypto::{same, sha256_hex};
 use http::{HeaderMap, header::AUTHORIZATION};
 use percent_encoding::percent_decode_str;
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 /// What the stored hash of a secret begins with.
 const SHA256: &str = "sha256:";
@@ -26,6 +26,23 @@ pub struct Caller<'a> {
     pub params: &'a Parameters,
     /// Where it comes from, as far as that may be believed.
     pub address: IpAddr,
+    /// What its tokens are to be bound to.
+    pub(crate) confirmation: Option<&'a Confirmation>,
+}
+
+impl<'a> Caller<'a> {
+    /// A request with these headers and parameters, from there. What it binds its tokens to is found out on the way.
+    pub fn new(headers: &'a HeaderMap, params: &'a Parameters, address: IpAddr) -> Self {
+        Self { headers, params, address, confirmation: None }
+    }
+
+    /// The thumbprint of the key that its tokens are bound to, where it showed one.
+    pub(crate) fn key(&self) -> Option<&'a Arc<str>> {
+        match self.confirmation? {
+            Confirmation::Key(thumbprint) => Some(thumbprint),
+            Confirmation::Certificate(_) => None,
+        }
+    }
 }
 
 /// What the client shows, and by which method.
@@ -175,7 +192,7 @@ mod tests {
             headers.append(AUTHORIZATION, HeaderValue::from_str(line).unwrap());
         }
         let params = Parameters::parse(body).unwrap();
-        authenticate(&bench.provider(), Caller { headers: &headers, params: &params, address: HERE }).await
+        authenticate(&bench.provider(), Caller::new(&headers, &params, HERE)).await
     }
 
     #[tokio::test]
@@ -255,7 +272,8 @@ mod tests {
         assert!(error.retry_after.is_some());
         let params = Parameters::parse("client_id=post&client_secret=a%2Bb+c%25d%3Ae-0123456789-0123456789-xyz").unwrap();
         let elsewhere = "198.51.100.7".parse().unwrap();
-        let caller = Caller { headers: &HeaderMap::new(), params: &params, address: elsewhere };
+        let none = HeaderMap::new();
+        let caller = Caller::new(&none, &params, elsewhere);
         assert!(authenticate(&bench.provider(), caller).await.is_ok());
     }
 }

@@ -33,6 +33,8 @@ pub enum ErrorCode {
     ExpiredToken,
     /// What the authorization endpoint would say (RFC 9126 2.3).
     Request(authorize::Code),
+    /// A proof of possession that does not count (RFC 9449 5).
+    InvalidDpopProof,
     /// It cannot be known now.
     TemporarilyUnavailable,
     /// Too many failed from where the request comes.
@@ -50,6 +52,7 @@ impl ErrorCode {
             ErrorCode::UnsupportedGrantType => "unsupported_grant_type",
             ErrorCode::InvalidScope => "invalid_scope",
             ErrorCode::InvalidTarget => "invalid_target",
+            ErrorCode::InvalidDpopProof => "invalid_dpop_proof",
             ErrorCode::AuthorizationPending => "authorization_pending",
             ErrorCode::SlowDown => "slow_down",
             ErrorCode::AccessDenied => "access_denied",

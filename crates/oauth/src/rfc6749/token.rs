@@ -5,9 +5,13 @@ use super::{
     client::{self, Caller},
     grants,
 };
-use crate::{ErrorCode, OAuthError, Provider, rfc9068::AccessToken};
+use crate::{
+    ErrorCode, OAuthError, Provider,
+    rfc9068::{AccessToken, Confirmation},
+    rfc9449,
+};
 use doorward_core::{
-    Account,
+    Account, OAuthEndpoint,
     ports::{Client, Grant},
 };
 use serde::Serialize;
@@ -16,7 +20,7 @@ use std::{fmt, sync::Arc};
 /// The answer (section 5.1), in the order in which Ibexa writes it (ibexa-rest 5.1). Secrets.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Tokens {
-    /// How the access token is used: `Bearer` (RFC 6750).
+    /// How the access token is used: `Bearer` (RFC 6750) or `DPoP` (RFC 9449).
     pub token_type: &'static str,
     /// In seconds.
     pub expires_in: u64,
@@ -43,7 +47,8 @@ impl Tokens {
     /// An access token alone.
     pub fn new(access: &AccessToken, scopes: &Scopes) -> Self {
         Self {
-            token_type: "Bearer",
+            // RFC 9449 5: whoever knows nothing of proofs must not take it for a bearer token.
+            token_type: if access.bound { "DPoP" } else { "Bearer" },
             expires_in: access.lifetime.as_secs(),
             access_token: access.token.clone(),
             refresh_token: None,
@@ -83,6 +88,12 @@ pub async fn answer(provider: &Provider<'_>, caller: Caller<'_>) -> Outcome {
         Ok(grant) => grant,
         Err(error) => return Outcome { client: Some(client), grant: None, result: Err(error) },
     };
+    // RFC 9449 5: whoever shows a key gets tokens that are bound to it.
+    let confirmation = match bound(provider, caller).await {
+        Ok(confirmation) => confirmation,
+        Err(error) => return Outcome { client: Some(client), grant: Some(grant), result: Err(error) },
+    };
+    let caller = Caller { confirmation: confirmation.as_ref(), ..caller };
     let result = match grant {
         Grant::ClientCredentials => grants::client_credentials::run(provider, &client, caller).await,
         Grant::AuthorizationCode => grants::authorization_code::run(provider, &client, caller).await,
@@ -90,6 +101,12 @@ pub async fn answer(provider: &Provider<'_>, caller: Caller<'_>) -> Outcome {
         Grant::DeviceCode => grants::device_code::run(provider, &client, caller).await,
     };
     Outcome { client: Some(client), grant: Some(grant), result }
+}
+
+/// What the tokens of a request are to be bound to.
+async fn bound(provider: &Provider<'_>, caller: Caller<'_>) -> Result<Option<Confirmation>, OAuthError> {
+    let url = provider.settings.url(OAuthEndpoint::Token).unwrap_or_default();
+    Ok(rfc9449::binding(provider, caller.headers, &url).await?.map(Confirmation::Key))
 }
 
 /// The grant that the client asks for and may use. Neither `password` nor what the implicit grant had is one (RFC 9700 2.4,

@@ -42,7 +42,8 @@ impl Signer {
     async fn ask(&self, assertion: &str, rest: &str) -> Result<Client, OAuthError> {
         let body = format!("client_assertion_type={ASSERTION_TYPE}&client_assertion={assertion}{rest}");
         let params = Parameters::parse(&body).unwrap();
-        let caller = Caller { headers: &HeaderMap::new(), params: &params, address: "192.0.2.1".parse().unwrap() };
+        let none = HeaderMap::new();
+        let caller = Caller::new(&none, &params, "192.0.2.1".parse().unwrap());
         authenticate(&self.bench.provider(), caller).await
     }
 
@@ -162,7 +163,8 @@ async fn an_assertion_stands_alone_and_for_its_own_client() {
     let provider = bench.provider();
     let ask = async |body: &str| {
         let params = Parameters::parse(body).unwrap();
-        let caller = Caller { headers: &HeaderMap::new(), params: &params, address: "192.0.2.1".parse().unwrap() };
+        let none = HeaderMap::new();
+        let caller = Caller::new(&none, &params, "192.0.2.1".parse().unwrap());
         authenticate(&provider, caller).await.unwrap_err().code
     };
     assert_eq!(ask(&format!("client_assertion={assertion}")).await, ErrorCode::InvalidRequest, "of no type");

@@ -12,14 +12,16 @@ const SECRET: &str = "0123456789-0123456789-0123456789";
 async fn ask(bench: &Bench, id: &str, token: &str) -> Result<Value, OAuthError> {
     let body = format!("client_id={id}&client_secret={SECRET}&token={token}");
     let params = Parameters::parse(&body).unwrap();
-    let caller = Caller { headers: &HeaderMap::new(), params: &params, address: "192.0.2.1".parse().unwrap() };
+    let none = HeaderMap::new();
+    let caller = Caller::new(&none, &params, "192.0.2.1".parse().unwrap());
     introspect(&bench.provider(), caller).await
 }
 
 async fn token(bench: &Bench, rest: &str) -> String {
     let body = format!("client_id=shop&client_secret={SECRET}&grant_type=client_credentials{rest}");
     let params = Parameters::parse(&body).unwrap();
-    let caller = Caller { headers: &HeaderMap::new(), params: &params, address: "192.0.2.1".parse().unwrap() };
+    let none = HeaderMap::new();
+    let caller = Caller::new(&none, &params, "192.0.2.1".parse().unwrap());
     token::answer(&bench.provider(), caller).await.result.unwrap().tokens.access_token
 }
 
@@ -77,8 +79,9 @@ async fn v10_4_10_whoever_asks_proves_who_it_is() {
     let bench = bench().await;
     bench.client("public", ClientMethod::None, None).await;
     let good = token(&bench, "").await;
-    let none = Parameters::parse(&format!("client_id=public&token={good}")).unwrap();
-    let caller = Caller { headers: &HeaderMap::new(), params: &none, address: "192.0.2.1".parse().unwrap() };
+    let params = Parameters::parse(&format!("client_id=public&token={good}")).unwrap();
+    let none = HeaderMap::new();
+    let caller = Caller::new(&none, &params, "192.0.2.1".parse().unwrap());
     assert_eq!(introspect(&bench.provider(), caller).await.unwrap_err().code, ErrorCode::InvalidClient);
     assert_eq!(ask(&bench, "nobody", &good).await.unwrap_err().code, ErrorCode::InvalidClient);
     assert_eq!(ask(&bench, "shop", "").await.unwrap_err().code, ErrorCode::InvalidRequest);

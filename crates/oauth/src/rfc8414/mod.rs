@@ -1,6 +1,6 @@
 //! What clients have to know of the server (RFC 8414 2, OpenID Connect Discovery 3): exactly what is there, and no more.
 
-use crate::{Provider, oidc};
+use crate::{Provider, oidc, rfc9449};
 use doorward_core::{
     OAuthEndpoint,
     ports::{ClientMethod, Grant},
@@ -13,7 +13,7 @@ const METHODS: [ClientMethod; 4] =
 /// The grants that there are.
 const GRANTS: [Grant; 4] = Grant::ALL;
 /// What assertions of clients may be signed with.
-const ALGORITHMS: [&str; 3] = ["EdDSA", "ES256", "RS256"];
+const ALGORITHMS: [&str; 3] = rfc9449::ALGORITHMS;
 
 /// The document, which is the same at both places.
 pub fn metadata(provider: &Provider<'_>) -> Value {
@@ -51,6 +51,7 @@ pub fn metadata(provider: &Provider<'_>) -> Value {
     for endpoint in ["token", "revocation", "introspection"] {
         say(&format!("{endpoint}_endpoint_auth_signing_alg_values_supported"), json!(ALGORITHMS));
     }
+    say("dpop_signing_alg_values_supported", json!(rfc9449::ALGORITHMS));
     say("subject_types_supported", json!(["public"]));
     say("id_token_signing_alg_values_supported", json!(provider.auth.tokens().oauth_algorithms()));
     say("acr_values_supported", json!([oidc::id_token::ACR]));

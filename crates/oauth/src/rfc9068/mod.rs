@@ -60,6 +60,8 @@ pub struct AccessToken {
     pub lifetime: Duration,
     /// When it ends.
     pub expires: Time,
+    /// Whether its holder has to prove that it has a key.
+    pub bound: bool,
 }
 
 /// The claims of section 2.2, in its order.
@@ -121,7 +123,8 @@ pub async fn issue(provider: &Provider<'_>, draft: Draft<'_>) -> Result<AccessTo
         cnf: draft.confirmation,
         grant_id: draft.authorization,
     };
+    let bound = matches!(draft.confirmation, Some(Confirmation::Key(_)));
     let signer = provider.auth.tokens().oauth_signer().await?;
     let token = signer.sign_typed(TYPE, &claims).map_err(|error| StoreError::Unavailable(error.to_string()))?;
-    Ok(AccessToken { token, id, lifetime: settings.access_token_lifetime, expires: Time(exp.saturating_mul(1000)) })
+    Ok(AccessToken { token, id, lifetime: settings.access_token_lifetime, expires: Time(exp.saturating_mul(1000)), bound })
 }

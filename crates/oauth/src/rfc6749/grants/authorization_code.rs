@@ -23,7 +23,7 @@ pub(in crate::rfc6749) async fn run(provider: &Provider<'_>, client: &Client, ca
     let grounded = person::grounds(provider, &authorization, caller.address).await?;
     let refresh = person::first_refresh(provider, client);
     let next = refresh.as_deref().map(key);
-    match grants.redeem_code(&code, None, next.as_ref(), provider.now()).await? {
+    match grants.redeem_code(&code, person::binding(client, caller), next.as_ref(), provider.now()).await? {
         Once::First(authorization) => {
             let nonce = known.nonce.as_deref();
             person::issue(provider, client, caller, Issue { authorization: &authorization, grounded, nonce, refresh }).await
@@ -48,9 +48,9 @@ fn fits(code: &Code, _: &Authorization, caller: Caller<'_>, verifier: &str) -> R
     if !Verifier::parse(verifier).is_some_and(|verifier| challenge.verify(&verifier)) {
         return Err("`code_verifier` does not fit");
     }
-    // RFC 9449 10: the code is for a key that did not come along.
-    if code.dpop_jkt.is_some() {
-        return Err("the code is bound to a key");
+    // RFC 9449 10: the code is for the key that its request named.
+    if code.dpop_jkt.as_ref().is_some_and(|named| caller.key() != Some(named)) {
+        return Err("the code is bound to another key");
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ pub(in crate::rfc6749) async fn run(provider: &Provider<'_>, client: &Client, ca
         authenticated: None,
         scopes: &scopes,
         audience: &audience,
-        confirmation: None,
+        confirmation: caller.confirmation,
         authorization: None,
         dated,
     };

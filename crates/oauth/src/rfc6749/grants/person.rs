@@ -36,6 +36,11 @@ pub(super) fn no_grant(why: &'static str) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidGrant, "It is none that counts, or none any more.").because(why)
 }
 
+/// The key that the refresh tokens of a public client are bound to, where it showed one (RFC 9449 5): others prove who they are.
+pub(super) fn binding(client: &Client, caller: Caller<'_>) -> Option<Arc<str>> {
+    caller.key().filter(|_| client.is_public()).cloned()
+}
+
 /// A first refresh token, for clients that may use one.
 pub(super) fn first_refresh(provider: &Provider<'_>, client: &Client) -> Option<String> {
     client.may(Grant::RefreshToken).then(|| secret(provider))
@@ -135,7 +140,7 @@ pub(super) async fn issue(
         authenticated: Some(authorization.authenticated),
         scopes: &scopes,
         audience: &audience,
-        confirmation: None,
+        confirmation: caller.confirmation,
         authorization: Some(&authorization.id),
         dated,
     };

@@ -21,7 +21,8 @@ async fn bench() -> Bench {
 async fn ask(bench: &Bench, rest: &str) -> Outcome {
     let body = format!("client_id=shop&client_secret={SECRET}&{rest}");
     let params = Parameters::parse(&body).unwrap();
-    let caller = Caller { headers: &HeaderMap::new(), params: &params, address: "192.0.2.1".parse().unwrap() };
+    let none = HeaderMap::new();
+    let caller = Caller::new(&none, &params, "192.0.2.1".parse().unwrap());
     answer(&bench.provider(), caller).await
 }
 
@@ -120,7 +121,8 @@ async fn v10_4_4_a_client_has_its_grants_and_nobody_has_implicit_or_password() {
     assert_eq!(error(&bench, "grant_type=client_credentials").await, ErrorCode::UnauthorizedClient);
     bench.client("public", ClientMethod::None, None).await;
     let params = Parameters::parse("client_id=public&grant_type=client_credentials").unwrap();
-    let caller = Caller { headers: &HeaderMap::new(), params: &params, address: "192.0.2.1".parse().unwrap() };
+    let none = HeaderMap::new();
+    let caller = Caller::new(&none, &params, "192.0.2.1".parse().unwrap());
     let refused = answer(&bench.provider(), caller).await.result.unwrap_err();
     assert_eq!(refused.code, ErrorCode::UnauthorizedClient, "a public client proves nothing, so it has nothing of its own");
 }
