@@ -5,8 +5,8 @@ use crate::{
     reader::{Reader, Span},
     rules,
     sections::{
-        access, accounts, api, basic, certificate, directory, firewall, integration, issuer, jwt, mail, oauth, operation, server,
-        storage, store_view, tokens, upstream, upstream_exchange, upstream_identity,
+        access, accounts, api, basic, certificate, directory, firewall, integration, issuer, jwt, mail, oauth, operation,
+        provider, server, storage, store_view, tokens, upstream, upstream_exchange, upstream_identity,
     },
     settings::Settings,
 };
@@ -188,6 +188,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     if firewalls_sound {
         issuer::check(r, root, &issuers, &firewalls);
     }
+    let providers = provider::read(r, root, &directories);
     let settings = Settings {
         accounts: accounts::read(r, root, mail.is_some(), api.serve.accounts.then(|| api.serve_place.clone())),
         server: server.server,
@@ -204,9 +205,14 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         certificate,
         jwt,
         issuers,
+        providers: providers.iter().map(|(provider, _)| provider.clone()).collect(),
         mail,
         oauth: keys,
     };
+    if firewalls_sound {
+        let sign_up = api.serve.accounts && !settings.accounts.confirm_email;
+        provider::check(r, root, &providers, &directories, &firewalls, sign_up);
+    }
     let stores = store_view::read(r, root, api.sharing, server.hosts.as_deref());
     let directories = per_website(directories, &stores);
     let ((routes, resources), rules_sound) = soundly(r, |r| routes(r, &entries.files, &api, stores));
@@ -263,7 +269,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         unmatched: draft.unmatched,
         upstreams: draft.upstreams.into_iter().map(|(upstream, _)| upstream).collect(),
         oauth: draft.oauth.map(Arc::new),
-        providers: Vec::new(),
+        providers: providers.into_iter().map(|(_, shown)| shown).collect(),
     };
     Some(Config { settings, policy })
 }

@@ -39,6 +39,8 @@ pub struct Settings {
     pub jwt: Jwt,
     /// `[[issuer]]`.
     pub issuers: Vec<Issuer>,
+    /// `[[provider]]`.
+    pub providers: Vec<Provider>,
     /// `[mail]`; `None` sends none.
     pub mail: Option<doorward_mail::Setup>,
     /// The keys of `[oauth]`; `None` issues no tokens to clients. The rest of it is in the policy.
@@ -395,6 +397,44 @@ pub struct FetchedKeys {
     pub stale: Duration,
     /// The pause after a failure, and the least one between two fetches for the sake of an unknown key.
     pub retry: Duration,
+}
+
+/// An OpenID provider at which people sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// Its name in our paths.
+    pub name: Arc<str>,
+    /// `iss`.
+    pub issuer: Arc<str>,
+    /// Who we are there.
+    pub client_id: Arc<str>,
+    /// What proves it: one secret; `None` is a public client.
+    pub client_secret: Option<Secrets>,
+    /// What is asked for.
+    pub scopes: Vec<Arc<str>>,
+    /// The directory that people sign in to.
+    pub directory: Arc<str>,
+    /// Which account somebody is.
+    pub link: LinkBy,
+    /// Whom ID tokens may name besides us.
+    pub audience: Vec<Arc<str>>,
+    /// The claim that `roles` maps.
+    pub roles_claim: Option<Vec<Box<str>>>,
+    /// Roles by what stands there.
+    pub roles: Vec<(Box<str>, Vec<Arc<str>>)>,
+    /// Who vouches for it; `None` leaves it to the system's authorities.
+    pub authorities: Option<Authorities>,
+}
+
+/// Which account somebody is who signed in elsewhere (ibexa-rest 5.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkBy {
+    /// The linked one.
+    Subject,
+    /// At first the one with the verified e-mail address.
+    Email,
+    /// At first a new one, whose login begins so.
+    Create(Arc<str>),
 }
 
 /// What signs JSON Web Tokens.

@@ -6,6 +6,7 @@ use crate::{
     issuers::{self, Fetchers},
     operations::Operations,
     parts::{self, OpenStore, cost, network, tokens},
+    providers,
     serve::Ends,
     telemetry::{Sample, Telemetry, audited},
 };
@@ -26,6 +27,7 @@ use doorward_gateway::{
     record::Recorder,
 };
 use doorward_mail::{Mailer, Patience};
+use doorward_oauth::client::Providers;
 use doorward_tls::Terminator;
 use http::HeaderValue;
 use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
@@ -100,13 +102,15 @@ impl Server {
         integrations::keep(&auth, &settings.integrations).await?;
         world.telemetry.policy(&policy.hash);
         let recorder: Arc<dyn Recorder> = Arc::clone(&world.telemetry) as _;
+        let providers = Arc::new(Providers::default());
+        providers.set(providers::settings(&settings, |authorities| world.fetchers.believing(authorities)));
         let gateway = Arc::new(Gateway::new(GatewayParts {
             snapshot: snapshot(&settings, policy),
             auth: Arc::clone(&auth),
             proxy: Proxy::new(doorward_gateway::proxy::Settings::default()),
             recorder,
             entropy: Arc::clone(&world.entropy),
-            providers: Arc::default(),
+            providers,
         }));
         let control = store.path.as_deref().and_then(|path| bind_control(path, &world.telemetry));
         let operator = Operations::new(Arc::clone(&world.telemetry), store.store, sampler(&auth), {

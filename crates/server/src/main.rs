@@ -11,6 +11,7 @@ mod issuers;
 mod kinds;
 mod operations;
 mod parts;
+mod providers;
 mod reload;
 mod serve;
 mod telemetry;

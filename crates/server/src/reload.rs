@@ -2,7 +2,7 @@
 
 use crate::{
     assembly::{self, Server, World},
-    certificates, integrations, issuers, kinds, parts, serve,
+    certificates, integrations, issuers, kinds, parts, providers, serve,
     telemetry::Telemetry,
     watch::{INTERVAL, Watch},
 };
@@ -131,6 +131,11 @@ impl Reloader {
         if self.settings.issuers != settings.issuers {
             let fetchers = &self.world.fetchers;
             self.auth.tokens().set_issuers(issuers::settings(&settings, |authorities| fetchers.believing(authorities)));
+        }
+        if self.settings.providers != settings.providers {
+            let fetchers = &self.world.fetchers;
+            let settings = providers::settings(&settings, |authorities| fetchers.believing(authorities));
+            self.gateway.providers().set(settings);
         }
         self.mailer.set(settings.mail.clone(), assembly::public_url(&settings));
         self.gateway.replace(assembly::snapshot(&settings, policy));

@@ -5,7 +5,9 @@ use super::{SPAN, TEXT, TEXTS, Table, key};
 /// A table of its own, which others write into.
 const MAP: &str = "a table of strings or lists of strings";
 
-pub(super) const OTHERS: &[Table] = &[Table {
+pub(super) const OTHERS: &[Table] = &[ISSUER, PROVIDER];
+
+const ISSUER: Table = Table {
     name: "issuer",
     many: true,
     doc: "Another server whose JSON Web Tokens count, under firewalls with `authentication = \"jwt\"`, and whose access tokens count under those with `\"oauth\"`. It is chosen by `iss`, and vouches for accounts that are in a directory already.",
@@ -66,4 +68,45 @@ pub(super) const OTHERS: &[Table] = &[Table {
             "The pause after a fetch that failed, which doubles up to `refresh`; and the least one between two fetches for the sake of an unknown `kid`.",
         ),
     ],
-}];
+};
+
+const PROVIDER: Table = Table {
+    name: "provider",
+    many: true,
+    doc: "An OpenID provider at which people sign in. What it publishes is found through discovery when somebody needs it. Its answers come to `/oauth2/check/NAME`, its words that somebody signed out there to `/oauth2/backchannel/NAME`: register both.",
+    keys: &[
+        key("name", TEXT, "required", "Its name in paths, logs and metrics: small letters, digits, `-` and `_`."),
+        key("title", TEXT, "`name`", "What stands on its button."),
+        key("issuer", TEXT, "required", "Its issuer, letter for letter; `https`, or plain HTTP on this machine."),
+        key("client_id", TEXT, "required", "Who we are there."),
+        key(
+            "client_secret",
+            TEXT,
+            "none: a public client",
+            "What proves it. May be `file:PATH`. It is sent as the provider's metadata says: `client_secret_basic`, else `client_secret_post`.",
+        ),
+        key("scopes", TEXTS, "`[\"openid\", \"email\", \"profile\"]`", "What is asked for; `openid` must be among it."),
+        key("directory", TEXT, "required", "The directory that people sign in to; the button stands on its sign-in page."),
+        key(
+            "link",
+            TEXT,
+            "\"subject\"",
+            "Which account somebody is: `subject` (the one that `identity add` linked), `email` (at first the one with the verified e-mail address, which is linked then), or `create` (at first a new one).",
+        ),
+        key("prefix", TEXT, "`name` and a colon", "With `link = \"create\"`: an account's login is this and the subject."),
+        key("audience", TEXTS, "none", "Whom an ID token may name in `aud` besides `client_id`."),
+        key(
+            "roles_claim",
+            TEXTS,
+            "none",
+            "The claim with what `roles` maps, of the ID token or userinfo, such as `groups` or `realm_access.roles`.",
+        ),
+        key(
+            "roles",
+            MAP,
+            "none",
+            "Roles by what stands in `roles_claim`. Those that stand here are given and taken at each sign-in; others stay.",
+        ),
+        key("ca", TEXT, "those of the system", "PEM file with the authorities that may vouch for it, in place of the system's."),
+    ],
+};

@@ -83,7 +83,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
     let directory = directory(r, section, directories);
     let login_claim = claim(r, section, "login_claim");
     let login_claim = if section.has("login_claim") { login_claim } else { Some(vec!["preferred_username".into()]) };
-    let (roles_claim, roles) = roles(r, section);
+    let (roles_claim, roles) = claim_and_roles(r, section);
     let algorithms = algorithms(r, section);
     let types = types(r, section);
     let leeway = leeway(r, section, LEEWAY);
@@ -187,7 +187,7 @@ fn audience(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Vec<Arc<str>>> 
     (!all.is_empty()).then_some(all)
 }
 
-fn directory(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]) -> Option<Arc<str>> {
+pub(super) fn directory(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]) -> Option<Arc<str>> {
     let text = r.required(section, "directory")?;
     if let Some(directory) = directories.iter().find(|directory| *directory.name == *text.value) {
         return Some(Arc::clone(&directory.name));
@@ -217,20 +217,21 @@ fn claim(r: &mut Reader<'_>, section: &Section<'_>, key: &'static str) -> Option
 }
 
 /// The claim, and what roles stand for what.
-type Roles = (Option<Vec<Box<str>>>, Vec<(Box<str>, Vec<Arc<str>>)>);
+pub(super) type Roles = (Option<Vec<Box<str>>>, Vec<(Box<str>, Vec<Arc<str>>)>);
 
-fn roles(r: &mut Reader<'_>, section: &Section<'_>) -> Roles {
+pub(super) fn claim_and_roles(r: &mut Reader<'_>, section: &Section<'_>) -> Roles {
+    let example = format!("[{}.roles]\n\"group\" = \"ROLE_X\"", section.table.name);
     let claim = claim(r, section, "roles_claim");
     let mut all = Vec::new();
     let Some(value) = section.value("roles") else {
         if section.has("roles_claim") {
-            let hint = "[issuer.roles]\n\"group\" = \"ROLE_X\"";
-            r.error_with(section.place("roles_claim"), "`roles_claim` gives no role by itself: `roles` is missing", hint);
+            let message = "`roles_claim` gives no role by itself: `roles` is missing";
+            r.error_with(section.place("roles_claim"), message, example);
         }
         return (claim, all);
     };
     let DeValue::Table(content) = value.get_ref() else {
-        r.error_with(value.span(), "`roles` must be a table", "[issuer.roles]\n\"group\" = \"ROLE_X\"");
+        r.error_with(value.span(), "`roles` must be a table", example);
         return (claim, all);
     };
     if !section.has("roles_claim") {

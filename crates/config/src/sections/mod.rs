@@ -13,6 +13,7 @@ pub(crate) mod jwt;
 pub(crate) mod mail;
 pub(crate) mod oauth;
 pub(crate) mod operation;
+pub(crate) mod provider;
 pub(crate) mod server;
 pub(crate) mod storage;
 pub(crate) mod store_view;

@@ -109,6 +109,11 @@ impl Gateway {
         self.now.store(Arc::new(snapshot));
     }
 
+    /// OpenID providers at which people sign in, to be replaced before the policy that offers them.
+    pub fn providers(&self) -> &Providers {
+        &self.parts.providers
+    }
+
     /// How many connections became something else (WebSockets) and still are.
     pub fn tunnels(&self) -> usize {
         self.parts.proxy.tunnels()

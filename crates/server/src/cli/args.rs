@@ -1,8 +1,8 @@
 //! What may be written on the command line.
 
 use super::{
-    client::ClientCommand, import::MissingRoles, key::KeyCommand, role::RoleCommand, session::SessionCommand,
-    token::TokenCommand, user::UserCommand,
+    client::ClientCommand, identity::IdentityCommand, import::MissingRoles, key::KeyCommand, role::RoleCommand,
+    session::SessionCommand, token::TokenCommand, user::UserCommand,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -88,6 +88,16 @@ doorward user list --json\n  doorward user disable customers/jane@example.com")]
     Session {
         #[command(subcommand)]
         command: SessionCommand,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Say who people are at OpenID providers
+    #[command(after_help = "Examples:\n  \
+doorward identity add admins/jane --issuer https://idp.example.com --subject 248289761001\n  \
+doorward identity list --account admins/jane\n  doorward identity delete admins/jane --issuer https://idp.example.com")]
+    Identity {
+        #[command(subcommand)]
+        command: IdentityCommand,
         #[command(flatten)]
         config: ConfigFile,
     },

@@ -8,6 +8,7 @@ pub(crate) mod args;
 mod check;
 mod client;
 mod context;
+mod identity;
 mod import;
 mod key;
 mod role;
@@ -66,6 +67,9 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Answer, Failure> {
         Command::Role { command, config } => on_the_store(&config, terminal, async |context| role::run(command, context).await),
         Command::Session { command, config } => {
             on_the_store(&config, terminal, async |context| session::run(command, context).await)
+        }
+        Command::Identity { command, config } => {
+            on_the_store(&config, terminal, async |context| identity::run(command, context).await)
         }
         Command::Import(arguments) => {
             let config = args::ConfigFile { path: arguments.config.path.clone() };

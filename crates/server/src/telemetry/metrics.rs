@@ -39,6 +39,12 @@ struct DurationLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProviderLabels {
+    provider: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct UpstreamLabels {
     upstream: String,
     outcome: String,
@@ -141,6 +147,7 @@ pub(crate) struct Metrics {
     upstream: Family<UpstreamLabels, Counter>,
     upstream_durations: Histograms<UpstreamLabels>,
     old_sessions: Family<UpstreamLabels, Counter>,
+    provider_sign_ins: Family<ProviderLabels, Counter>,
     sign_ins: Family<SignInLabels, Counter>,
     mails: Family<MailLabels, Counter>,
     parser_refusals: Counter,
@@ -186,6 +193,7 @@ impl Metrics {
             upstream: Family::default(),
             upstream_durations: Family::new_with_constructor(latency),
             old_sessions: Family::default(),
+            provider_sign_ins: Family::default(),
             sign_ins: Family::default(),
             mails: Family::default(),
             parser_refusals: Counter::default(),
@@ -290,6 +298,11 @@ impl Metrics {
         self.old_sessions.get_or_create(&labels).inc();
     }
 
+    /// Counts what became of somebody who wanted to sign in at a provider.
+    pub(super) fn provider(&self, provider: &str, outcome: &'static str) {
+        self.provider_sign_ins.get_or_create(&ProviderLabels { provider: provider.to_owned(), outcome }).inc();
+    }
+
     /// Counts what the HTTP parser refused.
     pub(super) fn parser_refusal(&self) {
         self.parser_refusals.inc();
@@ -391,6 +404,8 @@ impl Metrics {
             self.upstream_durations.clone(),
         );
         r.register("old_sessions", "Sessions of old applications by upstream and what became of them", self.old_sessions.clone());
+        let providers = self.provider_sign_ins.clone();
+        r.register("provider_sign_ins", "Sign-ins at OpenID providers and what became of them", providers);
         r.register("sign_ins", "Sign-ins by directory and outcome", self.sign_ins.clone());
         r.register("mails", "Mails by what they are about and how they fared", self.mails.clone());
         r.register("parser_refusals", "What the HTTP parser refused", self.parser_refusals.clone());

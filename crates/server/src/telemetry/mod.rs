@@ -195,6 +195,10 @@ impl Recorder for Telemetry {
         self.metrics.connection(opened);
     }
 
+    fn provider(&self, name: &str, outcome: &'static str) {
+        self.metrics.provider(name, outcome);
+    }
+
     fn exchange(&self, upstream: &str, outcome: &'static str, detail: &str) {
         self.metrics.old_session(upstream, outcome);
         // The application's or the store's trouble; everything else is as it should be, or an audit event.

@@ -25,6 +25,7 @@ mod operation;
 mod operations;
 mod passwords;
 mod people;
+mod providers;
 mod readme;
 mod reload;
 mod serve;
