@@ -2,7 +2,7 @@
 //!
 //! Each question has a connection of its own: `https` with a certificate that counts for the name, or plain HTTP on this machine.
 //! No redirect is followed, no proxy asked, no cookie kept, nothing decompressed, and nothing asked twice. Connecting, the whole
-//! time, and the size of an answer are bounded. Which addresses are asked says [`address`].
+//! time, and the size of an answer are bounded. Which addresses are asked says `address`.
 
 mod address;
 

@@ -98,10 +98,10 @@ pub(crate) struct Details {
     /// redirect URI, else client_credentials]
     #[arg(long = "grant", value_name = "GRANT", value_enum)]
     grants: Vec<GrantName>,
-    /// A scope that it may ask for; may be repeated [default: `default_scopes` of [oauth]]
+    /// A scope that it may ask for; may be repeated [default: `default_scopes` of `[oauth]`]
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// A place that it serves, of `resources` or the audience of [oauth]: it may ask what tokens for it say; may be repeated
+    /// A place that it serves, of `resources` or the audience of `[oauth]`: it may ask what tokens for it say; may be repeated
     #[arg(long = "resource", value_name = "URI")]
     resources: Vec<String>,
     /// Its public keys as a JWK set, for private_key_jwt

@@ -1,6 +1,6 @@
 //! The way there and back, and the provider's word that somebody signed out.
 
-use super::{Idp, PATIENCE, come_back, eventually, said, set_out, sign_in, site, status};
+use super::{Idp, come_back, eventually, said, set_out, sign_in, site, status};
 use crate::support::{
     python::{browse, screenshots},
     upstream::Upstream,
@@ -112,7 +112,6 @@ fn whoever_signs_out_at_the_provider_is_out_here() {
 
 #[test]
 fn a_person_signs_in_elsewhere_in_a_browser() {
-    assert!(PATIENCE.as_secs() >= 10);
     let (upstream, mut idp) = (Upstream::start(), Idp::start());
     let site = site(&upstream, &idp.issuer, &format!("{CREATE}[[firewall]]\nname = \"main\"\nentry = \"page\"\n"));
     let server = site.serve();

@@ -3,7 +3,7 @@
 mod certified;
 mod unreachable;
 
-use crate::support::{Output, PATIENCE, Server, Site, client::Reply, eventually, exchange, upstream::Upstream};
+use crate::support::{Output, Server, Site, client::Reply, eventually, exchange, upstream::Upstream};
 use std::{
     io::{BufRead, BufReader, Write},
     net::SocketAddr,
