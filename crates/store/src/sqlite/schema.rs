@@ -22,9 +22,9 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0007_keys.sql"),
     include_str!("../../migrations/0008_tally.sql"),
     include_str!("../../migrations/0009_groups.sql"),
-    include_str!("../../migrations/0011_oauth_clients.sql"),
-    include_str!("../../migrations/0012_oauth_grants.sql"),
-    include_str!("../../migrations/0013_identities.sql"),
+    include_str!("../../migrations/0010_oauth_clients.sql"),
+    include_str!("../../migrations/0011_oauth_grants.sql"),
+    include_str!("../../migrations/0012_identities.sql"),
 ];
 
 /// Brings the database to the version of the last of `migrations`.
