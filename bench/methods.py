@@ -68,6 +68,7 @@ TLS = '[server.tls]\ncertificate = "server.pem"\nprivate_key = "server.key"\ncli
 
 def main():
     parser = harness.arguments(__doc__)
+    parser.add_argument("--only", default="", metavar="WORD", help="measure only the groups whose titles have this word")
     options = parser.parse_args()
     cpus = harness.processors()
     with harness.workplace() as (stack, folder):
@@ -75,6 +76,8 @@ def main():
         groups = [*http_groups(stack, folder, cpus, upstream, options), *tls_groups(stack, folder, cpus, upstream, options)]
         results = []
         for title, base, subjects in groups:
+            if options.only.lower() not in title.lower():
+                continue
             for subject in subjects:
                 subject.measure(cpus[1], 1, options.connections)
             print(title, file=sys.stderr)
