@@ -27,8 +27,10 @@ fn every_metric_is_documented_and_every_documented_one_exists() {
     });
     let exchanging = format!(
         "[[upstream]]\nname = \"old\"\nurl = \"{}\"\npath = \"/old\"\nexchange = \"/me\"\nexchange_directory = \"customers\"\n\
-         [[issuer]]\nissuer = \"idp\"\njwks_url = \"{}/jwks\"\naudience = \"shop\"\ndirectory = \"customers\"\n",
+         [[issuer]]\nissuer = \"idp\"\njwks_url = \"{}/jwks\"\naudience = \"shop\"\ndirectory = \"customers\"\n\
+         [[provider]]\nname = \"idp\"\nissuer = \"{}\"\nclient_id = \"shop\"\ndirectory = \"customers\"\nlink = \"subject\"\n",
         old.url(),
+        keys.url(),
         keys.url()
     );
     let site = Town { more: &exchanging, ..Town::default() }.site(&Upstream::start());
@@ -37,6 +39,8 @@ fn every_metric_is_documented_and_every_documented_one_exists() {
     server.get("/closed", "Cookie: PHPSESSID=0123456789abcdefghijklmnop\r\n");
     let cookie = attempt(&server, "203.0.113.1", "jane", PASSWORD, "").cookie("doorward_customers").unwrap();
     assert_eq!(server.get("/closed", &format!("Cookie: {cookie}\r\n")).status, 200);
+    // Nobody set out from here.
+    assert_eq!(server.get("/oauth2/check/idp?code=c&state=s", "").status, 400);
     server.signal("HUP");
     server.logged("\"event\":\"reload\"");
     eventually("keys", || server.metric("doorward_issuer_keys_age_seconds{issuer=\"idp\"}"));
