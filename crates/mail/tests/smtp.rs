@@ -279,7 +279,10 @@ async fn an_address_that_is_none_gets_no_mail_and_no_one_else_does() {
 
 #[tokio::test]
 async fn closing_tries_once_more_and_then_gives_up() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Held and never listened on, so that nobody else gets it.
+    let held = tokio::net::TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = held.local_addr().unwrap();
     let slow = Patience { pauses: vec![Duration::from_secs(3600); 9], ..Patience::default() };
     let (mailer, notes) = mailer(setup(&format!("smtp://{closed}"), ""), slow);
     mailer.send(reset("anna@example.net"));

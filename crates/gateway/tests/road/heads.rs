@@ -149,7 +149,10 @@ async fn answers_that_are_none_are_502() {
         let answered = gateway.send("GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n").await;
         assert_eq!(status(&answered), "502", "{answer:?}: {answered}");
     }
-    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // Held and never listened on, so that nobody else gets it.
+    let held = tokio::net::TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = held.local_addr().unwrap();
     let gateway = Gateway::with(nobody, Plan::default()).await;
     let answered = gateway.send("GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n").await;
     assert_eq!(status(&answered), "502");

@@ -79,7 +79,10 @@ fn exception_test(format: Format) {
     let upstream = Upstream::start();
     // One takes connections and never answers, the other is gone.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Held and never listened on, so that nobody else gets it.
+    let held = tokio::net::TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let gone = held.local_addr().unwrap();
     let silent_at = silent.local_addr().unwrap();
     let door = Door::serving(
         &upstream,
