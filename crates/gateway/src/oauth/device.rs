@@ -1,6 +1,6 @@
 //! Devices without a browser (RFC 8628): the endpoint that they begin at, and the page where a person types their code.
 
-use super::{audit, document, form, people, provider, refuse};
+use super::{Asking, audit, document, people, provider};
 use crate::{
     Body,
     api::{Call, Form, Presented, set_retry_after},
@@ -13,10 +13,7 @@ use doorward_core::{
 use doorward_crypto::{csrf, sha256};
 use doorward_oauth::{
     ErrorCode, OAuthError, Person,
-    rfc6749::{
-        Scopes,
-        client::{self, Caller},
-    },
+    rfc6749::{Scopes, client::Caller},
     rfc8628,
 };
 use doorward_wire::pages as html;
@@ -46,28 +43,21 @@ struct Answer {
 
 /// `POST /device_authorization`.
 pub(super) async fn begin(settings: &OAuth, mut call: Call<'_>) -> Response<Body> {
-    let to = call.reader();
-    let params = match form(&mut call).await {
-        Ok(params) => params,
-        Err(error) => return refuse(&error, &to),
+    const GRANT: Option<Grant> = Some(Grant::DeviceCode);
+    let asking = match Asking::read(&mut call).await {
+        Ok(asking) => asking,
+        Err(response) => return response,
     };
-    let caller = Caller::new(call.request.headers, &params, call.request.client);
-    let client = match client::authenticate(&provider(&call, settings), caller).await {
+    let client = match asking.client(settings, &call, "device_refused", GRANT).await {
         Ok(client) => client,
-        Err(error) => {
-            audit(&call, "device_refused", None, Some(Grant::DeviceCode), Err(&error));
-            return refuse(&error, &to);
-        }
+        Err(response) => return response,
     };
-    match wait(settings, &call, &client, caller).await {
+    match wait(settings, &call, &client, asking.caller(&call)).await {
         Ok(answer) => {
-            audit(&call, "device_waits", Some(&client), Some(Grant::DeviceCode), Ok(""));
-            document(StatusCode::OK, &answer, &to)
+            audit(&call, "device_waits", Some(&client), GRANT, Ok(""));
+            document(StatusCode::OK, &answer, &asking.to)
         }
-        Err(error) => {
-            audit(&call, "device_refused", Some(&client), Some(Grant::DeviceCode), Err(&error));
-            refuse(&error, &to)
-        }
+        Err(error) => asking.refuse(&call, "device_refused", Some(&client), GRANT, &error),
     }
 }
 

@@ -1,24 +1,19 @@
 //! Token introspection (RFC 7662).
 
-use super::{audit, document, form, provider, refuse};
+use super::{Asking, document, provider};
 use crate::{Body, api::Call};
 use doorward_core::OAuth;
-use doorward_oauth::{rfc6749::client::Caller, rfc7662};
+use doorward_oauth::rfc7662;
 use http::{Response, StatusCode};
 
 /// Runs the endpoint.
 pub(super) async fn run(settings: &OAuth, mut call: Call<'_>) -> Response<Body> {
-    let to = call.reader();
-    let params = match form(&mut call).await {
-        Ok(params) => params,
-        Err(error) => return refuse(&error, &to),
+    let asking = match Asking::read(&mut call).await {
+        Ok(asking) => asking,
+        Err(response) => return response,
     };
-    let caller = Caller::new(call.request.headers, &params, call.request.client);
-    match rfc7662::introspect(&provider(&call, settings), caller).await {
-        Ok(said) => document(StatusCode::OK, &said, &to),
-        Err(error) => {
-            audit(&call, "introspection_refused", None, None, Err(&error));
-            refuse(&error, &to)
-        }
+    match rfc7662::introspect(&provider(&call, settings), asking.caller(&call)).await {
+        Ok(said) => document(StatusCode::OK, &said, &asking.to),
+        Err(error) => asking.refuse(&call, "introspection_refused", None, None, &error),
     }
 }

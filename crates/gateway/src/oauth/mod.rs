@@ -23,7 +23,14 @@ use doorward_core::{
     policy::Own,
     ports::{Client, Grant},
 };
-use doorward_oauth::{ErrorCode, OAuthError, Provider, rfc6749::Parameters, rfc8414};
+use doorward_oauth::{
+    ErrorCode, OAuthError, Provider,
+    rfc6749::{
+        Parameters,
+        client::{self, Caller},
+    },
+    rfc8414,
+};
 use http::{
     HeaderValue, Method, Response, StatusCode,
     header::{ALLOW, CONTENT_TYPE, PRAGMA, WWW_AUTHENTICATE},
@@ -100,6 +107,53 @@ fn not_allowed(call: &Call<'_>, allow: &'static str) -> Response<Body> {
     let mut response = answer::error(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed", &call.reader());
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     response
+}
+
+/// What a client asks: the form of its call, and how it is answered.
+struct Asking {
+    params: Parameters,
+    to: Reader,
+}
+
+impl Asking {
+    /// Reads the form of a call; whatever is none is answered at once.
+    async fn read(call: &mut Call<'_>) -> Result<Self, Response<Body>> {
+        let to = call.reader();
+        match form(call).await {
+            Ok(params) => Ok(Self { params, to }),
+            Err(error) => Err(refuse(&error, &to)),
+        }
+    }
+
+    /// Who calls, as far as it says.
+    fn caller<'a>(&'a self, call: &'a Call<'_>) -> Caller<'a> {
+        Caller::new(call.request.headers, &self.params, call.request.client)
+    }
+
+    /// The client, once it proved itself. That it did not is written down as `event`, and answered.
+    async fn client(
+        &self,
+        settings: &OAuth,
+        call: &Call<'_>,
+        event: &'static str,
+        grant: Option<Grant>,
+    ) -> Result<Client, Response<Body>> {
+        let client = client::authenticate(&provider(call, settings), self.caller(call)).await;
+        client.map_err(|error| self.refuse(call, event, None, grant, &error))
+    }
+
+    /// An error for the client, written down as `event`.
+    fn refuse(
+        &self,
+        call: &Call<'_>,
+        event: &'static str,
+        client: Option<&Client>,
+        grant: Option<Grant>,
+        error: &OAuthError,
+    ) -> Response<Body> {
+        audit(call, event, client, grant, Err(error));
+        refuse(error, &self.to)
+    }
 }
 
 /// The form that a call brings.

@@ -1,6 +1,6 @@
 //! Pushed authorization requests (RFC 9126): the client says what it wants before the person's browser comes along.
 
-use super::{asked, audit, document, form, provider, refuse};
+use super::{Asking, asked, document, provider};
 use crate::{Body, api::Call};
 use doorward_core::{
     OAuth,
@@ -10,7 +10,7 @@ use doorward_oauth::{
     ErrorCode, OAuthError,
     rfc6749::{
         authorize::{PUSHED, Way},
-        client::{self, Caller},
+        client::Caller,
     },
 };
 use http::{Response, StatusCode};
@@ -28,25 +28,17 @@ struct Answer {
 
 /// `POST /par`.
 pub(super) async fn run(settings: &OAuth, mut call: Call<'_>) -> Response<Body> {
-    let to = call.reader();
-    let params = match form(&mut call).await {
-        Ok(params) => params,
-        Err(error) => return refuse(&error, &to),
+    let asking = match Asking::read(&mut call).await {
+        Ok(asking) => asking,
+        Err(response) => return response,
     };
-    let caller = Caller::new(call.request.headers, &params, call.request.client);
-    let client = match client::authenticate(&provider(&call, settings), caller).await {
+    let client = match asking.client(settings, &call, "request_refused", None).await {
         Ok(client) => client,
-        Err(error) => {
-            audit(&call, "request_refused", None, None, Err(&error));
-            return refuse(&error, &to);
-        }
+        Err(response) => return response,
     };
-    match push(settings, &call, &client, caller).await {
-        Ok(answer) => document(StatusCode::CREATED, &answer, &to),
-        Err(error) => {
-            audit(&call, "request_refused", Some(&client), None, Err(&error));
-            refuse(&error, &to)
-        }
+    match push(settings, &call, &client, asking.caller(&call)).await {
+        Ok(answer) => document(StatusCode::CREATED, &answer, &asking.to),
+        Err(error) => asking.refuse(&call, "request_refused", Some(&client), None, &error),
     }
 }
 

@@ -1,20 +1,18 @@
 //! Token revocation (RFC 7009).
 
-use super::{audit, form, provider, refuse};
+use super::{Asking, audit, provider};
 use crate::{Body, answer, api::Call};
 use doorward_core::OAuth;
-use doorward_oauth::{rfc6749::client::Caller, rfc7009};
+use doorward_oauth::rfc7009;
 use http::{Response, StatusCode};
 
 /// Runs the endpoint.
 pub(super) async fn run(settings: &OAuth, mut call: Call<'_>) -> Response<Body> {
-    let to = call.reader();
-    let params = match form(&mut call).await {
-        Ok(params) => params,
-        Err(error) => return refuse(&error, &to),
+    let asking = match Asking::read(&mut call).await {
+        Ok(asking) => asking,
+        Err(response) => return response,
     };
-    let caller = Caller::new(call.request.headers, &params, call.request.client);
-    let revocation = rfc7009::revoke(&provider(&call, settings), caller).await;
+    let revocation = rfc7009::revoke(&provider(&call, settings), asking.caller(&call)).await;
     let client = revocation.client.as_ref();
     match revocation.result {
         Ok(ended) => {
@@ -23,9 +21,6 @@ pub(super) async fn run(settings: &OAuth, mut call: Call<'_>) -> Response<Body> 
             }
             answer::empty(StatusCode::OK)
         }
-        Err(error) => {
-            audit(&call, "revocation_refused", client, None, Err(&error));
-            refuse(&error, &to)
-        }
+        Err(error) => asking.refuse(&call, "revocation_refused", client, None, &error),
     }
 }
