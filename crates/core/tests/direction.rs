@@ -22,8 +22,24 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         &["doorward-auth", "doorward-core", "doorward-crypto", "doorward-oauth", "doorward-tls", "doorward-wire"],
     ),
     (
+        "doorward-assembly",
+        &[
+            "doorward-auth",
+            "doorward-config",
+            "doorward-core",
+            "doorward-crypto",
+            "doorward-fetch",
+            "doorward-gateway",
+            "doorward-mail",
+            "doorward-oauth",
+            "doorward-store",
+            "doorward-tls",
+        ],
+    ),
+    (
         "doorward",
         &[
+            "doorward-assembly",
             "doorward-auth",
             "doorward-config",
             "doorward-core",

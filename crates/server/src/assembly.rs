@@ -2,34 +2,20 @@
 
 use crate::{
     control::Control,
-    integrations,
-    issuers::{self, Fetchers},
     operations::Operations,
-    parts::{self, OpenStore, cost, network, tokens},
-    providers,
     serve::Ends,
     telemetry::{Sample, Telemetry, audited},
 };
-use doorward_auth::{AccountRules, Auth, AuthSettings, ThrottleLimits};
-use doorward_config::{
-    Config, Settings,
-    settings::{ClientAddress, Passwords},
-};
-use doorward_core::{
-    Policy,
-    ports::{Clock, Entropy, Store, StoreError},
-};
-use doorward_crypto::password::{CryptKeys, PoolLimits};
+use doorward_assembly::{Assembly, Fetchers, parts::OpenStore};
+use doorward_auth::Auth;
+use doorward_config::{Config, Settings, settings::ClientAddress};
+use doorward_core::ports::{Clock, Entropy, StoreError};
 use doorward_gateway::{
-    Gateway, GatewayParts, PlainDoor, Snapshot,
+    Gateway, PlainDoor,
     listen::{Limits, Listener},
-    proxy::Proxy,
     record::Recorder,
 };
-use doorward_mail::{Mailer, Patience};
-use doorward_oauth::client::Providers;
 use doorward_tls::Terminator;
-use http::HeaderValue;
 use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -49,6 +35,21 @@ pub(crate) struct World {
     pub(crate) fetchers: Arc<Fetchers>,
 }
 
+impl World {
+    /// The same, as an assembly sees it.
+    fn outside(&self) -> doorward_assembly::World {
+        let telemetry = Arc::clone(&self.telemetry);
+        doorward_assembly::World {
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+            fetchers: Arc::clone(&self.fetchers),
+            recorder: Arc::clone(&telemetry) as _,
+            ledger: Arc::clone(&telemetry) as _,
+            changed: Arc::new(move |change| audited(change, |event| telemetry.audit(event))),
+        }
+    }
+}
+
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
@@ -64,11 +65,8 @@ pub(crate) enum StartError {
 
 /// A server that listens, and serves once it is [run](Server::run).
 pub(crate) struct Server {
-    pub(crate) gateway: Arc<Gateway>,
-    pub(crate) auth: Arc<Auth>,
-    pub(crate) mailer: Arc<Mailer>,
-    /// The settings, with the public URL that the first listener gave.
-    pub(crate) settings: Settings,
+    /// What judges requests. Its settings have the public URL that the first listener gave.
+    pub(crate) assembly: Arc<Assembly>,
     /// Carries out handshakes, where we speak TLS.
     pub(crate) terminator: Option<Arc<Terminator>>,
     public: Vec<(SocketAddr, Listener)>,
@@ -89,35 +87,16 @@ impl Server {
             Some((address, _)) => config.bound_to(*address),
             None => config,
         };
-        let Config { settings, policy } = config;
-        let operations = operations_socket(settings.operations.listen).await?;
-        let mailer = Arc::new(mailer(&settings, &world));
-        let auth = open_auth(&settings, policy.directories.clone(), &store.store, &world).await?;
-        auth.set_account_rules(account_rules(&settings, &policy));
-        auth.send_mail_by(Arc::clone(&mailer) as _);
-        auth.on_change({
-            let telemetry = Arc::clone(&world.telemetry);
-            move |change| audited(change, |event| telemetry.audit(event))
-        });
-        integrations::keep(&auth, &settings.integrations).await?;
-        world.telemetry.policy(&policy.hash);
-        let recorder: Arc<dyn Recorder> = Arc::clone(&world.telemetry) as _;
-        let providers = Arc::new(Providers::default());
-        providers.set(providers::settings(&settings, |authorities| world.fetchers.believing(authorities)));
-        let gateway = Arc::new(Gateway::new(GatewayParts {
-            snapshot: snapshot(&settings, policy),
-            auth: Arc::clone(&auth),
-            proxy: Proxy::new(doorward_gateway::proxy::Settings::default()),
-            recorder,
-            entropy: Arc::clone(&world.entropy),
-            providers,
-        }));
+        let operations = operations_socket(config.settings.operations.listen).await?;
+        let hash = Arc::clone(&config.policy.hash);
+        let assembly = Arc::new(Assembly::new(config, &store.store, &world.outside()).await?);
+        world.telemetry.policy(&hash);
         let control = store.path.as_deref().and_then(|path| bind_control(path, &world.telemetry));
-        let operator = Operations::new(Arc::clone(&world.telemetry), store.store, sampler(&auth), {
-            let auth = Arc::clone(&auth);
+        let operator = Operations::new(Arc::clone(&world.telemetry), store.store, sampler(&assembly.auth), {
+            let auth = Arc::clone(&assembly.auth);
             move || auth.assertion_keys().to_string()
         });
-        Ok(Self { gateway, auth, mailer, settings, terminator, public, plain, operations, operator, control, world })
+        Ok(Self { assembly, terminator, public, plain, operations, operator, control, world })
     }
 
     /// The public listeners' addresses, as they were bound.
@@ -137,40 +116,41 @@ impl Server {
     /// nothing new begins. A second signal ends it at once; whether it drained to the end.
     pub(crate) async fn run(self, mut signals: Ends) -> bool {
         let draining = CancellationToken::new();
+        let (gateway, auth) = (&self.assembly.gateway, &self.assembly.auth);
         let mut listeners = JoinSet::new();
         for (_, listener) in self.public {
             let recorder: Arc<dyn Recorder> = Arc::clone(&self.world.telemetry) as _;
-            listeners.spawn(listener.serve(Arc::clone(&self.gateway), recorder, draining.clone()));
+            listeners.spawn(listener.serve(Arc::clone(gateway), recorder, draining.clone()));
         }
         for (_, listener) in self.plain {
-            let (door, recorder) = (Arc::new(PlainDoor(Arc::clone(&self.gateway))), Arc::clone(&self.world.telemetry));
+            let (door, recorder) = (Arc::new(PlainDoor(Arc::clone(gateway))), Arc::clone(&self.world.telemetry));
             listeners.spawn(listener.serve(door, recorder as _, draining.clone()));
         }
         let mut helpers = JoinSet::new();
         helpers.spawn(Arc::clone(&self.operator).serve(self.operations.1));
         if let Some(control) = self.control {
-            let auth = Arc::clone(&self.auth);
+            let auth = Arc::clone(auth);
             helpers.spawn(control.serve(async move || auth.apply_changes().await.map(drop).map_err(|error| error.to_string())));
         }
         let drained = CancellationToken::new();
-        let background = tokio::spawn(Arc::clone(&self.auth).background(drained.clone().cancelled_owned()));
+        let background = tokio::spawn(Arc::clone(auth).background(drained.clone().cancelled_owned()));
 
         signals.next().await;
         self.world.telemetry.notice("draining");
         self.operator.drain();
         draining.cancel();
-        let patience = self.settings.server.limits.drain_timeout;
+        let patience = self.assembly.settings().server.limits.drain_timeout;
         let finish = async {
-            let tunnels = tokio::time::timeout(patience, no_tunnels(&self.gateway));
+            let tunnels = tokio::time::timeout(patience, no_tunnels(gateway));
             let requests = async { while listeners.join_next().await.is_some() {} };
             let _ = tokio::join!(tunnels, requests);
-            self.gateway.close_tunnels();
+            gateway.close_tunnels();
             // Each hears of it at once; a peer that takes nothing more is left.
-            let _ = tokio::time::timeout(LAST_WORDS, no_tunnels(&self.gateway)).await;
+            let _ = tokio::time::timeout(LAST_WORDS, no_tunnels(gateway)).await;
             // Only now: requests in flight still used sessions.
             drained.cancel();
             let _ = background.await;
-            self.mailer.close(LAST_MAIL).await;
+            self.assembly.mailer.close(LAST_MAIL).await;
         };
         let whole = tokio::select! {
             () = finish => true,
@@ -237,86 +217,6 @@ async fn listen(address: SocketAddr, settings: &Settings) -> io::Result<(SocketA
 async fn operations_socket(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
     let bind = async { TcpListener::bind(address).await.and_then(|socket| Ok((socket.local_addr()?, socket))) };
     bind.await.map_err(|error| StartError::Listen(address, error))
-}
-
-async fn open_auth(
-    settings: &Settings,
-    directories: Vec<Arc<doorward_core::policy::Directory>>,
-    store: &Arc<dyn Store>,
-    world: &World,
-) -> Result<Arc<Auth>, StartError> {
-    let auth = AuthSettings {
-        directories,
-        issuer: issuer(settings),
-        cost: cost(settings),
-        pool: pool(&settings.passwords),
-        crypt_keys: crypt_keys(settings),
-        throttle: ThrottleLimits {
-            network_failures: settings.sign_in.address_failures,
-            network_window: settings.sign_in.address_window,
-            ..ThrottleLimits::default()
-        },
-        tokens: tokens(settings),
-    };
-    let auth = Auth::open(Arc::clone(store), Arc::clone(&world.clock), Arc::clone(&world.entropy), auth).await?;
-    auth.set_grace(settings.grace);
-    auth.set_pair_settings(parts::pairs(settings));
-    auth.tokens().set_web_settings(parts::web_tokens(settings));
-    auth.tokens().set_oauth_keys(parts::oauth_keys(settings));
-    auth.tokens().set_issuers(issuers::settings(settings, |authorities| world.fetchers.believing(authorities)));
-    Ok(auth)
-}
-
-/// The keys of password hashes that Magento made without a salt.
-pub(crate) fn crypt_keys(settings: &Settings) -> CryptKeys {
-    CryptKeys::new(settings.passwords.magento_crypt_keys.0.iter().map(|key| &**key))
-}
-
-/// How accounts are kept.
-pub(crate) fn account_rules(settings: &Settings, policy: &Policy) -> AccountRules {
-    let accounts = &settings.accounts;
-    AccountRules {
-        public_url: public_url(settings),
-        stores: policy.routes.magento_prefix.as_ref().map(|_| policy.routes.stores.clone()),
-        reset_lifetime: accounts.reset_lifetime,
-        confirm_lifetime: accounts.confirm_lifetime,
-        confirm_email: accounts.confirm_email,
-        welcome_mail: accounts.welcome_mail,
-        reveal_accounts: accounts.reveal_accounts,
-        reset_requests: accounts.reset_requests,
-        reset_interval: accounts.reset_interval,
-        tax_classes: Arc::clone(&accounts.tax_classes),
-    }
-}
-
-/// Sends mail in the background of this server.
-fn mailer(settings: &Settings, world: &World) -> Mailer {
-    let (clock, entropy) = (Arc::clone(&world.clock), Arc::clone(&world.entropy));
-    let ledger = Arc::clone(&world.telemetry) as _;
-    let runtime = tokio::runtime::Handle::current();
-    Mailer::new(settings.mail.clone(), public_url(settings), clock, entropy, ledger, Patience::default(), runtime)
-}
-
-/// Where people reach us: the base of links.
-pub(crate) fn public_url(settings: &Settings) -> Arc<str> {
-    settings.server.public_url.clone().unwrap_or_else(|| "http://127.0.0.1".into())
-}
-
-/// One address may fill half of the queue: a flood from it leaves room for others.
-fn pool(passwords: &Passwords) -> PoolLimits {
-    let &Passwords { workers, queue, .. } = passwords;
-    PoolLimits { workers, queue, per_address: queue.div_ceil(2) }
-}
-
-/// What requests are judged by.
-pub(crate) fn snapshot(settings: &Settings, policy: Policy) -> Snapshot {
-    let hsts = settings.server.tls.as_ref().and_then(|tls| HeaderValue::from_str(tls.hsts.as_deref()?).ok());
-    Snapshot { policy: Arc::new(policy), network: network(settings), jwks_path: settings.assertion.jwks_path.clone(), hsts }
-}
-
-/// The `iss` of assertions.
-pub(crate) fn issuer(settings: &Settings) -> Arc<str> {
-    settings.assertion.issuer.clone().or_else(|| settings.server.public_url.clone()).unwrap_or_else(|| "doorward".into())
 }
 
 fn sampler(auth: &Arc<Auth>) -> impl Fn() -> Sample + Send + Sync + 'static {

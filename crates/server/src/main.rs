@@ -6,12 +6,8 @@ mod cli;
 mod control;
 mod demo;
 mod explain;
-mod integrations;
-mod issuers;
 mod kinds;
 mod operations;
-mod parts;
-mod providers;
 mod reload;
 mod serve;
 mod telemetry;
@@ -25,4 +21,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     cli::main(std::env::args_os())
+}
+
+/// What `${NAME}` means in a configuration.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

@@ -1,16 +1,14 @@
 //! Reading the configuration again while the server runs: as one, or not at all.
 
 use crate::{
-    assembly::{self, Server, World},
-    certificates, integrations, issuers, kinds, parts, providers, serve,
+    assembly::{Server, World},
+    certificates, environment, kinds, serve,
     telemetry::Telemetry,
     watch::{INTERVAL, Watch},
 };
-use doorward_auth::Auth;
+use doorward_assembly::{Assembly, integrations, issuers};
 use doorward_config::{Config, Diagnostics, Outcome, Settings, Severity, settings::ClientAddress};
 use doorward_core::{Time, ports::StoreError};
-use doorward_gateway::Gateway;
-use doorward_mail::Mailer;
 use doorward_tls::Terminator;
 use std::{
     net::SocketAddr,
@@ -23,10 +21,7 @@ use tokio::{signal::unix::Signal, time::MissedTickBehavior};
 pub(crate) struct Reloader {
     path: PathBuf,
     bound: Option<SocketAddr>,
-    settings: Settings,
-    gateway: Arc<Gateway>,
-    auth: Arc<Auth>,
-    mailer: Arc<Mailer>,
+    assembly: Arc<Assembly>,
     terminator: Option<Arc<Terminator>>,
     watch: Watch,
     world: World,
@@ -38,10 +33,7 @@ impl Reloader {
         Self {
             path: path.to_owned(),
             bound: server.addresses().next(),
-            settings: server.settings.clone(),
-            gateway: Arc::clone(&server.gateway),
-            auth: Arc::clone(&server.auth),
-            mailer: Arc::clone(&server.mailer),
+            assembly: Arc::clone(&server.assembly),
             terminator: server.terminator.clone(),
             watch: Watch::new(files, began, world.clock.now()),
             world,
@@ -67,7 +59,7 @@ impl Reloader {
         let telemetry = Arc::clone(&self.world.telemetry);
         let (path, began) = (self.path.clone(), self.world.clock.now());
         // Reading hundreds of files takes a while; requests must not wait for it.
-        let reading = tokio::task::spawn_blocking(move || doorward_config::load(&path, &parts::environment));
+        let reading = tokio::task::spawn_blocking(move || doorward_config::load(&path, &environment));
         let Ok(Outcome { config, diagnostics, files }) = reading.await else {
             telemetry.reload_failed("the configuration could not be read to its end");
             return;
@@ -83,13 +75,13 @@ impl Reloader {
             Some(address) => config.bound_to(address),
             None => config,
         };
-        let restart = restart_needed(&self.settings, &config.settings);
+        let restart = restart_needed(&self.assembly.settings(), &config.settings);
         if restart.is_empty() {
-            match self.auth.store().account_counts().await {
+            match self.assembly.auth.store().account_counts().await {
                 Ok(counts) => report(&telemetry, &kinds::changed(&config.policy, &counts, &self.path)),
                 Err(error) => telemetry.trouble(&format!("nobody can say whether directories changed their kind: {error}")),
             }
-            match self.auth.store().roles().await {
+            match self.assembly.auth.store().roles().await {
                 Ok(roles) => report(&telemetry, &issuers::without_role(&config.settings, &roles, &self.path)),
                 Err(error) => telemetry.trouble(&format!("nobody can say whether issuers give roles that do not exist: {error}")),
             }
@@ -106,42 +98,22 @@ impl Reloader {
     }
 
     async fn keep_integrations(&self, settings: &Settings) -> Result<(), StoreError> {
-        let forgotten = integrations::undeclared(&**self.auth.store(), &settings.integrations).await?;
+        let forgotten = integrations::undeclared(&**self.assembly.auth.store(), &settings.integrations).await?;
         report(&self.world.telemetry, &integrations::forgotten(&forgotten, &settings.integrations, &self.path));
-        integrations::keep(&self.auth, &settings.integrations).await
+        self.assembly.keep(settings).await
     }
 
     /// From here on requests are judged by the new policy; those in flight keep the old one.
-    fn take_over(&mut self, config: Config) {
-        let Config { settings, policy } = config;
-        if let (Some(terminator), Some(tls)) = (&self.terminator, &settings.server.tls)
+    fn take_over(&self, config: Config) {
+        let telemetry = &self.world.telemetry;
+        if let (Some(terminator), Some(tls)) = (&self.terminator, &config.settings.server.tls)
             && let Err(error) = terminator.replace(&tls.setup())
         {
-            return self.world.telemetry.reload_failed(&format!("nothing changed, because TLS cannot be spoken: {error}"));
+            return telemetry.reload_failed(&format!("nothing changed, because TLS cannot be spoken: {error}"));
         }
-        self.auth.set_issuer(assembly::issuer(&settings));
-        self.auth.set_account_rules(assembly::account_rules(&settings, &policy));
-        self.auth.set_grace(settings.grace);
-        self.auth.tokens().set_settings(parts::tokens(&settings));
-        self.auth.set_pair_settings(parts::pairs(&settings));
-        if self.settings.jwt != settings.jwt {
-            self.auth.tokens().set_web_settings(parts::web_tokens(&settings));
-        }
-        self.auth.tokens().set_oauth_keys(parts::oauth_keys(&settings));
-        if self.settings.issuers != settings.issuers {
-            let fetchers = &self.world.fetchers;
-            self.auth.tokens().set_issuers(issuers::settings(&settings, |authorities| fetchers.believing(authorities)));
-        }
-        if self.settings.providers != settings.providers {
-            let fetchers = &self.world.fetchers;
-            let settings = providers::settings(&settings, |authorities| fetchers.believing(authorities));
-            self.gateway.providers().set(settings);
-        }
-        self.mailer.set(settings.mail.clone(), assembly::public_url(&settings));
-        self.gateway.replace(assembly::snapshot(&settings, policy));
-        self.world.telemetry.set_requests(serve::requests(&settings.log));
-        self.world.telemetry.reloaded(&self.gateway.policy().hash);
-        self.settings = settings;
+        self.assembly.take_over(config);
+        telemetry.set_requests(serve::requests(&self.assembly.settings().log));
+        telemetry.reloaded(&self.assembly.gateway.policy().hash);
     }
 }
 

@@ -4,13 +4,11 @@ use crate::{
     assembly::{Server, World},
     certificates,
     cli::{Answer, Failure, Terminal},
-    integrations,
-    issuers::{self, Fetchers},
-    kinds,
-    parts::{environment, open_store},
+    environment, kinds,
     reload::{self, Reloader},
     telemetry::{Format, Requests, Telemetry},
 };
+use doorward_assembly::{Fetchers, integrations, issuers, parts::open_store};
 use doorward_config::{
     Diagnostics,
     settings::{Log, LogFormat, LogRequests},

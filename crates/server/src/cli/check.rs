@@ -1,7 +1,8 @@
 //! `doorward check`.
 
 use super::terminal::{Answer, Failure, Terminal};
-use crate::{certificates, integrations, kinds, parts::environment};
+use crate::{certificates, environment, kinds};
+use doorward_assembly::integrations;
 use doorward_config::{Config, Diagnostics, settings::StoreUrl};
 use doorward_core::ports::Clock;
 use doorward_crypto::system::SystemClock;

@@ -5,11 +5,11 @@ use super::{
     terminal::{Failure, Terminal},
 };
 use crate::{
-    control,
-    parts::{OpenStore, cost, environment, oauth_keys, open_store, tokens, web_tokens},
+    control, environment,
     serve::format,
     telemetry::{Format, audit_line, audited},
 };
+use doorward_assembly::parts::{OpenStore, cost, oauth_keys, open_store, tokens, web_tokens};
 use doorward_auth::{KeyRules, TokenSettings, WebSettings};
 use doorward_config::Config;
 use doorward_core::{

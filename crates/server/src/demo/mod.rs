@@ -6,9 +6,9 @@ mod words;
 use crate::{
     assembly::Server,
     cli::{Answer, Failure, Terminal},
-    parts::open_store,
     serve,
 };
+use doorward_assembly::parts::{self, open_store};
 use doorward_config::Config;
 use doorward_core::{
     Kind,
@@ -75,9 +75,10 @@ pub(crate) fn run(listen: SocketAddr, terminal: &mut Terminal) -> Result<Answer,
         fill(&*store.store, &config, &world.entropy, world.clock.now()).await?;
         let server = Server::bind(config, store, world).await.map_err(Failure::new)?;
         let api = tokio::spawn(api::serve(upstream));
-        let public = server.settings.server.public_url.clone().unwrap_or_default();
-        let cookie = server.gateway.policy().directory("admins").map(|d| d.cookie.name.to_string()).unwrap_or_default();
-        let customer = server.gateway.policy().directory("customers").map(|d| d.cookie.name.to_string()).unwrap_or_default();
+        let public = server.assembly.settings().server.public_url.clone().unwrap_or_default();
+        let cookie = server.assembly.gateway.policy().directory("admins").map(|d| d.cookie.name.to_string()).unwrap_or_default();
+        let customer =
+            server.assembly.gateway.policy().directory("customers").map(|d| d.cookie.name.to_string()).unwrap_or_default();
         terminal.write(words::greeting(&public, &server.ready_line(), &cookie, &customer).as_bytes())?;
         let whole = server.run(signals.ends).await;
         api.abort();
@@ -114,7 +115,7 @@ async fn fill(
 ) -> Result<(), Failure> {
     let resources = ["Demo_Content::content", "Demo_Sales::orders", "Demo_Catalog::products"];
     store.put_role("editors", BTreeSet::from(resources.map(Arc::from)).into(), now).await?;
-    let cost = crate::parts::cost(&config.settings);
+    let cost = parts::cost(&config.settings);
     for sample in ACCOUNTS {
         let new = NewAccount {
             directory: sample.directory.into(),

@@ -1,14 +1,12 @@
 //! What `explain` remembers, and the session that it presumes (`--as`): a real one, in a store of its own.
 
 use super::{carried::Carried, holders, pairs::LookedUp};
-use crate::{
-    cli::{
-        Failure,
-        args::{AccountName, ExplainArgs},
-    },
-    issuers, parts,
+use crate::cli::{
+    Failure,
+    args::{AccountName, ExplainArgs},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use doorward_assembly::{issuers, parts};
 use doorward_auth::{IssuerSettings, Sessions, TokenSettings, Tokens, WebSettings};
 use doorward_config::Settings;
 use doorward_core::{

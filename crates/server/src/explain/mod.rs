@@ -6,12 +6,10 @@ mod holders;
 mod pairs;
 mod text;
 
-use crate::{
-    cli::{Answer, Failure, Terminal, args::ExplainArgs, sound},
-    parts::{network, open_store},
-};
+use crate::cli::{Answer, Failure, Terminal, args::ExplainArgs, sound};
 use carried::Carried;
 use credential::{Issue, Memory, Presumed};
+use doorward_assembly::parts::{network, open_store};
 use doorward_config::{Config, settings::StoreUrl};
 use doorward_core::{
     Account, Found, Identity, Kind, Offer, Policy, Question, Reason, Target, decide,

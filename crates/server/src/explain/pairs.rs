@@ -2,7 +2,7 @@
 //! Nothing is counted as a failure, hashed anew or remembered, and what the server counts is not known here.
 
 use super::credential::Presumed;
-use crate::{assembly, parts::cost};
+use doorward_assembly::parts::{self, cost};
 use doorward_auth::{LivePair, PairAsked, Pairs, SignInError, Unproved, Verifying, Why};
 use doorward_config::Config;
 use doorward_core::{
@@ -34,7 +34,7 @@ impl LookedUp {
             store,
             directories: config.policy.directories.clone(),
             cost: cost(&config.settings),
-            keys: assembly::crypt_keys(&config.settings),
+            keys: parts::crypt_keys(&config.settings),
             presumed: presumed.map(|presumed| (presumed.record.clone(), presumed.password.clone())),
             home: config.policy.routes.stores.default_view().website_id,
         }

@@ -11,7 +11,7 @@ use doorward_tls::Authorities;
 use std::sync::Arc;
 
 /// How they are asked; `fetch` gives whoever asks one.
-pub(crate) fn settings(settings: &Settings, fetch: impl Fn(Option<&Authorities>) -> Arc<dyn Fetch>) -> Vec<ProviderSettings> {
+pub fn settings(settings: &Settings, fetch: impl Fn(Option<&Authorities>) -> Arc<dyn Fetch>) -> Vec<ProviderSettings> {
     let one = |provider: &Provider| ProviderSettings {
         name: Arc::clone(&provider.name),
         issuer: Arc::clone(&provider.issuer),

@@ -22,19 +22,19 @@ use std::{
 type Known = (Option<Authorities>, Arc<dyn Fetch>);
 
 /// Whoever asks other servers, one for each set of authorities that vouch for them.
-pub(crate) struct Fetchers {
+pub struct Fetchers {
     clock: Arc<dyn Clock>,
     known: Mutex<Vec<Known>>,
 }
 
 impl Fetchers {
     /// None yet: the system's authorities are read when somebody relies on them.
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self { clock, known: Mutex::default() })
     }
 
     /// The one that believes these authorities; `None` are the system's.
-    pub(crate) fn believing(&self, authorities: Option<&Authorities>) -> Arc<dyn Fetch> {
+    pub fn believing(&self, authorities: Option<&Authorities>) -> Arc<dyn Fetch> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, fetch)) = known.iter().find(|(of, _)| of.as_ref() == authorities) {
             return Arc::clone(fetch);
@@ -52,7 +52,7 @@ impl Fetchers {
 }
 
 /// Asks nobody, and says why.
-pub(crate) struct Nobody(pub(crate) String);
+pub struct Nobody(pub String);
 
 #[async_trait]
 impl Fetch for Nobody {
@@ -62,7 +62,7 @@ impl Fetch for Nobody {
 }
 
 /// How their tokens are read; `fetch` gives whoever fetches keys of one.
-pub(crate) fn settings(settings: &Settings, fetch: impl Fn(Option<&Authorities>) -> Arc<dyn Fetch>) -> Vec<IssuerSettings> {
+pub fn settings(settings: &Settings, fetch: impl Fn(Option<&Authorities>) -> Arc<dyn Fetch>) -> Vec<IssuerSettings> {
     settings.issuers.iter().filter_map(|issuer| one(issuer, &fetch)).collect()
 }
 
@@ -97,7 +97,7 @@ fn one(issuer: &Issuer, fetch: &impl Fn(Option<&Authorities>) -> Arc<dyn Fetch>)
 }
 
 /// A warning for each role that an issuer gives and that nobody made: it holds nothing.
-pub(crate) fn without_role(settings: &Settings, roles: &[(Arc<str>, Holds)], file: &Path) -> Diagnostics {
+pub fn without_role(settings: &Settings, roles: &[(Arc<str>, Holds)], file: &Path) -> Diagnostics {
     let file = Arc::new(SourceFile::new(&*file.to_string_lossy(), ""));
     let mut diagnostics = Diagnostics::default();
     for issuer in &settings.issuers {

@@ -14,7 +14,7 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 ///
 /// # Errors
 /// When the store cannot be asked; what was written until then stays.
-pub(crate) async fn keep(auth: &Auth, integrations: &[Integration]) -> Result<(), StoreError> {
+pub async fn keep(auth: &Auth, integrations: &[Integration]) -> Result<(), StoreError> {
     let roles = auth.store().roles().await?;
     let put = async |role: &Arc<str>, resources: BTreeSet<Arc<str>>| {
         let holds = Holds::Selection(resources);
@@ -37,7 +37,7 @@ pub(crate) async fn keep(auth: &Auth, integrations: &[Integration]) -> Result<()
 ///
 /// # Errors
 /// When the store cannot be asked.
-pub(crate) async fn undeclared(store: &dyn Store, integrations: &[Integration]) -> Result<Vec<Arc<str>>, StoreError> {
+pub async fn undeclared(store: &dyn Store, integrations: &[Integration]) -> Result<Vec<Arc<str>>, StoreError> {
     let mut found = Vec::new();
     for (role, _) in store.roles().await?.into_iter().filter(|(role, _)| !is_declared(integrations, role)) {
         let Some((directory, login)) = role.split_once('/') else { continue };
@@ -50,11 +50,7 @@ pub(crate) async fn undeclared(store: &dyn Store, integrations: &[Integration]) 
 }
 
 /// A warning for each of these roles that no integration of `file` declares.
-pub(crate) fn forgotten<'r>(
-    roles: impl IntoIterator<Item = &'r Arc<str>>,
-    integrations: &[Integration],
-    file: &Path,
-) -> Diagnostics {
+pub fn forgotten<'r>(roles: impl IntoIterator<Item = &'r Arc<str>>, integrations: &[Integration], file: &Path) -> Diagnostics {
     let file = Arc::new(SourceFile::new(&*file.to_string_lossy(), ""));
     let mut diagnostics = Diagnostics::default();
     for role in roles.into_iter().filter(|role| !is_declared(integrations, role)) {
