@@ -132,6 +132,8 @@ pub(crate) struct Draft {
     pub(crate) unmatched: Unmatched,
     pub(crate) jwks_path: Option<Arc<str>>,
     pub(crate) oauth: Option<OAuth>,
+    /// Whether access tokens of others may count.
+    pub(crate) foreign_tokens: bool,
     pub(crate) routes: RouteTable,
     pub(crate) resources: doorward_core::acl::Tree,
     /// Which parts were read without an error, so that what is said across them is no mere consequence of one.
@@ -247,6 +249,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         unmatched,
         jwks_path,
         oauth,
+        foreign_tokens: !settings.issuers.is_empty(),
         routes,
         resources,
         sound,

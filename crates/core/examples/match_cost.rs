@@ -30,6 +30,7 @@ fn rule(method: &Method, template: String, line: usize) -> RouteRule {
         methods: vec![method.clone()],
         template: template.into(),
         require: vec![Requirement::Anonymous],
+        scopes: Vec::new(),
         parameters: Vec::new(),
         secure: false,
         own: None,

@@ -20,6 +20,8 @@ pub struct AccessRule {
     pub ips: Vec<IpNet>,
     /// Any one of these is enough; empty means open to everyone.
     pub roles: Vec<Arc<str>>,
+    /// What an access token must be good for: all of these. Where there are any, no guest passes.
+    pub scopes: Vec<Arc<str>>,
     /// Where it was written.
     pub source: Source,
 }

@@ -2,14 +2,16 @@
 //!
 //! [`decide`] is the only place that makes a [`Permit`], and a permit is the only thing with which a request can be
 //! sent upstream. It reads nothing but its arguments. Order (product, 'The way of one request'; ibexa-rest 0):
-//! no route, wrong credential, guards, expected user, access control, route rule.
+//! no route, wrong credential, guards, expected user, access control, route rule; of each rule first permissions, then scopes:
+//! a token is told to reach further only where that would help.
 
 use crate::{
-    Account, Facts, Found, Identity, Kind, Policy, Provenance, Reason, Refusal, Target,
+    Account, Facts, Found, Identity, Kind, Policy, Provenance, Reason, Refusal, Source, Target,
     acl::RoleBook,
     firewall::{Authentication, Firewall, Invalid},
     policy::Unmatched,
     route::{Parameter, Requirement, RouteRule},
+    scopes::Reach,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -37,6 +39,8 @@ pub struct Evidence {
     pub ambient: bool,
     /// Whether the request carries a CSRF token of this session. Only asked where a guard wants it.
     pub csrf_valid: bool,
+    /// What a credential is good for that was given to somebody else; `None` for one of the account's own.
+    pub scopes: Option<Arc<[Arc<str>]>>,
 }
 
 /// Proof that a request may pass. Only [`decide`] makes one.
@@ -91,16 +95,23 @@ pub fn decide(policy: &Policy, roles: &RoleBook, facts: &Facts<'_>, found: &Foun
     let identity = identify(facts, found, firewall, offer)?;
     let known = identity.account().is_some();
     let refuse = |reason| Err(Refusal::new(reason, known));
+    let reach = Reach::of(&identity, offer);
+    let out_of_reach = |rule: &Source, lacking: &Arc<str>| {
+        refuse(Reason::InsufficientScope { rule: rule.clone(), required: found.scopes(), lacking: Arc::clone(lacking) })
+    };
 
     if let Some(expected) = facts.expected_user
         && identity.account().is_none_or(|account| &*account.login != expected)
     {
         return refuse(Reason::UserChanged);
     }
-    if let Some(rule) = found.access
-        && !rule.admits(&identity)
-    {
-        return refuse(Reason::AccessControl(rule.source.clone()));
+    if let Some(rule) = found.access {
+        if !rule.admits(&identity) {
+            return refuse(Reason::AccessControl(rule.source.clone()));
+        }
+        if let Some(lacking) = reach.lacking(&rule.scopes) {
+            return out_of_reach(&rule.source, lacking);
+        }
     }
     let rule = match found.target {
         Target::Own(_) => None,
@@ -120,6 +131,9 @@ pub fn decide(policy: &Policy, roles: &RoleBook, facts: &Facts<'_>, found: &Foun
                     required: rule.require.clone(),
                     lacking: lacking.clone(),
                 });
+            }
+            if let Some(lacking) = reach.lacking(&rule.scopes) {
+                return out_of_reach(&rule.source, lacking);
             }
             // After permissions, as magento-webapi 0.7 has it.
             if rule.secure && !facts.secure {

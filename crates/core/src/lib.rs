@@ -31,6 +31,7 @@ pub mod question;
 pub mod quoted;
 pub mod refusal;
 pub mod route;
+pub mod scopes;
 pub mod session;
 pub mod source;
 pub mod stores;

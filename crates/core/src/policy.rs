@@ -259,8 +259,24 @@ impl Found<'_> {
     /// Whether this is a route of the Magento prefix that is open to everyone. There no credential can make a request
     /// fail: one that is not good makes a guest (magento-webapi 0).
     pub fn is_open(&self) -> bool {
-        let open = |rule: &RouteRule| rule.require.iter().all(|required| *required == Requirement::Anonymous);
+        let open =
+            |rule: &RouteRule| rule.scopes.is_empty() && rule.require.iter().all(|required| *required == Requirement::Anonymous);
         self.store.is_some() && matches!(self.target, Target::Route(rule) if open(rule))
+    }
+
+    /// All that an access token must be good for, each once: what access control and the route demand.
+    pub fn scopes(&self) -> Vec<Arc<str>> {
+        let of_route = match self.target {
+            Target::Route(rule) => &rule.scopes[..],
+            _ => &[],
+        };
+        let mut all: Vec<Arc<str>> = Vec::new();
+        for scope in self.access.iter().flat_map(|rule| &rule.scopes).chain(of_route) {
+            if !all.contains(scope) {
+                all.push(Arc::clone(scope));
+            }
+        }
+        all
     }
 }
 

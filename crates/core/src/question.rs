@@ -73,6 +73,9 @@ pub enum Offered {
         ambient: bool,
         /// Whether a CSRF token of the session came along.
         csrf_valid: bool,
+        /// What the credential is good for, if it was given to somebody else.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scopes: Option<Vec<String>>,
     },
 }
 
@@ -130,7 +133,7 @@ impl Offered {
             Offer::Refused(_) => Offered::Refused,
             Offer::Limited(_) => Offered::Limited,
             Offer::Unavailable(_) => Offered::Unavailable,
-            Offer::Verified(Evidence { account, ambient, csrf_valid }) => Offered::Verified {
+            Offer::Verified(Evidence { account, ambient, csrf_valid, scopes }) => Offered::Verified {
                 directory: account.directory.to_string(),
                 kind: account.kind,
                 id: account.id,
@@ -139,17 +142,18 @@ impl Offered {
                 membership: account.membership,
                 ambient: *ambient,
                 csrf_valid: *csrf_valid,
+                scopes: scopes.as_ref().map(|scopes| scopes.iter().map(ToString::to_string).collect()),
             },
         }
     }
 
-    fn offer(&self) -> Offer {
+    pub(crate) fn offer(&self) -> Offer {
         match self {
             Offered::Absent => Offer::Absent,
             Offered::Refused => Offer::Refused("a credential that was refused when this was written down"),
             Offered::Limited => Offer::Limited(Duration::from_secs(1)),
             Offered::Unavailable => Offer::Unavailable("the store was away when this was written down".into()),
-            Offered::Verified { directory, kind, id, login, roles, membership, ambient, csrf_valid } => {
+            Offered::Verified { directory, kind, id, login, roles, membership, ambient, csrf_valid, scopes } => {
                 Offer::Verified(Evidence {
                     account: Arc::new(Account {
                         directory: directory.as_str().into(),
@@ -161,6 +165,7 @@ impl Offered {
                     }),
                     ambient: *ambient,
                     csrf_valid: *csrf_valid,
+                    scopes: scopes.as_ref().map(|scopes| scopes.iter().map(|scope| scope.as_str().into()).collect()),
                 })
             }
         }

@@ -41,6 +41,15 @@ pub enum Reason {
         /// The first that is lacking.
         lacking: Requirement,
     },
+    /// The caller's access token is not good for what a rule demands, or there is none.
+    InsufficientScope {
+        /// The rule.
+        rule: Source,
+        /// All that the request needs.
+        required: Vec<Arc<str>>,
+        /// The first that is lacking.
+        lacking: Arc<str>,
+    },
     /// `unmatched = "authenticated"` and the caller is a guest.
     GuestOnUnmatched,
     /// The route is for HTTPS only.
@@ -72,6 +81,7 @@ impl Reason {
             Reason::UserChanged => "user_changed",
             Reason::AccessControl(_) => "access_control",
             Reason::NotGranted { .. } => "not_granted",
+            Reason::InsufficientScope { .. } => "insufficient_scope",
             Reason::GuestOnUnmatched => "guest_on_unmatched",
             Reason::Insecure(_) => "insecure",
             Reason::NoParameter(_) => "no_parameter",
@@ -82,7 +92,7 @@ impl Reason {
     }
 
     /// All codes, so that a test can show that each occurs.
-    pub const CODES: [&'static str; 19] = [
+    pub const CODES: [&'static str; 20] = [
         "no_firewall",
         "no_route",
         "not_acceptable",
@@ -96,6 +106,7 @@ impl Reason {
         "user_changed",
         "access_control",
         "not_granted",
+        "insufficient_scope",
         "guest_on_unmatched",
         "insecure",
         "no_parameter",
@@ -131,6 +142,9 @@ impl fmt::Display for Reason {
             Reason::UserChanged => f.write_str("X-Expected-User names somebody else"),
             Reason::AccessControl(source) => write!(f, "{source}: the caller has none of the rule's roles"),
             Reason::NotGranted { rule, lacking, .. } => write!(f, "{rule}: {lacking} is not granted"),
+            Reason::InsufficientScope { rule, lacking, .. } => {
+                write!(f, "{rule}: the scope `{lacking}` is not in an access token")
+            }
             Reason::GuestOnUnmatched => f.write_str("no route rule matches, and unmatched = \"authenticated\""),
             Reason::Insecure(source) => write!(f, "{source}: the route is for HTTPS only"),
             Reason::NoParameter(name) => write!(f, "the forced parameter {name} has no value for this caller"),
@@ -184,7 +198,11 @@ impl Refusal {
             Reason::Unavailable(_) => Public::Unavailable,
             Reason::InvalidCredential(_) | Reason::Csrf | Reason::UserChanged | Reason::NotAjax => Public::Unauthenticated,
             Reason::ForeignOrigin | Reason::Unenforceable(_) => Public::Forbidden,
-            Reason::NoFirewall | Reason::AccessControl(_) | Reason::NotGranted { .. } | Reason::GuestOnUnmatched => {
+            Reason::NoFirewall
+            | Reason::AccessControl(_)
+            | Reason::NotGranted { .. }
+            | Reason::InsufficientScope { .. }
+            | Reason::GuestOnUnmatched => {
                 if known {
                     Public::Forbidden
                 } else {

@@ -137,6 +137,7 @@ impl Keys<TokenSigner> {
             account: claims.uid,
             issued: time(claims.iat),
             expires: Some(time(claims.exp)),
+            scopes: None,
             origin: Origin::Signed(Arc::clone(signer.kid())),
         })
     }

@@ -27,6 +27,8 @@ pub(super) struct Claims {
     /// In whole seconds for signed ones.
     pub(super) issued: Time,
     pub(super) expires: Option<Time>,
+    /// What it is good for, where that is not all that the account may do.
+    pub(super) scopes: Option<Arc<[Arc<str>]>>,
     pub(super) origin: Origin,
 }
 
@@ -46,7 +48,7 @@ pub(super) enum Origin {
 impl Claims {
     pub(super) fn of(token: &TokenRecord) -> Self {
         let &TokenRecord { kind, account, created, expires, .. } = token;
-        Self { kind, account, issued: created, expires, origin: Origin::Opaque }
+        Self { kind, account, issued: created, expires, scopes: None, origin: Origin::Opaque }
     }
 
     /// Whether the account's tokens of that time were ended (magento-webapi 6.5: one of the same second, too).
@@ -80,6 +82,11 @@ impl LiveToken {
     /// When it ends; `None` never does by itself.
     pub fn expires(&self) -> Option<Time> {
         self.claims.expires
+    }
+
+    /// What it is good for, where it was given to somebody else; `None`: all that the account may do.
+    pub fn scopes(&self) -> Option<Arc<[Arc<str>]>> {
+        self.claims.scopes.clone()
     }
 
     /// What it is, in a word: `opaque` or `signed`.

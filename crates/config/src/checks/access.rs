@@ -57,7 +57,11 @@ fn unclosed(later: &[Placed], rule: &AccessRule, method: Option<&Method>) -> Opt
     });
     match covering {
         None => Some(Open::Nothing),
-        Some(closing) if closing.roles.is_empty() || closing.roles.iter().any(|role| &**role == "PUBLIC_ACCESS") => {
+        // Scopes refuse guests.
+        Some(closing)
+            if closing.scopes.is_empty()
+                && (closing.roles.is_empty() || closing.roles.iter().any(|role| &**role == "PUBLIC_ACCESS")) =>
+        {
             Some(Open::Public(closing.source.line))
         }
         Some(_) => None,

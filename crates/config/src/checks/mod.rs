@@ -5,6 +5,7 @@ mod certificates;
 mod firewalls;
 mod methods;
 mod routes;
+mod scopes;
 
 use crate::{load::Draft, reader::Reader};
 
@@ -19,5 +20,8 @@ pub(crate) fn run(r: &mut Reader<'_>, draft: &Draft) {
     }
     if draft.sound.routes {
         routes::check(r, draft);
+        if draft.sound.access {
+            scopes::check(r, draft);
+        }
     }
 }

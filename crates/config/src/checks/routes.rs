@@ -8,7 +8,7 @@ use crate::{
 };
 use doorward_core::{
     facts::covers,
-    firewall::Authentication,
+    firewall::{Authentication, Firewall},
     policy::{Unmatched, is_under},
     route::{
         Requirement, RouteRule,
@@ -108,16 +108,26 @@ fn upstreams(r: &mut Reader<'_>, draft: &Draft) {
     }
 }
 
+/// A path that a template of `routes.toml` matches.
+pub(super) fn sample_of(template: &str) -> Option<String> {
+    Pattern::parse(template).ok().map(|pattern| sample(pattern.segments()))
+}
+
+/// Whether a firewall is for this path and one of these methods.
+pub(super) fn is_route_of(firewall: &Firewall, path: &str, methods: &[Method]) -> bool {
+    firewall.path.as_ref().is_none_or(|regex| regex.is_match(path))
+        && methods.iter().any(|method| covers(&firewall.methods, method))
+}
+
 /// Whether a rule asks for more than any guest has.
 fn demands(rule: &RouteRule) -> bool {
-    rule.require.iter().any(|requirement| *requirement != Requirement::Anonymous)
+    !rule.scopes.is_empty() || rule.require.iter().any(|requirement| *requirement != Requirement::Anonymous)
 }
 
 /// The firewall that makes everyone a guest on a path, when no session firewall can come to speak there.
 fn unguarded(draft: &Draft, path: &str, methods: &[Method]) -> Option<String> {
     for (firewall, _) in &draft.firewalls {
-        let speaks = firewall.path.as_ref().is_none_or(|regex| regex.is_match(path))
-            && methods.iter().any(|method| covers(&firewall.methods, method));
+        let speaks = is_route_of(firewall, path, methods);
         match firewall.authentication {
             Authentication::Session
             | Authentication::Jwt

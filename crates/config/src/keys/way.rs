@@ -50,7 +50,7 @@ pub(super) const WAY: &[Table] = &[
     Table {
         name: "access_control",
         many: true,
-        doc: "Demands roles; the first match wins, and a rule whose `ips` do not match is skipped. No rule means allowed.",
+        doc: "Demands roles and scopes; the first match wins, and a rule whose `ips` do not match is skipped. No rule means allowed.",
         keys: &[
             key("path", TEXT, "any", "Regular expression on the canonical path."),
             key("host", TEXT, "any", "Regular expression on the host; case does not matter."),
@@ -61,7 +61,18 @@ pub(super) const WAY: &[Table] = &[
                 "any",
                 "Addresses or networks (CIDR). They only select: a later rule without `ips` must close the path for everyone else.",
             ),
-            key("roles", TEXTS, "required", "Any one of these suffices. `PUBLIC_ACCESS` or an empty list opens to everyone."),
+            key(
+                "roles",
+                TEXTS,
+                "required without `scopes`",
+                "Any one of these suffices. `PUBLIC_ACCESS` or an empty list opens to everyone.",
+            ),
+            key(
+                "scopes",
+                TEXTS,
+                "none",
+                "What an access token (`authentication = \"oauth\"`) must be good for: all of these, besides a role. Credentials that are the account's own have all that is theirs; guests are refused.",
+            ),
         ],
     },
     Table {

@@ -1,10 +1,11 @@
 //! `routes.toml`: rules at the root, in Doorward's own words.
 
 use super::{acl::At, grammar};
-use crate::{Diagnostic, Diagnostics, SourceFile};
+use crate::{Diagnostic, Diagnostics, SourceFile, sections::access::SCOPE};
 use doorward_core::{
     acl::Resource,
     route::{Requirement, RouteRule, pattern::Pattern},
+    scopes::is_scope,
 };
 use http::Method;
 use std::{ops::Range, sync::Arc};
@@ -88,7 +89,7 @@ impl TomlFile<'_> {
     }
 
     fn route(&mut self, table: &DeTable<'_>, span: Range<usize>) {
-        self.known(table, &["methods", "path", "require"]);
+        self.known(table, &["methods", "path", "require", "scopes"]);
         let methods = self.texts(table, "methods", &span).and_then(|texts| {
             let methods: Vec<_> = texts.into_iter().map(|(text, span)| self.method(&text, span)).collect();
             methods.into_iter().collect::<Option<Vec<_>>>()
@@ -104,12 +105,20 @@ impl TomlFile<'_> {
             let require: Vec<_> = texts.into_iter().map(|(text, span)| self.requirement(&text, span)).collect();
             require.into_iter().collect::<Option<Vec<_>>>()
         });
+        let scopes = match table.get("scopes") {
+            None => Some(Vec::new()),
+            Some(_) => self.texts(table, "scopes", &span).and_then(|texts| {
+                let scopes: Vec<_> = texts.into_iter().map(|(text, span)| self.scope(&text, span)).collect();
+                scopes.into_iter().collect::<Option<Vec<_>>>()
+            }),
+        };
         // Whatever is missing here was told above.
-        if let (Some(methods), Some((path, path_span)), Some(require)) = (methods, path, require) {
+        if let (Some(methods), Some((path, path_span)), Some(require), Some(scopes)) = (methods, path, require, scopes) {
             self.read.rules.push(RouteRule {
                 methods,
                 template: path.into(),
                 require,
+                scopes,
                 parameters: Vec::new(),
                 secure: false,
                 own: None,
@@ -145,6 +154,14 @@ impl TomlFile<'_> {
             self.read.named.push((Arc::clone(id), (Arc::clone(self.file), span)));
         }
         Some(requirement)
+    }
+
+    fn scope(&mut self, text: &str, span: Range<usize>) -> Option<Arc<str>> {
+        if is_scope(text) {
+            return Some(text.into());
+        }
+        self.error(span, format!("`{text}` is no scope"), Some(SCOPE));
+        None
     }
 
     fn resource(&mut self, table: &DeTable<'_>, span: Range<usize>) {

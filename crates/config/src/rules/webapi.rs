@@ -75,6 +75,7 @@ impl Merged {
                 methods: vec![route.method],
                 template: route.url.into(),
                 require,
+                scopes: Vec::new(),
                 parameters: route.parameters,
                 secure: route.secure,
                 own: None,

@@ -5,7 +5,7 @@ use crate::{
     patterns,
     reader::{Reader, Section, Span},
 };
-use doorward_core::access::AccessRule;
+use doorward_core::{access::AccessRule, scopes::is_scope};
 use std::sync::Arc;
 use toml::de::DeTable;
 
@@ -32,14 +32,28 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>) -> AccessRule {
         drop(r.some_texts(section, "ips"));
     }
     let ips = server::networks(r, section, "ips");
-    if !section.has("roles") {
+    if !section.has("roles") && !section.has("scopes") {
         let hint = "name roles; roles = [\"PUBLIC_ACCESS\"] opens to everyone";
-        r.error_with(section.span.clone(), "[[access_control]] needs `roles`", hint);
+        r.error_with(section.span.clone(), "[[access_control]] needs `roles` or `scopes`", hint);
     }
     let texts = r.texts(section, "roles").unwrap_or_default();
     let roles = texts.iter().filter_map(|text| r.parsed(text, role)).collect();
-    AccessRule { path, host, methods, ips, roles, source: r.file.source(section.span.start) }
+    let scopes = scopes(r, section);
+    AccessRule { path, host, methods, ips, roles, scopes, source: r.file.source(section.span.start) }
 }
+
+/// What access tokens must be good for. An empty list would demand nothing, which is the opposite of what it looks like.
+fn scopes(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<Arc<str>> {
+    let texts = r.some_texts(section, "scopes").unwrap_or_default();
+    texts.iter().filter_map(|text| r.parsed(text, scope)).collect()
+}
+
+fn scope(text: &str) -> Result<Arc<str>, String> {
+    if is_scope(text) { Ok(text.into()) } else { Err(format!("is no scope\n{SCOPE}")) }
+}
+
+/// What a scope is, for people.
+pub(crate) const SCOPE: &str = "a scope is printable ASCII without spaces, quotes and backslashes (RFC 6749 3.3)";
 
 fn role(text: &str) -> Result<Arc<str>, String> {
     if text.is_empty() || text.chars().any(|c| c.is_control() || c.is_whitespace() || c == ',') {

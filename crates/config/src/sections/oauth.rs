@@ -9,6 +9,7 @@ use doorward_core::{
     OAuth, OAuthEndpoint,
     firewall::{Authentication, Entry, Firewall, Guards, Invalid},
     oauth::Scope,
+    scopes::is_scope,
 };
 use std::{sync::Arc, time::Duration};
 use toml::de::{DeTable, DeValue};
@@ -166,11 +167,6 @@ fn scopes(r: &mut Reader<'_>, section: &Section<'_>) -> (Vec<Scope>, Vec<Arc<str
     };
     let default = distinct(r, texts, "this scope is listed twice", known);
     (scopes, default)
-}
-
-/// RFC 6749 3.3.
-fn is_scope(text: &str) -> bool {
-    (1..=100).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'!' | b'#'..=b'[' | b']'..=b'~'))
 }
 
 fn rotation(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Duration> {

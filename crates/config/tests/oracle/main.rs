@@ -130,7 +130,7 @@ fn callers(tree: &Tree) -> Vec<Caller> {
 fn offer(caller: &Caller) -> Offer {
     let account = |kind, id, roles| {
         let account = Account { directory: "d".into(), kind, id, login: "somebody".into(), roles, membership: None };
-        Offer::Verified(Evidence { account: Arc::new(account), ambient: true, csrf_valid: true })
+        Offer::Verified(Evidence { account: Arc::new(account), ambient: true, csrf_valid: true, scopes: None })
     };
     match caller {
         Caller::Guest => Offer::Absent,

@@ -7,6 +7,7 @@ use crate::{
     acl::{Resource, Tree},
     firewall::{Entry, Guards},
     policy::{Own, Serve},
+    refusal::Public,
     route::RouteTable,
 };
 use http::Method;
@@ -28,11 +29,17 @@ fn rule(require: &[&str], secure: bool) -> Arc<RouteRule> {
         methods: vec![Method::GET],
         template: "/t".into(),
         require: require.iter().map(|r| Requirement::parse(r)).collect(),
+        scopes: Vec::new(),
         parameters: vec![],
         secure,
         own: None,
         source: source(1),
     })
+}
+
+/// The same, for tokens that are good for this.
+fn scoped(require: &[&str], scopes: &[&str]) -> Arc<RouteRule> {
+    Arc::new(RouteRule { scopes: scopes.iter().map(|scope| Arc::from(*scope)).collect(), ..(*rule(require, false)).clone() })
 }
 
 fn firewall(guards: Guards, invalid: Invalid) -> Arc<Firewall> {
@@ -110,7 +117,13 @@ fn facts<'a>(method: &'a Method) -> Facts<'a> {
 }
 
 fn verified(account: Arc<Account>, csrf_valid: bool) -> Offer {
-    Offer::Verified(Evidence { account, ambient: true, csrf_valid })
+    Offer::Verified(Evidence { account, ambient: true, csrf_valid, scopes: None })
+}
+
+/// An access token of the account, good for this.
+fn token(account: Arc<Account>, scopes: &[&str]) -> Offer {
+    let scopes = scopes.iter().map(|scope| Arc::from(*scope)).collect();
+    Offer::Verified(Evidence { account, ambient: false, csrf_valid: false, scopes: Some(scopes) })
 }
 
 fn word(result: &Result<Permit, Refusal>) -> String {
@@ -124,7 +137,7 @@ const NO_GUARD: Guards = Guards { csrf: false, ajax: false };
 
 #[test]
 fn every_caller_meets_every_target() {
-    let callers: [(&str, Offer); 8] = [
+    let callers: [(&str, Offer); 11] = [
         ("absent", Offer::Absent),
         ("refused", Offer::Refused("unreadable")),
         ("store away", Offer::Unavailable("down".into())),
@@ -133,6 +146,9 @@ fn every_caller_meets_every_target() {
         ("admin, parent", verified(account(Kind::Admin, "a", &["parent"]), true)),
         ("admin, child", verified(account(Kind::Admin, "a", &["child"]), true)),
         ("admin, all", verified(account(Kind::Admin, "a", &["full"]), true)),
+        ("token, none", token(account(Kind::Admin, "a", &["child"]), &[])),
+        ("token, read", token(account(Kind::Admin, "a", &["child"]), &["read"])),
+        ("token, both", token(account(Kind::Admin, "a", &["child"]), &["read", "write"])),
     ];
     let rules = [
         rule(&["anonymous"], false),
@@ -144,6 +160,9 @@ fn every_caller_meets_every_target() {
         rule(&["Magento_Backend::admin"], false),
         rule(&["anonymous", "self"], false),
         rule(&["anonymous"], true),
+        scoped(&["anonymous"], &["read"]),
+        scoped(&["A_B::child"], &["read", "write"]),
+        scoped(&["A_B::parent"], &["read"]),
     ];
     let mut table = String::new();
     for (caller, offer) in &callers {
@@ -157,7 +176,9 @@ fn every_caller_meets_every_target() {
             line(Target::Own(OWN), Unmatched::Deny, "own endpoint".into());
             for rule in &rules {
                 let names = rule.require.iter().map(|r| r.as_str()).collect::<Vec<_>>().join(" + ");
-                line(Target::Route(rule), Unmatched::Deny, format!("{names}{}", if rule.secure { " (https)" } else { "" }));
+                let scopes: String = rule.scopes.iter().map(|scope| format!(" [{scope}]")).collect();
+                let secure = if rule.secure { " (https)" } else { "" };
+                line(Target::Route(rule), Unmatched::Deny, format!("{names}{scopes}{secure}"));
             }
             for unmatched in [Unmatched::Deny, Unmatched::Authenticated, Unmatched::Allow] {
                 line(Target::Unmatched, unmatched, format!("no rule, {unmatched:?}"));
@@ -329,6 +350,7 @@ fn route_rule_and_access_control_must_both_agree() {
         methods: vec![],
         ips: vec![],
         roles: vec!["ROLE_ADMIN".into()],
+        scopes: Vec::new(),
         source: source(9),
     });
     let (open, granted) = (rule(&["anonymous"], false), rule(&["A_B::child"], false));
@@ -367,6 +389,59 @@ fn roles_that_nobody_knows_are_unavailable_and_no_refusal_of_the_caller() {
     let found = Found { firewall: Some(&firewall), target: Target::Route(&closed), access: None, store: None };
     let guest = decide(&policy(Unmatched::Deny), &unknown, &facts(&Method::GET), &found, &Offer::Absent);
     assert_eq!(word(&guest), "Unauthenticated:not_granted");
+}
+
+/// RFC 6750 3.1: the challenge names all that the request needs, so that a client asks once.
+#[test]
+fn scopes_of_access_control_and_route_add_up() {
+    let firewall = firewall(NO_GUARD, Invalid::Refuse);
+    let closed = Arc::new(AccessRule {
+        path: None,
+        host: None,
+        methods: vec![],
+        ips: vec![],
+        roles: vec![],
+        scopes: vec!["api".into(), "read".into()],
+        source: source(9),
+    });
+    let route = scoped(&["A_B::child"], &["read", "write"]);
+    let verdict = |offer: &Offer| {
+        let found = Found { firewall: Some(&firewall), target: Target::Route(&route), access: Some(&closed), store: None };
+        let facts = facts(&Method::GET);
+        let verdict = decide(&policy(Unmatched::Deny), &roles(), &facts, &found, offer);
+        // Written down, read back and judged again, it comes to the same.
+        let written = serde_json::to_string(&Question::of(&facts, facts.path, None, offer)).unwrap();
+        let read: Question = serde_json::from_str(&written).unwrap();
+        assert_eq!(serde_json::to_string(&Question::of(&facts, facts.path, None, &read.offer.offer())).unwrap(), written);
+        verdict
+    };
+    let held = |scopes: &[&str]| token(account(Kind::Admin, "a", &["child"]), scopes);
+    for (scopes, at, lacking) in [
+        (&["write", "read"][..], source(9), "api"),
+        (&["api", "write"], source(9), "read"),
+        (&["api", "read"], source(1), "write"),
+        (&["api", "READ"], source(9), "read"),
+    ] {
+        let refusal = verdict(&held(scopes)).unwrap_err();
+        assert_eq!(refusal.public, Public::Forbidden, "{scopes:?}");
+        let required = ["api", "read", "write"].map(Arc::from).to_vec();
+        assert_eq!(refusal.reason, Reason::InsufficientScope { rule: at, required, lacking: lacking.into() }, "{scopes:?}");
+    }
+    assert_eq!(word(&verdict(&held(&["write", "api", "read"]))), "admin/7");
+    assert_eq!(word(&verdict(&verified(account(Kind::Admin, "a", &["child"]), true))), "admin/7");
+    // Rules without roles, and routes that are open: nobody passes who leaves the token away.
+    assert_eq!(word(&verdict(&Offer::Absent)), "Unauthenticated:insufficient_scope");
+}
+
+/// magento-webapi 0: what demands scopes is open to nobody.
+#[test]
+fn a_scoped_route_below_the_prefix_of_the_shop_is_not_open() {
+    let (firewall, route) = (firewall(NO_GUARD, Invalid::Refuse), scoped(&["anonymous"], &["read"]));
+    let policy = policy(Unmatched::Deny);
+    let store = Some(policy.routes.stores.locate("shop.test", "/V1/x").0);
+    let found = Found { firewall: Some(&firewall), target: Target::Route(&route), access: None, store };
+    let verdict = decide(&policy, &roles(), &facts(&Method::GET), &found, &Offer::Refused("x"));
+    assert_eq!(word(&verdict), "Unauthenticated:invalid_credential");
 }
 
 /// What is different about a request.
@@ -434,7 +509,12 @@ fn a_forced_parameter_that_only_customers_have_is_refused_to_all_others() {
         let route = Arc::new(RouteRule { parameters: vec![parameter(value, force)], ..(*rule(&["anonymous"], false)).clone() });
         let found = Found { firewall: Some(&firewall), target: Target::Route(&route), access: None, store: None };
         let offer = kind.map_or(Offer::Absent, |kind| {
-            Offer::Verified(Evidence { account: account(kind, "x", &everything), ambient: false, csrf_valid: false })
+            Offer::Verified(Evidence {
+                account: account(kind, "x", &everything),
+                ambient: false,
+                csrf_valid: false,
+                scopes: None,
+            })
         });
         let verdict = decide(&policy(Unmatched::Deny), &roles(), &facts(&Method::GET), &found, &offer);
         match verdict {

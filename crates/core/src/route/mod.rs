@@ -105,6 +105,8 @@ pub struct RouteRule {
     pub template: Arc<str>,
     /// All of these must be granted; never empty.
     pub require: Vec<Requirement>,
+    /// What an access token must be good for: all of these. Where there are any, no guest passes.
+    pub scopes: Vec<Arc<str>>,
     /// What it sets for the caller.
     pub parameters: Vec<Parameter>,
     /// Whether it is for HTTPS only.

@@ -122,6 +122,7 @@ impl Served {
             methods: Method::from_bytes(self.method.as_bytes()).into_iter().collect(),
             template: self.template.into(),
             require: vec![Requirement::parse(self.require)],
+            scopes: Vec::new(),
             parameters: Vec::new(),
             secure: false,
             own: Some(self),

@@ -6,6 +6,7 @@ fn rule(method: &str, template: &str, parameter: Option<&str>, own: Option<&'sta
         methods: vec![Method::from_bytes(method.as_bytes()).unwrap()],
         template: template.into(),
         require: vec![Requirement::Anonymous],
+        scopes: Vec::new(),
         parameters: parameter
             .map(|name| Parameter { name: name.into(), value: Some("1".into()), force: true })
             .into_iter()

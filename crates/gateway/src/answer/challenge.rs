@@ -11,6 +11,7 @@ use doorward_core::{
 };
 use doorward_wire::ibexa;
 use http::{HeaderValue, Response, StatusCode, header::WWW_AUTHENTICATE};
+use std::sync::Arc;
 
 /// The answer to a refusal, in the form that the firewall's method has for it. In the Ibexa dialect the 401 of a Basic
 /// firewall is a challenge and nothing else (ibexa-rest 4), and that of a JWT firewall is JSON whatever is accepted (3.3);
@@ -36,6 +37,14 @@ pub fn challenge_under(
     dialect: Dialect,
     response: &mut Response<Body>,
 ) {
+    // RFC 6750 3.1, whatever status the dialect has for it: a client that reads it may ask for more.
+    if let Reason::InsufficientScope { required, .. } = &refusal.reason
+        && refusal.public == Public::Forbidden
+        && firewall.authentication == Authentication::OAuth
+    {
+        response.headers_mut().insert(WWW_AUTHENTICATE, out_of_scope(required));
+        return;
+    }
     if refusal.public != Public::Unauthenticated || response.status() != StatusCode::UNAUTHORIZED {
         return;
     }
@@ -75,6 +84,12 @@ fn bearer(fault: Option<Fault>, dialect: Dialect) -> HeaderValue {
         Some(_) if dialect != Dialect::Ibexa => "Bearer error=\"invalid_token\"",
         _ => "Bearer",
     })
+}
+
+/// RFC 6750 3: all scopes that the request needs. The configuration admits none with a quote or a space in it.
+fn out_of_scope(required: &[Arc<str>]) -> HeaderValue {
+    let value = HeaderValue::try_from(format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", required.join(" ")));
+    value.unwrap_or_else(|_| HeaderValue::from_static("Bearer error=\"insufficient_scope\""))
 }
 
 /// RFC 7617 2 and 2.1. The configuration admits no realm that is no header's text.

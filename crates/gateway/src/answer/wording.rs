@@ -33,6 +33,7 @@ pub(super) fn detail(reason: &Reason) -> Option<&'static str> {
         | Reason::NoUpstream
         | Reason::AccessControl(_)
         | Reason::NotGranted { .. }
+        | Reason::InsufficientScope { .. }
         | Reason::GuestOnUnmatched
         | Reason::Unprocessed(_, _)
         | Reason::Unenforceable(_)

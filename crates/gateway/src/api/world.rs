@@ -194,7 +194,7 @@ impl World {
         let offer = session.as_ref().map_or(Offer::Absent, |session: &Presented| {
             let token = super::read::csrf_token(&request.headers);
             let csrf_valid = token.is_some_and(|token| csrf::verify(&session.id, token));
-            Offer::Verified(Evidence { account: session.live.account(), ambient: true, csrf_valid })
+            Offer::Verified(Evidence { account: session.live.account(), ambient: true, csrf_valid, scopes: None })
         });
         let permit = match decide(&self.policy, &self.auth.roles(), &facts, &found, &offer) {
             Ok(permit) => permit,

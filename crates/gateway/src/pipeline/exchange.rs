@@ -93,7 +93,7 @@ impl Gateway {
                     return Some(Fresh { directory, begun });
                 }
                 Outcome::Carried(live) => {
-                    let evidence = Evidence { account: live.account(), ambient: true, csrf_valid: false };
+                    let evidence = Evidence { account: live.account(), ambient: true, csrf_valid: false, scopes: None };
                     identified.offer = Offer::Verified(evidence);
                     identified.session = Some(Presented { directory: Arc::clone(old.directory), id: String::new(), live });
                     return None;

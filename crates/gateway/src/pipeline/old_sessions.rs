@@ -152,6 +152,7 @@ mod tests {
             methods: vec![GET],
             template: "/x".into(),
             require: vec![require],
+            scopes: Vec::new(),
             parameters: Vec::new(),
             secure: false,
             own: None,

@@ -177,6 +177,7 @@ fn rule(path: &str, methods: &[Method], roles: &[&str]) -> Arc<AccessRule> {
         methods: methods.to_vec(),
         ips: Vec::new(),
         roles: roles.iter().map(|role| Arc::from(*role)).collect(),
+        scopes: Vec::new(),
         source: Source::new("doorward.toml", 2),
     })
 }
@@ -431,6 +432,7 @@ async fn a_node_that_hears_of_no_changes_trusts_no_role_that_it_remembers() {
             methods: vec![Method::GET],
             template: template.into(),
             require: vec![Requirement::parse(require)],
+            scopes: Vec::new(),
             parameters: Vec::new(),
             secure: false,
             source: Source::new("routes.toml", 1),

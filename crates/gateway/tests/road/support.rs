@@ -289,7 +289,7 @@ fn evidence(customer: bool) -> Evidence {
         roles: vec!["Sales".into()],
         membership: None,
     };
-    Evidence { account: Arc::new(account), ambient: false, csrf_valid: true }
+    Evidence { account: Arc::new(account), ambient: false, csrf_valid: true, scopes: None }
 }
 
 fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
@@ -335,6 +335,7 @@ fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
         methods: vec![Method::GET, Method::PUT],
         template: "/me".into(),
         require: vec![Requirement::Anonymous],
+        scopes: Vec::new(),
         parameters: if plan.customer { vec![parameter] } else { Vec::new() },
         secure: false,
         own: None,

@@ -18,6 +18,7 @@ use doorward_core::{
     ports::Store,
     refusal::Public,
     route::{Miss, NearMiss, Requirement},
+    scopes::Reach,
     stores::{ALL_STORES, StoreScope},
 };
 use doorward_gateway::{
@@ -57,6 +58,8 @@ pub(crate) struct Explanation {
     store_view: Option<StoreStep>,
     target: Option<TargetStep>,
     requirements: Vec<RequirementStep>,
+    /// What the route demands of an access token.
+    scopes: Vec<RequirementStep>,
     near_misses: Vec<NearStep>,
     upstream: Option<Value>,
     outcome: &'static str,
@@ -97,6 +100,8 @@ struct AccessStep {
     source: String,
     roles: Vec<String>,
     admits: bool,
+    /// What an access token must be good for.
+    scopes: Vec<RequirementStep>,
 }
 
 /// What a path under the Magento prefix is about.
@@ -298,9 +303,13 @@ async fn judge(
         source: rule.source.to_string(),
         roles: rule.roles.iter().map(ToString::to_string).collect(),
         admits: rule.admits(&identity),
+        scopes: scopes(&rule.scopes, Reach::of(&identity, &offer)),
     });
     explanation.store_view = found.store.map(|scope| store_view(policy, scope, &identity));
     target(explanation, policy, admitted, &found, &identity, memory);
+    if let Target::Route(rule) = found.target {
+        explanation.scopes = scopes(&rule.scopes, Reach::of(&identity, &offer));
+    }
     let upstream = policy.upstream(&admitted.path);
     match verdict {
         Ok(_) if own.is_none() && upstream.is_none() => {
@@ -459,6 +468,22 @@ fn granted(
         },
     };
     RequirementStep { requirement: requirement.to_string(), granted, by }
+}
+
+/// Whether the credential reaches as far as each scope that is demanded; the words follow `decide`.
+fn scopes(demanded: &[Arc<str>], reach: Reach<'_>) -> Vec<RequirementStep> {
+    let step = |scope: &Arc<str>| {
+        let granted = reach.lacking(std::slice::from_ref(scope)).is_none();
+        let by = match reach {
+            Reach::Guest => "the caller is a guest".to_owned(),
+            Reach::Whole => "scopes restrict access tokens only".to_owned(),
+            Reach::Scopes(_) if granted => "the access token has it".to_owned(),
+            Reach::Scopes([]) => "the access token has no scope".to_owned(),
+            Reach::Scopes(held) => format!("the access token has only {}", held.join(" ")),
+        };
+        RequirementStep { requirement: scope.to_string(), granted, by }
+    };
+    demanded.iter().map(step).collect()
 }
 
 fn near_miss(near: &NearMiss) -> NearStep {

@@ -1,6 +1,6 @@
 //! An explanation for people.
 
-use super::{Explanation, StoreStep};
+use super::{Explanation, RequirementStep, StoreStep};
 use std::fmt::{self, Display};
 
 /// One step a line, in the order in which a request takes them.
@@ -47,6 +47,7 @@ impl Display for Pretty<'_> {
             let verdict = if rule.admits { "admits" } else { "refuses" };
             let roles = if rule.roles.is_empty() { "no role".to_owned() } else { rule.roles.join(" or ") };
             line(f, "access", &format!("{} demands {roles}: {verdict}", rule.source))?;
+            scopes(f, &rule.scopes)?;
         }
         if let Some(store) = &e.store_view {
             line(f, "store view", &store_words(store))?;
@@ -75,6 +76,7 @@ impl Pretty<'_> {
             let verdict = if step.granted { "granted" } else { "lacking" };
             line(f, "requires", &format!("{}: {verdict}, {}", step.requirement, step.by))?;
         }
+        scopes(f, &self.0.scopes)?;
         for near in &self.0.near_misses {
             line(f, "near miss", &format!("{} {} ({}): {}", near.methods.join(","), near.template, near.source, near.why))?;
         }
@@ -84,6 +86,14 @@ impl Pretty<'_> {
 
 fn line(f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
     writeln!(f, "{name:<12}{value}")
+}
+
+fn scopes(f: &mut fmt::Formatter<'_>, steps: &[RequirementStep]) -> fmt::Result {
+    for step in steps {
+        let verdict = if step.granted { "granted" } else { "lacking" };
+        line(f, "scope", &format!("{}: {verdict}, {}", step.requirement, step.by))?;
+    }
+    Ok(())
 }
 
 fn store_words(store: &StoreStep) -> String {

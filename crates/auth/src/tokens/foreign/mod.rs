@@ -233,9 +233,11 @@ impl Tokens {
         let issued = said.issued.ok_or(invalid("it does not say when it was issued (`iat`)"))?;
         let login = claims::login(&said, &settings.login).map_err(|why| refused(why, Fault::NoUsername))?;
         let mut roles = claims::roles(&said, settings.roles.as_ref()).map_err(invalid)?;
+        let mut scopes = None;
         if let Some(profile) = profile {
-            let scopes = (profile.scopes)(&said).map_err(invalid)?;
-            roles.extend(scopes.iter().map(|scope| format!("{SCOPE_ROLE}{}", scope.to_ascii_uppercase()).into()));
+            let given = (profile.scopes)(&said).map_err(invalid)?;
+            roles.extend(given.iter().map(|scope| format!("{SCOPE_ROLE}{}", scope.to_ascii_uppercase()).into()));
+            scopes = Some(given.into());
         }
         let vouched = Vouched {
             issuer: Arc::clone(&settings.issuer),
@@ -253,6 +255,7 @@ impl Tokens {
             account,
             issued,
             expires: Some(said.expires + settings.leeway),
+            scopes,
             origin: Origin::Foreign(Arc::new(vouched.clone())),
         };
         match self.judge(&claims, &record) {

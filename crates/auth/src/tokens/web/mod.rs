@@ -240,7 +240,7 @@ impl Tokens {
         let owner = self.account_of(&said, asked).await?;
         let (kind, account) = (owner.record.account.kind, owner.record.account.id);
         let expires = Some(said.expires + self.web_settings().leeway);
-        let claims = Claims { kind, account, issued, expires, origin: Origin::Web(kid) };
+        let claims = Claims { kind, account, issued, expires, scopes: None, origin: Origin::Web(kid) };
         match self.judge(&claims, &owner.record) {
             Ok(()) => Ok((claims, owner)),
             Err(TokenError::Unavailable(error)) => Err(error.into()),

@@ -7,6 +7,7 @@ fn rule(line: u32, method: &str, url: &str) -> RouteRule {
         methods: vec![method.parse().unwrap()],
         template: url.into(),
         require: vec![Requirement::Anonymous],
+        scopes: Vec::new(),
         parameters: Vec::new(),
         secure: false,
         own: None,

@@ -7,6 +7,7 @@ fn rule(line: u32, methods: &[&str], template: &str) -> RouteRule {
         methods: methods.iter().map(|m| m.parse().unwrap()).collect(),
         template: template.into(),
         require: vec![Requirement::Anonymous],
+        scopes: Vec::new(),
         parameters: Vec::new(),
         secure: false,
         own: None,

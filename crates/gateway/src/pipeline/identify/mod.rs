@@ -46,7 +46,7 @@ impl Identified {
 
     /// What a credential proves that is no session's. `ambient` says whether browsers send it by themselves.
     fn proved(proved: Proved, ambient: bool) -> Self {
-        let evidence = Evidence { account: proved.standing().account(), ambient, csrf_valid: false };
+        let evidence = Evidence { account: proved.standing().account(), ambient, csrf_valid: false, scopes: proved.scopes() };
         Self { proved: Some(proved), ..Self::offered(Offer::Verified(evidence)) }
     }
 }
@@ -69,6 +69,14 @@ impl Proved {
             Proved::Token(token) => token.standing(),
             Proved::Pair(pair) => pair.standing(),
             Proved::Certificate(holder) => holder.standing(),
+        }
+    }
+
+    /// What it is good for, where it was given to somebody else.
+    fn scopes(&self) -> Option<Arc<[Arc<str>]>> {
+        match self {
+            Proved::Token(token) => token.scopes(),
+            Proved::Pair(_) | Proved::Certificate(_) => None,
         }
     }
 }

@@ -70,6 +70,7 @@ async fn by_session(
             account: live.account(),
             ambient: true,
             csrf_valid: csrf_valid(asked, found, firewall, &cookie.value),
+            scopes: None,
         });
         identified.session = Some(Presented { directory: Arc::clone(&cookie.directory), id: cookie.value.clone(), live });
         break;

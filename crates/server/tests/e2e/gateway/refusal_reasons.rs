@@ -35,6 +35,10 @@ host = '^(shop\.test|127\.0\.0\.1)$'
 [[access_control]]
 path = '/internal/'
 roles = ["ROLE_SECRET_CLUB"]
+[[access_control]]
+path = '/open$'
+host = '^127'
+scopes = ["orders:read"]
 [sign_in]
 address_failures = 3
 [routes]
@@ -262,6 +266,8 @@ fn provoke_under_deny(observer: &mut Observer) {
         );
         refused("access_control", 401, "GET", host, "internal/x", "");
         refused("access_control", forbidden(dialect), "GET", host, "internal/x", &cookie);
+        // Those who have a token and not the scope: `issuers/access.rs`.
+        refused("insufficient_scope", 401, "GET", "127.0.0.1", "open", "");
         refused("not_granted", 401, "GET", host, "orders", "");
         refused("not_granted", forbidden(dialect), "GET", host, "orders", &cookie);
     }

@@ -74,6 +74,68 @@ fn an_access_token_counts_for_its_account_and_its_scopes_are_roles() {
 }
 
 #[test]
+fn scopes_restrict_access_tokens_and_nothing_of_ones_own() {
+    let (upstream, one) = (Upstream::start(), key());
+    let site = site(&upstream, &format!("{ISSUER}keys = \"idp.json\"\n"), &[("idp.json", published(&[&one]))]);
+    let config = std::fs::read_to_string(site.path().join("doorward.toml")).unwrap();
+    let config = config.replace("authentication = \"jwt\"", "path = '^/(api/ibexa/v2/)?(orders|reports)'\nauthentication = \"oauth\"\nwhen = \"bearer\"\n[[firewall]]\nname = \"main\"");
+    let scoped = "[[access_control]]\npath = 'reports'\nscopes = [\"reports\"]\n[[access_control]]\npath = '^/editors'";
+    site.write("doorward.toml", &config.replace("[[access_control]]\npath = '^/editors'", scoped));
+    let routes = std::fs::read_to_string(site.path().join("routes.toml")).unwrap();
+    let route = |path: &str, require: &str| {
+        format!(
+            "[[route]]\nmethods = [\"GET\"]\npath = \"{path}\"\nrequire = [\"{require}\"]\nscopes = [\"orders:read\", \"orders:all\"]\n"
+        )
+    };
+    let all = ["/orders", "/reports", "/api/ibexa/v2/orders"].map(|path| route(path, "anonymous")).concat();
+    site.write("routes.toml", &format!("{all}{}{routes}", route("/orders/closed", "Example_Api::edit")));
+    let checked = site.ok(&["check", "--config", "doorward.toml"], "");
+    assert!(!checked.out.contains("scope") && !checked.err.contains("scope"), "{checked:?}");
+    let server = site.serve();
+    let with = |scope: &str| access(&one, json!({ "scope": scope }));
+    let demanded = "Bearer error=\"insufficient_scope\", scope=\"orders:read orders:all\"";
+    for (path, scope, status, challenge) in [
+        ("/orders", "orders:all orders:read", 200, None),
+        ("/orders", "orders:read", 403, Some(demanded)),
+        ("/orders", "ORDERS:READ orders:all", 403, Some(demanded)),
+        // In the dialect's own status, and the challenge all the same.
+        ("/api/ibexa/v2/orders", "orders:read", 401, Some(demanded)),
+        (
+            "/reports",
+            "orders:read orders:all",
+            403,
+            Some("Bearer error=\"insufficient_scope\", scope=\"reports orders:read orders:all\""),
+        ),
+        ("/reports", "orders:read orders:all reports", 200, None),
+        // More scopes would not help.
+        ("/orders/closed", "orders:read orders:all", 403, None),
+        ("/orders/closed", "default", 403, None),
+    ] {
+        let reply = get(&server, path, &with(scope));
+        assert_eq!((reply.status, reply.header("www-authenticate")), (status, challenge), "{path} {scope}: {reply:?}");
+    }
+    // A session has what is the account's. Nobody passes by leaving the token away.
+    assert_eq!(server.get("/orders", "").status, 401);
+    let sign_in = json!({ "SessionInput": { "login": "jane", "password": "a quiet brown fox" } }).to_string();
+    let kind = "Content-Type: application/vnd.ibexa.api.SessionInput+json\r\n";
+    let session = server.send("POST", "/api/ibexa/v2/user/sessions", kind, &sign_in);
+    let cookie = format!("Cookie: {}\r\n", session.cookie("").unwrap());
+    assert_eq!(server.get("/orders", &cookie).status, 200);
+    assert_eq!(upstream.last().header("doorward-method"), Some("session"));
+    let header = format!("Authorization: Bearer {}", with("orders:read"));
+    let explained = site.run(&["explain", "--config", "doorward.toml", "GET", "/orders", "--header", &header], "");
+    assert_eq!(explained.code, 1);
+    for words in [
+        "scope       orders:read: granted, the access token has it",
+        "scope       orders:all: lacking, the access token has only orders:read",
+        "403 (insufficient_scope)",
+        "the scope `orders:all` is not in an access token",
+    ] {
+        assert!(explained.out.contains(words), "{words}: {}", explained.out);
+    }
+}
+
+#[test]
 fn access_tokens_and_plain_ones_each_count_under_their_own_method() {
     let (upstream, one) = (Upstream::start(), key());
     let site = site(&upstream, &format!("{ISSUER}keys = \"idp.json\"\n"), &[("idp.json", published(&[&one]))]);
