@@ -1,11 +1,16 @@
 // A certified OpenID provider (oidc-provider) on a free port of loopback, for people who sign in elsewhere.
 //
-// usage: provider.mjs MODULES
+// usage: provider.mjs MODULES [CERTIFICATE KEY]
 //
-// MODULES is where the library is installed. It prints its issuer, then reads where the client is (a URL, on a line), and prints
-// `ready`. Its sign-in page asks for a name and nothing else, and whoever has signed in there is asked no more. `ann` and `ben` have
-// verified addresses, everybody else has one that was not. POST /sign-out?name=NAME ends the sessions of NAME and tells the clients.
+// MODULES is where the library is installed. With a certificate and its key it speaks TLS, as `localhost`. It prints its issuer, then
+// reads where the client is (a URL, and perhaps the provider's name there, on a line), and prints `ready`. Its sign-in page asks for a
+// name and nothing else, and whoever has signed in there is asked no more. `ann` and `ben` have verified addresses, everybody else has
+// one that was not. POST /sign-out?name=NAME ends the sessions of NAME and tells the clients. POST /restart?alg=ALG makes everything
+// anew: another key, of this algorithm, and nobody signed in.
+import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { pathToFileURL } from 'node:url';
@@ -13,26 +18,53 @@ import { pathToFileURL } from 'node:url';
 const library = join(process.argv[2], 'node_modules/oidc-provider/lib/index.js');
 const { default: Provider } = await import(pathToFileURL(library));
 
-const server = createServer();
+const [certificate, key] = process.argv.slice(3).map((file) => readFileSync(file));
+const server = certificate ? createSecureServer({ cert: certificate, key }) : createServer();
 await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
-const issuer = `http://127.0.0.1:${server.address().port}`;
+const issuer = `${certificate ? 'https://localhost' : 'http://127.0.0.1'}:${server.address().port}`;
 console.log(issuer);
 const input = createInterface({ input: process.stdin });
-const { value: client } = await input[Symbol.asyncIterator]().next();
+const { value: line } = await input[Symbol.asyncIterator]().next();
+const [client, name = 'idp'] = line.split(' ');
 // Whoever started it is gone: so is it.
 process.stdin.on('end', () => process.exit());
 process.stdin.resume();
 
-const sessions = new Map();
-const provider = new Provider(issuer, {
+const kinds = {
+  RS256: ['rsa', { modulusLength: 2048 }],
+  PS256: ['rsa', { modulusLength: 2048 }],
+  ES256: ['ec', { namedCurve: 'P-256' }],
+  ES384: ['ec', { namedCurve: 'P-384' }],
+  EdDSA: ['ed25519', {}],
+};
+
+const newKey = (alg) => ({ ...generateKeyPairSync(...kinds[alg]).privateKey.export({ format: 'jwk' }), alg, use: 'sig' });
+
+let sessions, provider, callback;
+
+function begin(alg) {
+  sessions = new Map();
+  provider = make(alg);
+  provider.on('authorization.success', (ctx) => {
+    const { accountId } = ctx.oidc.session;
+    const sid = ctx.oidc.session.sidFor(ctx.oidc.client.clientId);
+    sessions.set(accountId, [...(sessions.get(accountId) ?? []), [ctx.oidc.client.clientId, sid]]);
+  });
+  callback = provider.callback();
+}
+
+const make = (alg) => new Provider(issuer, {
+  jwks: { keys: [newKey(alg)] },
+  enabledJWA: { idTokenSigningAlgValues: Object.keys(kinds) },
   clients: [
     {
       client_id: 'shop',
+      id_token_signed_response_alg: alg,
       client_secret: 'a secret: of & two',
-      redirect_uris: [`${client}/oauth2/check/idp`],
+      redirect_uris: [`${client}/oauth2/check/${name}`],
       response_types: ['code'],
       grant_types: ['authorization_code'],
-      backchannel_logout_uri: `${client}/oauth2/backchannel/idp`,
+      backchannel_logout_uri: `${client}/oauth2/backchannel/${name}`,
       backchannel_logout_session_required: true,
     },
   ],
@@ -60,13 +92,6 @@ const provider = new Provider(issuer, {
     return grant;
   },
 });
-provider.on('authorization.success', (ctx) => {
-  const { accountId } = ctx.oidc.session;
-  const sid = ctx.oidc.session.sidFor(ctx.oidc.client.clientId);
-  sessions.set(accountId, [...(sessions.get(accountId) ?? []), [ctx.oidc.client.clientId, sid]]);
-});
-
-const callback = provider.callback();
 const page = `<!doctype html><title>Provider</title><form method="post"><label>Name <input name="name" autofocus></label>
 <button type="submit">Sign in</button></form>`;
 
@@ -99,6 +124,10 @@ server.on('request', (request, response) => {
   };
   if (url.pathname.startsWith('/interaction/')) interaction(request, response).catch(wrong);
   else if (url.pathname === '/sign-out') signOut(url.searchParams.get('name'), response).catch(wrong);
-  else callback(request, response);
+  else if (url.pathname === '/restart') {
+    begin(url.searchParams.get('alg'));
+    response.end('restarted');
+  } else callback(request, response);
 });
+begin('RS256');
 console.log('ready');

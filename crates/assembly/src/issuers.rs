@@ -3,20 +3,14 @@
 use async_trait::async_trait;
 use doorward_auth::{ClaimPath, FetchedKeys, IssuerSettings, KeySource, RoleClaims};
 use doorward_config::{
-    Diagnostic, Diagnostics, Place, Settings, SourceFile,
-    settings::{Issuer, IssuerKeys},
+    Settings,
+    settings::{Issuer, IssuerKeys, IssuerUser},
 };
-use doorward_core::{
-    acl::Holds,
-    ports::{Answer, Call, Clock, Fetch, FetchError},
-};
+use doorward_core::ports::{Answer, Call, Clock, Fetch, FetchError};
 use doorward_crypto::jwt::KeySet;
 use doorward_fetch::{Fetcher, Limits};
 use doorward_tls::Authorities;
-use std::{
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Whom a fetcher believes (`None`: the system's authorities), and the fetcher.
 type Known = (Option<Authorities>, Arc<dyn Fetch>);
@@ -88,26 +82,13 @@ fn one(issuer: &Issuer, fetch: &impl Fn(Option<&Authorities>) -> Arc<dyn Fetch>)
         keys,
         audience: issuer.audience.as_slice().into(),
         directory: Arc::clone(&issuer.directory),
-        login: path(&issuer.login_claim)?,
+        login: match &issuer.user {
+            IssuerUser::Claim(names) => Some(path(names)?),
+            IssuerUser::Linked => None,
+        },
         roles,
         algorithms: issuer.algorithms.clone(),
         types: issuer.types.clone(),
         leeway: issuer.leeway,
     })
-}
-
-/// A warning for each role that an issuer gives and that nobody made: it holds nothing.
-pub fn without_role(settings: &Settings, roles: &[(Arc<str>, Holds)], file: &Path) -> Diagnostics {
-    let file = Arc::new(SourceFile::new(&*file.to_string_lossy(), ""));
-    let mut diagnostics = Diagnostics::default();
-    for issuer in &settings.issuers {
-        for role in issuer.roles.iter().flat_map(|(_, given)| given) {
-            if !roles.iter().any(|(name, _)| name == role) {
-                let message = format!("the issuer `{}` gives the role `{role}`, which does not exist", issuer.issuer);
-                let hint = format!("make it by `doorward role add {role} --allow ...`; until then it holds nothing");
-                diagnostics.push(Diagnostic::warning(&file, Place::File, message).hint(hint));
-            }
-        }
-    }
-    diagnostics
 }

@@ -83,9 +83,6 @@ impl Auth {
         if let Err(error) = self.purge_exchanges(now).await {
             tracing::warn!(%error, "spent sessions of an old application could not be purged");
         }
-        if let Err(error) = self.store().identities().purge_used(now).await {
-            tracing::warn!(%error, "what was good for one use could not be forgotten");
-        }
         for directory in self.directories().iter() {
             // The store hears of uses late: a session that is in use must never look idle there.
             let idle = directory.idle_timeout + directory.idle_timeout / 10 + PURGE;

@@ -11,7 +11,7 @@ use crate::{
 use doorward_core::{
     Account, Kind, Membership, Time, name,
     policy::Directory,
-    ports::{AccountChange, AccountRecord, EndedThere, NewAccount, OnceKey, ProviderSession, StoreError, Subject},
+    ports::{AccountChange, AccountRecord, EndedThere, NewAccount, ProviderSession, SpentUse, StoreError, Subject},
 };
 use serde_json::{Map, Value};
 use std::{net::IpAddr, sync::Arc};
@@ -135,18 +135,18 @@ impl Auth {
     ///
     /// # Errors
     /// When the store cannot be told. Then nothing ended, and the word may be taken again.
-    pub async fn end_elsewhere(&self, there: &EndedThere, word: OnceKey, until: Time) -> Result<Option<u64>, StoreError> {
-        let ended = self.store().identities().end_provider_sessions(there, word, until).await?;
+    pub async fn end_elsewhere(&self, there: &EndedThere, word: &[u8; 32], until: Time) -> Result<Option<u64>, StoreError> {
+        let ended = self.store().identities().end_provider_sessions(there, word, until, self.clock().now()).await?;
         self.apply_changes().await?;
         Ok(ended)
     }
 
-    /// Uses what is good for one use; whether it was not used before.
+    /// Ends a sign-in at a provider, however it ends; whether it had not ended before. `journey` is a SHA-256.
     ///
     /// # Errors
     /// When the store cannot be told. Then nobody may rely on it.
-    pub async fn use_once(&self, key: OnceKey, until: Time) -> Result<bool, StoreError> {
-        self.store().identities().use_once(key, until).await
+    pub async fn end_journey(&self, journey: &[u8; 32], until: Time) -> Result<bool, StoreError> {
+        self.store().spend(SpentUse::Journey, journey, until, self.clock().now()).await
     }
 
     /// The account, if there is one; `None` says that one is to be made.

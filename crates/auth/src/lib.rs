@@ -15,6 +15,7 @@ mod exchange;
 mod grounds;
 mod holders;
 mod pairs;
+pub mod published;
 mod roles;
 mod sessions;
 mod sign_in;

@@ -2,7 +2,7 @@
 
 mod others;
 
-pub use others::{FetchedKeys, Issuer, IssuerKeys, LinkBy, OAuthAlgorithm, OAuthKeys, Provider, Signature};
+pub use others::{FetchedKeys, Issuer, IssuerKeys, IssuerUser, LinkBy, OAuthAlgorithm, OAuthKeys, Provider, Signature};
 
 use doorward_tls::{Certificates, Clients, Form, Identity, Map, Revoked, Setup};
 use ipnet::IpNet;

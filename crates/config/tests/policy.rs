@@ -3,13 +3,14 @@
 
 use doorward_config::{
     Config, Outcome, Style, from_text, from_texts, load,
-    settings::{ClientAddress, IssuerKeys, LogFormat, LogRequests, StoreUrl},
+    settings::{ClientAddress, IssuerKeys, IssuerUser, LogFormat, LogRequests, StoreUrl},
 };
 use doorward_core::{
     Kind,
     firewall::{Authentication, Entry, Guards, Invalid, When},
     policy::{SameSite, Unmatched},
 };
+use doorward_crypto::jwt::Algorithm;
 use std::{fs, path::Path, time::Duration};
 
 const DIRECTORY: &str = "[[directory]]\nname = \"admins\"\nkind = \"admin\"\n";
@@ -345,14 +346,20 @@ fn reads_issuers_as_written() {
     let IssuerKeys::Fetched(keys) = &first.keys else { panic!() };
     assert_eq!((keys.url.as_str(), keys.authorities.is_none()), ("https://idp.example.com/jwks", true));
     assert_eq!((keys.refresh, keys.stale, keys.retry), (minutes(15), minutes(240), Duration::from_secs(10)));
-    assert_eq!((&first.login_claim, &first.roles_claim, first.roles.len()), (&vec!["preferred_username".into()], &None, 0));
-    assert_eq!((first.algorithms.len(), &first.types, first.leeway), (3, &vec!["JWT".into()], Duration::from_secs(30)));
+    let claim = |name: &str| IssuerUser::Claim(vec![name.into()]);
+    assert_eq!((&first.user, &first.roles_claim, first.roles.len()), (&claim("preferred_username"), &None, 0));
+    assert_eq!((first.algorithms.len(), &first.types, first.leeway), (5, &vec!["JWT".into()], Duration::from_secs(30)));
     let IssuerKeys::Fetched(keys) = &second.keys else { panic!() };
     assert_eq!((keys.refresh, keys.stale, keys.retry), (minutes(5), minutes(60), Duration::from_secs(30)));
     assert_eq!(second.audience, ["a".into(), "b".into()]);
-    assert_eq!(second.login_claim, ["https://example.com/login".into()]);
+    assert_eq!(second.user, claim("https://example.com/login"));
     assert_eq!(second.roles_claim.as_deref(), Some(&["realm_access".into(), "roles".into()][..]));
     assert_eq!(second.roles[0], ("a group".into(), vec!["ROLE_A".into()]));
     assert_eq!(second.roles[1], ("b".into(), vec!["ROLE_A".into(), "ROLE_B".into()]));
     assert_eq!((second.types.as_slice(), second.leeway), (&["at+jwt".into()][..], Duration::ZERO));
+    let linked = text.replace("login_claim = [\"https://example.com/login\"]", "user = \"link\"");
+    let (config, _) = sound(&format!("{DIRECTORY}{}", linked.replace("\"ES256\"", "[\"PS256\", \"ES384\"]")));
+    assert_eq!(config.settings.issuers[1].user, IssuerUser::Linked);
+    assert_eq!(config.settings.issuers[1].algorithms, [Algorithm::Ps256, Algorithm::Es384]);
+    assert_eq!(second.algorithms, [Algorithm::Es256]);
 }

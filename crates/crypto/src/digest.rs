@@ -19,6 +19,15 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     first_32(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
+/// SHA-384 of `bytes`.
+pub fn sha384(bytes: &[u8]) -> [u8; 48] {
+    let mut out = [0; 48];
+    for (to, from) in out.iter_mut().zip(digest::digest(&digest::SHA384, bytes).as_ref()) {
+        *to = *from;
+    }
+    out
+}
+
 /// SHA-512 of `bytes`.
 pub fn sha512(bytes: &[u8]) -> [u8; 64] {
     let mut out = [0; 64];

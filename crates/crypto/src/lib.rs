@@ -17,4 +17,4 @@ pub mod session_id;
 pub mod system;
 pub mod user_token;
 
-pub use digest::{hmac_sha256, random, same, sha256, sha256_hex, sha256_of, sha512};
+pub use digest::{hmac_sha256, random, same, sha256, sha256_hex, sha256_of, sha384, sha512};

@@ -6,7 +6,7 @@ use crate::{
     telemetry::Telemetry,
     watch::{INTERVAL, Watch},
 };
-use doorward_assembly::{Assembly, integrations, issuers};
+use doorward_assembly::{Assembly, given_roles, integrations};
 use doorward_config::{Config, Diagnostics, Outcome, Settings, Severity, settings::ClientAddress};
 use doorward_core::{Time, ports::StoreError};
 use doorward_tls::Terminator;
@@ -82,8 +82,11 @@ impl Reloader {
                 Err(error) => telemetry.trouble(&format!("nobody can say whether directories changed their kind: {error}")),
             }
             match self.assembly.auth.store().roles().await {
-                Ok(roles) => report(&telemetry, &issuers::without_role(&config.settings, &roles, &self.path)),
-                Err(error) => telemetry.trouble(&format!("nobody can say whether issuers give roles that do not exist: {error}")),
+                Ok(roles) => {
+                    let there = roles.iter().map(|(name, _)| name);
+                    report(&telemetry, &given_roles::without_role(&config.settings, there, &self.path));
+                }
+                Err(error) => telemetry.trouble(&format!("nobody can say whether others give roles that do not exist: {error}")),
             }
             report(&telemetry, &certificates::unwise(&config.settings, began, &self.path));
             match self.keep_integrations(&config.settings).await {

@@ -8,7 +8,7 @@ use crate::{
     reload::{self, Reloader},
     telemetry::{Format, Requests, Telemetry},
 };
-use doorward_assembly::{Fetchers, integrations, issuers, parts::open_store};
+use doorward_assembly::{Fetchers, given_roles, integrations, parts::open_store};
 use doorward_config::{
     Diagnostics,
     settings::{Log, LogFormat, LogRequests},
@@ -50,7 +50,8 @@ pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failur
         let integrations = &config.settings.integrations;
         let forgotten = integrations::undeclared(&*store.store, integrations).await?;
         say(&integrations::forgotten(&forgotten, integrations, path), terminal)?;
-        say(&issuers::without_role(&config.settings, &store.store.roles().await?, path), terminal)?;
+        let roles = store.store.roles().await?;
+        say(&given_roles::without_role(&config.settings, roles.iter().map(|(name, _)| name), path), terminal)?;
         let signals = Signals::new()?;
         let server = Server::bind(config, store, world.clone()).await.map_err(Failure::new)?;
         let reloader = Reloader::new(path, &server, outcome.files, began, world);

@@ -10,7 +10,7 @@ use doorward_core::{
     Kind,
     acl::Holds,
     policy::Directory,
-    ports::{AccountChange, AccountRecord, Clock, EndedThere, Identities, IdentityFilter, OnceKey, Store, Subject},
+    ports::{AccountChange, AccountRecord, Clock, EndedThere, Identities, IdentityFilter, Store, Subject},
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -234,11 +234,11 @@ async fn a_session_ends_with_the_one_that_it_came_of() {
     let factors = bench.store.session(&first.live.key()).await.unwrap().unwrap().0.factors;
     assert_eq!(factors, ["provider".into(), Arc::<str>::from("otp")]);
     let there = EndedThere { issuer: IDP.into(), client: "shop".into(), subject: None, sid: Some("s1".into()) };
-    let ended = bench.auth.end_elsewhere(&there, OnceKey([1; 32]), bench.clock.now() + MINUTE).await.unwrap();
+    let ended = bench.auth.end_elsewhere(&there, &[1; 32], bench.clock.now() + MINUTE).await.unwrap();
     assert_eq!(ended, Some(1));
     assert!(first.live.ended().is_cancelled() && !second.live.ended().is_cancelled());
     assert!(bench.auth.find(&bench.customers, &first.id).await.unwrap().is_none());
-    let again = bench.auth.end_elsewhere(&there, OnceKey([1; 32]), bench.clock.now() + MINUTE).await.unwrap();
+    let again = bench.auth.end_elsewhere(&there, &[1; 32], bench.clock.now() + MINUTE).await.unwrap();
     assert_eq!(again, None, "the same word counts once");
 }
 

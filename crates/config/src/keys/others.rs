@@ -23,6 +23,12 @@ const ISSUER: Table = Table {
         key("audience", TEXTS, "required", "A token counts that names one of these in `aud`."),
         key("directory", TEXT, "required", "The directory whose accounts it vouches for. No account is ever made."),
         key(
+            "user",
+            TEXT,
+            "\"login\"",
+            "How its tokens name an account: `login` (by `login_claim`), or `link`: by `iss` and `sub` together, which `doorward identity add` or a sign-in at the `[[provider]]` of the same issuer links with an account.",
+        ),
+        key(
             "login_claim",
             TEXTS,
             "\"preferred_username\"",
@@ -40,7 +46,7 @@ const ISSUER: Table = Table {
             "none",
             "Roles by what stands in `roles_claim`: `\"idp-group\" = \"ROLE_X\"`. They join the account's own for that token alone; what is not listed gives none.",
         ),
-        key("algorithms", TEXTS, "all of them", "`EdDSA`, `ES256`, `RS256`: keys of others do not count."),
+        key("algorithms", TEXTS, "all of them", "`EdDSA`, `ES256`, `ES384`, `PS256`, `RS256`: keys of others do not count."),
         key(
             "types",
             TEXTS,

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     hints,
     reader::{Reader, Section, Text},
-    settings::{FetchedKeys, Issuer, IssuerKeys},
+    settings::{FetchedKeys, Issuer, IssuerKeys, IssuerUser},
 };
 use doorward_core::{Kind, firewall::Authentication, identity::ROLE_USER, name::flaw, policy::Directory, ports::RemoteUrl};
 use doorward_crypto::jwt::{Algorithm, KeySet};
@@ -81,8 +81,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
     let keys = keys(r, section);
     let audience = audience(r, section);
     let directory = directory(r, section, directories);
-    let login_claim = claim(r, section, "login_claim");
-    let login_claim = if section.has("login_claim") { login_claim } else { Some(vec!["preferred_username".into()]) };
+    let user = user(r, section);
     let (roles_claim, roles) = claim_and_roles(r, section);
     let algorithms = algorithms(r, section);
     let types = types(r, section);
@@ -95,7 +94,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
         keys: keys?,
         audience: audience?,
         directory: directory?,
-        login_claim: login_claim?,
+        user: user?,
         roles_claim,
         roles,
         algorithms,
@@ -200,6 +199,20 @@ pub(super) fn directory(r: &mut Reader<'_>, section: &Section<'_>, directories: 
     None
 }
 
+fn user(r: &mut Reader<'_>, section: &Section<'_>) -> Option<IssuerUser> {
+    let linked = r.word(section, "user", &[("login", false), ("link", true)], false);
+    match (linked, section.has("login_claim")) {
+        (false, false) => Some(IssuerUser::Claim(vec!["preferred_username".into()])),
+        (false, true) => claim(r, section, "login_claim").map(IssuerUser::Claim),
+        (true, false) => Some(IssuerUser::Linked),
+        (true, true) => {
+            let message = "`login_claim` names a login, and `user = \"link\"` goes by `iss` and `sub`";
+            r.error_with(section.place("login_claim"), message, "leave one of them out");
+            None
+        }
+    }
+}
+
 /// Names from the outside in: a text is cut at its dots, a list is not.
 fn claim(r: &mut Reader<'_>, section: &Section<'_>, key: &'static str) -> Option<Vec<Box<str>>> {
     let listed = section.value(key)?.get_ref().as_array().is_some();
@@ -263,9 +276,8 @@ fn role(r: &mut Reader<'_>, text: &Text) -> Option<Arc<str>> {
 }
 
 fn algorithms(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<Algorithm> {
-    let public = [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256];
-    let Some(texts) = r.some_texts(section, "algorithms") else { return public.to_vec() };
-    let words = public.map(|algorithm| (algorithm.as_str(), algorithm));
+    let Some(texts) = r.some_texts(section, "algorithms") else { return Algorithm::PUBLIC.to_vec() };
+    let words = Algorithm::PUBLIC.map(|algorithm| (algorithm.as_str(), algorithm));
     texts.iter().filter_map(|text| r.one_of("algorithms", text, &words)).collect()
 }
 

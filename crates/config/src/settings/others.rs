@@ -17,8 +17,8 @@ pub struct Issuer {
     pub audience: Vec<Arc<str>>,
     /// The directory whose accounts it vouches for.
     pub directory: Arc<str>,
-    /// The claim that is a login: names from the outside in.
-    pub login_claim: Vec<Box<str>>,
+    /// Whose a token is.
+    pub user: IssuerUser,
     /// The claim that `roles` maps.
     pub roles_claim: Option<Vec<Box<str>>>,
     /// Roles by what stands there.
@@ -29,6 +29,15 @@ pub struct Issuer {
     pub types: Vec<Box<str>>,
     /// By how much clocks may differ.
     pub leeway: Duration,
+}
+
+/// Which account a token of an issuer is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IssuerUser {
+    /// That of the login in this claim: names from the outside in.
+    Claim(Vec<Box<str>>),
+    /// That which `iss` and `sub` together are linked with.
+    Linked,
 }
 
 /// Where an issuer's keys come from.

@@ -69,10 +69,6 @@ pub struct IdentityFilter {
     pub limit: usize,
 }
 
-/// What is good for one use only: a SHA-256 of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct OnceKey(pub [u8; 32]);
-
 /// The part of the store that knows who people are elsewhere. An account that is deleted loses its identities, and a session
 /// that ends takes along where it came from.
 #[async_trait]
@@ -102,11 +98,15 @@ pub trait Identities: Send + Sync {
         replaces: Option<Replaced>,
         of: &ProviderSession,
     ) -> Result<(), StoreError>;
-    /// Ends the sessions that came of those; how many there were. `key` is good for one such end: `None` says that it was
-    /// used before, and nothing ended. It is remembered until `until`.
-    async fn end_provider_sessions(&self, ended: &EndedThere, key: OnceKey, until: Time) -> Result<Option<u64>, StoreError>;
-    /// Uses a key, once however many try at the same time; whether it was not used before. It is remembered until `until`.
-    async fn use_once(&self, key: OnceKey, until: Time) -> Result<bool, StoreError>;
-    /// Forgets the keys that were to be remembered until `now`; how many there were.
-    async fn purge_used(&self, now: Time) -> Result<u64, StoreError>;
+    /// Ends the sessions that came of those; how many there were. `token` is the SHA-256 of the word that they ended, and is
+    /// [spent] with it, both or neither: `None` says that it was spent before, and nothing ended.
+    ///
+    /// [spent]: super::ClientStore::spend
+    async fn end_provider_sessions(
+        &self,
+        ended: &EndedThere,
+        token: &[u8; 32],
+        until: Time,
+        now: Time,
+    ) -> Result<Option<u64>, StoreError>;
 }

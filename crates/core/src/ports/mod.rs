@@ -16,7 +16,7 @@ pub use customers::{
 };
 pub use exchanges::{ExchangeKey, Exchanged, Exchanges};
 pub use fetch::{Answer, Call, Fetch, FetchError, RemoteUrl};
-pub use identities::{EndedThere, Identities, IdentityFilter, LinkedIdentity, OnceKey, ProviderSession, Subject};
+pub use identities::{EndedThere, Identities, IdentityFilter, LinkedIdentity, ProviderSession, Subject};
 pub use imports::{ImportAccount, ImportBatch, ImportItem, ImportStore, ImportToken, Imported};
 pub use links::{Link, LinkKey, LinkPurpose, Links};
 pub use oauth::{Client, ClientChange, ClientMethod, ClientStore, Grant, SpentUse};

@@ -191,6 +191,10 @@ pub enum SpentUse {
     ClientAssertion,
     /// The `jti` of a proof of possession (RFC 9449 11.1).
     DpopProof,
+    /// A sign-in at a provider, which is answered once.
+    Journey,
+    /// The `jti` of a provider's word that sessions ended (OpenID Connect Back-Channel Logout 1.0, 2.6).
+    LogoutToken,
 }
 
 impl SpentUse {
@@ -199,6 +203,8 @@ impl SpentUse {
         match self {
             SpentUse::ClientAssertion => "client_assertion",
             SpentUse::DpopProof => "dpop_proof",
+            SpentUse::Journey => "journey",
+            SpentUse::LogoutToken => "logout_token",
         }
     }
 }

@@ -77,11 +77,16 @@ impl VerifyingKey {
         let key = match (required(members, "kty")?, text(members, "crv")?) {
             ("OKP", Some("Ed25519")) => Self::ed25519(&bytes(members, "x")?)?,
             ("EC", Some("P-256")) => Self::p256(&bytes(members, "x")?, &bytes(members, "y")?)?,
-            ("RSA", None) => Self::rsa(&bytes(members, "n")?, &bytes(members, "e")?)?,
+            ("EC", Some("P-384")) => Self::p384(&bytes(members, "x")?, &bytes(members, "y")?)?,
+            // Which of the two it is for, an RSA key says itself (RFC 7517 4.4); silence is the older one.
+            ("RSA", None) => {
+                let pss = text(members, "alg")? == Some(Algorithm::Ps256.as_str());
+                Self::rsa(&bytes(members, "n")?, &bytes(members, "e")?, pss)?
+            }
             ("OKP" | "EC", None) => return Err(BadKey::Unsound("`crv` is missing")),
             ("RSA", Some(_)) => return Err(BadKey::Unsound("an RSA key has no `crv`")),
             ("oct", _) => return Err(BadKey::Private),
-            _ => return Err(BadKey::Unsupported("keys are of RSA, P-256 or Ed25519")),
+            _ => return Err(BadKey::Unsupported("keys are of RSA, P-256, P-384 or Ed25519")),
         };
         fits(&key, text(members, "alg")?)?;
         Ok(key.named(kid.map(Into::into)))
@@ -110,7 +115,7 @@ fn fits(key: &VerifyingKey, alg: Option<&str>) -> Result<(), BadKey> {
         None => Ok(()),
         Some(name) if name == key.algorithm().as_str() => Ok(()),
         Some(name) if Algorithm::parse(name).is_some() => Err(BadKey::Unsound("its `alg` does not go with its `kty`")),
-        Some(_) => Err(BadKey::Unsupported("algorithms are EdDSA, ES256 and RS256")),
+        Some(_) => Err(BadKey::Unsupported("algorithms are EdDSA, ES256, ES384, PS256 and RS256")),
     }
 }
 

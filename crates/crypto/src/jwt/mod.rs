@@ -30,36 +30,44 @@ pub const SHORTEST_SECRET: usize = 32;
 /// `typ` of a token that is a credential (RFC 7519 5.1).
 pub const TYPE: &str = "JWT";
 
-/// What a key does. There is one algorithm for each kind of key.
+/// What a key does. There is one algorithm for each kind of key, and two for RSA: which one, the key says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// Ed25519 (RFC 8037).
     EdDsa,
     /// ECDSA with P-256 and SHA-256 (RFC 7518 3.4).
     Es256,
+    /// ECDSA with P-384 and SHA-384 (RFC 7518 3.4). It is verified, and nothing is signed with it here.
+    Es384,
     /// RSASSA-PKCS1-v1_5 with SHA-256 and 2048 bits or more (RFC 7518 3.3).
     Rs256,
+    /// RSASSA-PSS with SHA-256 and 2048 bits or more (RFC 7518 3.5). It is verified, and nothing is signed with it here.
+    Ps256,
     /// HMAC with SHA-256 (RFC 7518 3.2): whoever verifies can sign, too.
     Hs256,
 }
 
 impl Algorithm {
-    /// All of them, the preferred one first.
-    pub const ALL: [Algorithm; 4] = [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256, Algorithm::Hs256];
+    /// Those of public keys, the preferred one first.
+    pub const PUBLIC: [Algorithm; 5] = [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Es384, Algorithm::Ps256, Algorithm::Rs256];
+    /// Those that tokens are signed with here.
+    pub const OURS: [Algorithm; 4] = [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256, Algorithm::Hs256];
 
     /// Its name in `alg`.
     pub fn as_str(self) -> &'static str {
         match self {
             Algorithm::EdDsa => "EdDSA",
             Algorithm::Es256 => "ES256",
+            Algorithm::Es384 => "ES384",
             Algorithm::Rs256 => "RS256",
+            Algorithm::Ps256 => "PS256",
             Algorithm::Hs256 => "HS256",
         }
     }
 
     /// The algorithm of this name, letter for letter.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
+        Self::PUBLIC.into_iter().chain([Algorithm::Hs256]).find(|algorithm| algorithm.as_str() == name)
     }
 }
 

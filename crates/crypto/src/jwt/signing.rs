@@ -43,7 +43,7 @@ impl SigningKey {
     /// system's; so do P-256 keys. It takes a moment for RSA: not for a thread that serves.
     ///
     /// # Errors
-    /// For HS256, whose secret somebody else gives; else when the library fails.
+    /// For HS256, whose secret somebody else gives, and what is only verified; else when the library fails.
     pub fn generate(algorithm: Algorithm, entropy: &dyn Entropy) -> Result<Zeroizing<Vec<u8>>, BadKey> {
         let document = match algorithm {
             Algorithm::EdDsa => {
@@ -60,6 +60,7 @@ impl SigningKey {
             Algorithm::Rs256 => {
                 RsaKeyPair::generate(KeySize::Rsa2048).and_then(|pair| pair.as_der()).map_err(|_| BROKEN)?.as_ref().to_vec()
             }
+            Algorithm::Es384 | Algorithm::Ps256 => return Err(BadKey::Unsupported("ES384 and PS256 are verified only")),
             Algorithm::Hs256 => return Err(BadKey::Unsupported("the secret of HS256 is given, not made")),
         };
         Ok(Zeroizing::new(document))
@@ -86,7 +87,7 @@ impl SigningKey {
             let key = pair.public_key();
             let n = key.modulus().big_endian_without_leading_zero().to_vec();
             let e = key.exponent().big_endian_without_leading_zero().to_vec();
-            (Pair::Rsa(Box::new(pair)), VerifyingKey::rsa(&n, &e)?)
+            (Pair::Rsa(Box::new(pair)), VerifyingKey::rsa(&n, &e, false)?)
         } else {
             return Err(BadKey::Unsupported("it is no private key of Ed25519, P-256 or RSA (2048 bits or more) in PKCS#8"));
         };

@@ -5,13 +5,18 @@ use crate::digest::sha256;
 use aws_lc_rs::{
     hmac,
     rsa::PublicKeyComponents,
-    signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256},
+    signature::{
+        ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+        RSA_PSS_2048_8192_SHA256,
+    },
 };
 use serde_json::{Value, json};
 use std::{fmt, sync::Arc};
 
 /// How long a coordinate of P-256 is, a point of Ed25519 and a hash, in bytes.
 const COORDINATE: usize = 32;
+/// How long a coordinate of P-384 is, in bytes.
+const LONG_COORDINATE: usize = 48;
 /// The bits that the modulus of an RSA key may have.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 /// The y coordinates of the points of low order on Ed25519, without the bit for the sign, canonical and not. With such a key
@@ -44,7 +49,8 @@ enum Material {
 enum Public {
     Ed25519 { x: String },
     P256 { x: String, y: String },
-    Rsa { n: String, e: String },
+    P384 { x: String, y: String },
+    Rsa { n: String, e: String, pss: bool },
 }
 
 /// Without the key.
@@ -89,8 +95,19 @@ impl VerifyingKey {
         Ok(Self::public(key, Public::P256 { x: encode(x), y: encode(y) }))
     }
 
-    /// RSA by modulus and exponent.
-    pub(super) fn rsa(n: &[u8], e: &[u8]) -> Result<Self, BadKey> {
+    /// P-384 by its coordinates.
+    pub(super) fn p384(x: &[u8], y: &[u8]) -> Result<Self, BadKey> {
+        if x.len() != LONG_COORDINATE || y.len() != LONG_COORDINATE {
+            return Err(BadKey::Unsound("`x` and `y` of P-384 have 48 bytes each"));
+        }
+        let point = [&[4], x, y].concat();
+        let key = ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point)
+            .map_err(|_| BadKey::Unsound("`x` and `y` are no point of P-384"))?;
+        Ok(Self::public(key, Public::P384 { x: encode(x), y: encode(y) }))
+    }
+
+    /// RSA by modulus and exponent: with PSS, or with PKCS #1 v1.5.
+    pub(super) fn rsa(n: &[u8], e: &[u8], pss: bool) -> Result<Self, BadKey> {
         if n.first().is_none_or(|first| *first == 0) || e.first().is_none_or(|first| *first == 0) {
             return Err(BadKey::Unsound("`n` and `e` are written without leading zeros"));
         }
@@ -104,9 +121,9 @@ impl VerifyingKey {
             return Err(BadKey::Unsound("`e` is an odd number from 3 on, of at most 33 bits"));
         }
         let key = PublicKeyComponents { n, e }
-            .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+            .to_parsed_public_key(if pss { &RSA_PSS_2048_8192_SHA256 } else { &RSA_PKCS1_2048_8192_SHA256 })
             .map_err(|_| BadKey::Unsound("`n` and `e` are no RSA key"))?;
-        Ok(Self::public(key, Public::Rsa { n: encode(n), e: encode(e) }))
+        Ok(Self::public(key, Public::Rsa { n: encode(n), e: encode(e), pss }))
     }
 
     fn public(key: ParsedPublicKey, parts: Public) -> Self {
@@ -129,7 +146,9 @@ impl VerifyingKey {
             Material::Secret(_) => Algorithm::Hs256,
             Material::Public(_, Public::Ed25519 { .. }) => Algorithm::EdDsa,
             Material::Public(_, Public::P256 { .. }) => Algorithm::Es256,
-            Material::Public(_, Public::Rsa { .. }) => Algorithm::Rs256,
+            Material::Public(_, Public::P384 { .. }) => Algorithm::Es384,
+            Material::Public(_, Public::Rsa { pss: true, .. }) => Algorithm::Ps256,
+            Material::Public(_, Public::Rsa { pss: false, .. }) => Algorithm::Rs256,
         }
     }
 
@@ -147,7 +166,8 @@ impl VerifyingKey {
         let mut jwk = match parts {
             Public::Ed25519 { x } => json!({ "kty": "OKP", "crv": "Ed25519", "x": x }),
             Public::P256 { x, y } => json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y }),
-            Public::Rsa { n, e } => json!({ "kty": "RSA", "n": n, "e": e }),
+            Public::P384 { x, y } => json!({ "kty": "EC", "crv": "P-384", "x": x, "y": y }),
+            Public::Rsa { n, e, .. } => json!({ "kty": "RSA", "n": n, "e": e }),
         };
         let members = jwk.as_object_mut()?;
         members.insert("use".into(), "sig".into());
@@ -164,7 +184,8 @@ impl VerifyingKey {
         let text = match parts {
             Public::Ed25519 { x } => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#),
             Public::P256 { x, y } => format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#),
-            Public::Rsa { n, e } => format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#),
+            Public::P384 { x, y } => format!(r#"{{"crv":"P-384","kty":"EC","x":"{x}","y":"{y}"}}"#),
+            Public::Rsa { n, e, .. } => format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#),
         };
         Some(encode(sha256(text.as_bytes())))
     }

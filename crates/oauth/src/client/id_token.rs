@@ -2,10 +2,10 @@
 //! provider for us, and neither is ever taken for the other.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use doorward_core::{Time, ports::OnceKey};
+use doorward_core::Time;
 use doorward_crypto::{
     jwt::{BadToken, Claims, Rules, Unverified, VerifyingKey},
-    same, sha256, sha512,
+    same, sha256, sha384, sha512,
 };
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
@@ -105,7 +105,7 @@ pub(super) struct Logout {
     pub(super) subject: Option<Arc<str>>,
     pub(super) sid: Option<Arc<str>>,
     /// It is good for one use, and must be remembered until then.
-    pub(super) once: (OnceKey, Time),
+    pub(super) once: ([u8; 32], Time),
 }
 
 /// What a logout token says.
@@ -148,7 +148,7 @@ pub(super) fn verify_logout<'k>(
     if sid.is_none() && subject.is_none() {
         return flaw("it names neither a `sub` nor a `sid`");
     }
-    let key = OnceKey(sha256(format!("doorward logout\0{}\0{}\0{id}", party.issuer, party.client).as_bytes()));
+    let key = sha256(format!("doorward logout\0{}\0{}\0{id}", party.issuer, party.client).as_bytes());
     Ok(Logout { subject, sid, once: (key, claims.expires + LEEWAY + Duration::from_secs(1)) })
 }
 
@@ -180,9 +180,10 @@ fn is_subject(sub: &str) -> bool {
     !sub.is_empty() && sub.len() <= LONGEST_SUBJECT && sub.bytes().all(|b| matches!(b, b' '..=b'~'))
 }
 
-/// Core 3.1.3.6: the left half of the hash that goes with the signature, which is SHA-512 for Ed25519.
+/// Core 3.1.3.6: the left half of the hash that goes with the signature, which is SHA-512 for Ed25519 and SHA-384 for ES384.
 fn is_hash_of(hash: &str, access_token: &str) -> bool {
     let Ok(hash) = URL_SAFE_NO_PAD.decode(hash) else { return false };
-    let (short, long) = (sha256(access_token.as_bytes()), sha512(access_token.as_bytes()));
-    same(&hash, short.get(..16).unwrap_or_default()) || same(&hash, long.get(..32).unwrap_or_default())
+    let token = access_token.as_bytes();
+    let halves = [&sha256(token)[..16], &sha384(token)[..24], &sha512(token)[..32]];
+    halves.iter().any(|half| same(&hash, half))
 }

@@ -6,10 +6,7 @@
 //! somebody is known, and neither the browser nor the provider can make one of the others from what it sees.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use doorward_core::{
-    Time,
-    ports::{Entropy, OnceKey},
-};
+use doorward_core::{Time, ports::Entropy};
 use doorward_crypto::{hmac_sha256, random, same, sha256};
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -89,8 +86,8 @@ impl Journey {
     }
 
     /// By this the journey is known to have ended, and until when that must be known.
-    pub fn once(&self) -> (OnceKey, Time) {
-        (OnceKey(sha256(&[b"doorward journey\0", &self.id[..]].concat())), self.began + LIFETIME)
+    pub fn once(&self) -> ([u8; 32], Time) {
+        (sha256(&[b"doorward journey\0", &self.id[..]].concat()), self.began + LIFETIME)
     }
 
     fn open_part(&self) -> String {

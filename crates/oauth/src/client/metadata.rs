@@ -49,10 +49,10 @@ impl Metadata {
             return Err(FetchError::new("its discovery document names another issuer"));
         }
         lists(&all, "response_types_supported", "code")?;
-        let ours = [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256].map(Algorithm::as_str);
+        let ours = Algorithm::PUBLIC.map(Algorithm::as_str);
         let signs = texts(&all, "id_token_signing_alg_values_supported");
         if signs.is_some_and(|algorithms| !algorithms.iter().any(|name| ours.contains(name))) {
-            return Err(FetchError::new("it signs ID tokens neither by EdDSA nor by ES256 nor by RS256"));
+            return Err(FetchError::new("it signs ID tokens by none of EdDSA, ES256, ES384, PS256 and RS256"));
         }
         Ok(Self {
             authorization_endpoint: required(&all, "authorization_endpoint")?,

@@ -12,7 +12,6 @@ mod claims;
 mod code;
 mod id_token;
 mod journey;
-mod kept;
 mod metadata;
 #[cfg(test)]
 mod tests;
@@ -26,20 +25,22 @@ use arc_swap::ArcSwap;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use claims::Said;
 use code::{Exchange, harmless};
-use doorward_auth::Mapping;
+use doorward_auth::{
+    Mapping,
+    published::{Kept, Pace, key_set},
+};
 use doorward_core::{
     Time,
-    ports::{Call, Clock, EndedThere, Fetch, FetchError, OnceKey},
+    ports::{Call, Clock, EndedThere, Fetch, FetchError},
 };
 use doorward_crypto::{
     jwt::{BadToken, KeySet},
     sha256,
 };
 use id_token::{Bound, Flaw, Party};
-use kept::Kept;
 use metadata::Metadata;
 use serde_json::Map;
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use url::form_urlencoded;
 
@@ -47,6 +48,14 @@ use url::form_urlencoded;
 const AT_ONCE: usize = 32;
 /// The longest code that is redeemed, in bytes.
 const LONGEST_CODE: usize = 4096;
+
+/// How often a provider is asked what it publishes. People wait for one that was away to come back.
+const PACE: Pace = Pace {
+    refresh: Duration::from_secs(15 * 60),
+    stale: Duration::from_secs(24 * 3600),
+    retry: Duration::from_secs(5),
+    longest: Duration::from_secs(60),
+};
 
 /// A provider.
 #[derive(Clone)]
@@ -119,8 +128,8 @@ impl Failure {
 pub struct Ended {
     /// Which ones.
     pub there: EndedThere,
-    /// The word counts once.
-    pub key: OnceKey,
+    /// The word counts once: its SHA-256.
+    pub key: [u8; 32],
     /// It must be remembered until then.
     pub until: Time,
 }
@@ -294,12 +303,12 @@ impl Provider {
 
     async fn metadata(&self, clock: &dyn Clock) -> Result<Arc<Metadata>, Failure> {
         let issuer = &self.settings.issuer;
-        let ask = async || {
+        let ask = async {
             let url = metadata::url(issuer).map_err(FetchError::new)?;
             let answer = self.settings.fetch.fetch(Call::get(&url)).await?;
             Metadata::read(answer.content(&["application/json"])?, issuer)
         };
-        self.published.metadata.get(clock, ask).await.map_err(|error| Failure::away("discovery document", &error))
+        self.published.metadata.get(PACE, clock, ask).await.map_err(|error| Failure::away("discovery document", &error))
     }
 
     /// What `verify` makes of a token with the provider's keys. Where none of them signed it, they are fetched once more: the
@@ -311,15 +320,12 @@ impl Provider {
         what: &str,
         verify: impl Fn(&KeySet, Time) -> Result<T, Flaw>,
     ) -> Result<T, Failure> {
-        let ask = async || {
-            let answer = self.settings.fetch.fetch(Call::get(&metadata.jwks_uri)).await?;
-            KeySet::parse(answer.content(&["application/json", "+json"])?).map_err(|why| FetchError::new(why.to_string()))
-        };
+        let ask = || key_set(&*self.settings.fetch, &metadata.jwks_uri);
         let away = |error: FetchError| Failure::away("keys", &error);
-        let keys = self.published.keys.get(clock, ask).await.map_err(away)?;
+        let keys = self.published.keys.get(PACE, clock, ask()).await.map_err(away)?;
         let mut verdict = verify(&keys, clock.now());
         if matches!(verdict, Err(Flaw::Token(BadToken::UnknownKey)))
-            && let Some(newer) = self.published.keys.newer(&keys, clock, ask).await.map_err(away)?
+            && let Some(newer) = self.published.keys.newer(Some(&keys), PACE, clock, ask()).await.map_err(away)?
         {
             verdict = verify(&newer, clock.now());
         }

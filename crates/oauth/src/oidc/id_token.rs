@@ -8,7 +8,7 @@ use doorward_core::{
 };
 use doorward_crypto::{
     jwt::{Algorithm, Rules, Unverified},
-    sha256, sha512,
+    sha256, sha384, sha512,
 };
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
@@ -94,7 +94,10 @@ pub fn hint(provider: &Provider<'_>, text: &str) -> Option<Hint> {
 fn at_hash(algorithm: Algorithm, access_token: &str) -> String {
     match algorithm {
         Algorithm::EdDsa => URL_SAFE_NO_PAD.encode(&sha512(access_token.as_bytes())[..32]),
-        Algorithm::Es256 | Algorithm::Rs256 | Algorithm::Hs256 => URL_SAFE_NO_PAD.encode(&sha256(access_token.as_bytes())[..16]),
+        Algorithm::Es384 => URL_SAFE_NO_PAD.encode(&sha384(access_token.as_bytes())[..24]),
+        Algorithm::Es256 | Algorithm::Ps256 | Algorithm::Rs256 | Algorithm::Hs256 => {
+            URL_SAFE_NO_PAD.encode(&sha256(access_token.as_bytes())[..16])
+        }
     }
 }
 

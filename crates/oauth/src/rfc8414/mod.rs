@@ -5,6 +5,7 @@ use doorward_core::{
     OAuthEndpoint,
     ports::{ClientMethod, Grant},
 };
+use doorward_crypto::jwt::Algorithm;
 use serde_json::{Map, Value, json};
 
 /// The methods by which clients prove themselves.
@@ -13,7 +14,7 @@ const METHODS: [ClientMethod; 4] =
 /// The grants that there are.
 const GRANTS: [Grant; 4] = Grant::ALL;
 /// What assertions of clients may be signed with.
-const ALGORITHMS: [&str; 3] = rfc9449::ALGORITHMS;
+const ALGORITHMS: [Algorithm; 5] = Algorithm::PUBLIC;
 
 /// The document, which is the same at both places.
 pub fn metadata(provider: &Provider<'_>) -> Value {
@@ -49,7 +50,7 @@ pub fn metadata(provider: &Provider<'_>) -> Value {
     say("revocation_endpoint_auth_methods_supported", json!(methods));
     say("introspection_endpoint_auth_methods_supported", json!(proving));
     for endpoint in ["token", "revocation", "introspection"] {
-        say(&format!("{endpoint}_endpoint_auth_signing_alg_values_supported"), json!(ALGORITHMS));
+        say(&format!("{endpoint}_endpoint_auth_signing_alg_values_supported"), json!(ALGORITHMS.map(Algorithm::as_str)));
     }
     say("dpop_signing_alg_values_supported", json!(rfc9449::ALGORITHMS));
     say("subject_types_supported", json!(["public"]));

@@ -2,7 +2,7 @@
 
 use super::terminal::{Answer, Failure, Terminal};
 use crate::{certificates, environment, kinds};
-use doorward_assembly::integrations;
+use doorward_assembly::{given_roles, integrations};
 use doorward_config::{Config, Diagnostics, settings::StoreUrl};
 use doorward_core::ports::Clock;
 use doorward_crypto::system::SystemClock;
@@ -14,10 +14,10 @@ use std::path::Path;
 pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failure> {
     let mut outcome = doorward_config::load(path, &environment);
     if let Some(config) = &outcome.config {
-        let (kinds, forgotten) = stored(config, path);
         let certificates = certificates::unwise(&config.settings, SystemClock.now(), path);
-        let all = kinds.iter().chain(forgotten.iter()).chain(certificates.iter());
-        all.for_each(|warning| outcome.diagnostics.push(warning.clone()));
+        for found in stored(config, path).iter().chain([&certificates]) {
+            found.iter().for_each(|warning| outcome.diagnostics.push(warning.clone()));
+        }
     }
     let (errors, warnings) = (outcome.diagnostics.errors(), outcome.diagnostics.warnings());
     let sound = outcome.config.is_some();
@@ -46,15 +46,16 @@ pub(crate) fn run(path: &Path, terminal: &mut Terminal) -> Result<Answer, Failur
     Ok(if sound { Answer::Done } else { Answer::No })
 }
 
-/// What is in the store and does not fit: accounts of another kind, programs that are declared no more. Only a store that is
-/// there and can be read has something to say.
-fn stored(config: &Config, path: &Path) -> (Diagnostics, Diagnostics) {
+/// What is in the store and does not fit: accounts of another kind, programs that are declared no more, roles that others give
+/// and nobody made. Only a store that is there and can be read has something to say.
+fn stored(config: &Config, path: &Path) -> [Diagnostics; 3] {
     match &config.settings.store {
         StoreUrl::Sqlite(store) if store.exists() => {
             let kinds = Sqlite::count_accounts(store).map(|counts| kinds::changed(&config.policy, &counts, path));
             let programs = Sqlite::programs_with_own_role(store);
             let forgotten = programs.map(|roles| integrations::forgotten(&roles, &config.settings.integrations, path));
-            (kinds.unwrap_or_default(), forgotten.unwrap_or_default())
+            let roles = Sqlite::role_names(store).map(|there| given_roles::without_role(&config.settings, &there, path));
+            [kinds.unwrap_or_default(), forgotten.unwrap_or_default(), roles.unwrap_or_default()]
         }
         StoreUrl::Sqlite(_) | StoreUrl::Memory => Default::default(),
     }

@@ -14,12 +14,12 @@ use std::sync::Arc;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum IdentityCommand {
-    /// Say who an account is at a provider
+    /// Say who an account is at a provider, or at an issuer with `user = "link"`
     Add {
         /// The account
         #[arg(value_name = "DIRECTORY/LOGIN", value_parser = account_name)]
         account: AccountName,
-        /// The provider's issuer, letter for letter
+        /// The issuer, letter for letter
         #[arg(long, value_name = "URL")]
         issuer: String,
         /// The subject there, letter for letter: a refused sign-in writes it to the log

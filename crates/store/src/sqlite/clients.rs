@@ -59,14 +59,7 @@ impl ClientStore for Sqlite {
 
     async fn spend(&self, usage: SpentUse, key: &[u8; 32], until: Time, now: Time) -> Result<bool, StoreError> {
         let key = *key;
-        self.write(move |c| {
-            // What was spent until a moment that is over may come again: whoever signed it says so.
-            let sql = "INSERT INTO oauth_spent (usage, key, until) VALUES (?1, ?2, ?3) \
-                       ON CONFLICT (usage, key) DO UPDATE SET until = excluded.until WHERE until < ?4";
-            let spent = c.prepare_cached(sql)?.execute(params![usage.as_str(), key, integer(until.0), integer(now.0)])?;
-            Ok(spent > 0)
-        })
-        .await
+        self.write(move |c| spend(c, usage, &key, until, now)).await
     }
 
     async fn revoke_access_token(&self, key: &TokenKey, until: Time) -> Result<(), StoreError> {
@@ -103,6 +96,15 @@ impl ClientStore for Sqlite {
         }
         Ok(all)
     }
+}
+
+/// Whether this is the first use.
+pub(super) fn spend(connection: &Connection, usage: SpentUse, key: &[u8; 32], until: Time, now: Time) -> Outcome<bool> {
+    // What was spent until a moment that is over may come again: whoever signed it says so.
+    let sql = "INSERT INTO oauth_spent (usage, key, until) VALUES (?1, ?2, ?3) \
+               ON CONFLICT (usage, key) DO UPDATE SET until = excluded.until WHERE until < ?4";
+    let spent = connection.prepare_cached(sql)?.execute(params![usage.as_str(), key, integer(until.0), integer(now.0)])?;
+    Ok(spent > 0)
 }
 
 fn missing(id: &str) -> StoreError {

@@ -1,7 +1,7 @@
 //! Who people are at OpenID providers, and the sessions that came of theirs.
 
 use super::{
-    Sqlite, accounts, changes,
+    Sqlite, accounts, changes, clients,
     failure::Outcome,
     sessions,
     values::{self, ACCOUNT, integer, kind, unsigned},
@@ -10,15 +10,12 @@ use async_trait::async_trait;
 use doorward_core::{
     Kind, Time,
     ports::{
-        AccountRecord, Deed, EndedThere, Identities, IdentityFilter, LinkedIdentity, NewAccount, OnceKey, ProviderSession,
+        AccountRecord, Deed, EndedThere, Identities, IdentityFilter, LinkedIdentity, NewAccount, ProviderSession, SpentUse,
         StoreError, Subject,
     },
     session::{Replaced, Session, SessionKey},
 };
 use rusqlite::{Connection, OptionalExtension, params};
-
-/// Rows that one job of [`Identities::purge_used`] forgets at most, so that nobody waits long behind it.
-const PORTION: u64 = 500;
 
 #[async_trait]
 impl Identities for Sqlite {
@@ -61,24 +58,19 @@ impl Identities for Sqlite {
         self.write(move |c| begin(c, &session, replaces, &of)).await
     }
 
-    async fn end_provider_sessions(&self, ended: &EndedThere, key: OnceKey, until: Time) -> Result<Option<u64>, StoreError> {
-        let ended = ended.clone();
-        self.write(move |c| if use_once(c, &key, until)? { end(c, &ended).map(Some) } else { Ok(None) }).await
-    }
-
-    async fn use_once(&self, key: OnceKey, until: Time) -> Result<bool, StoreError> {
-        self.write(move |c| use_once(c, &key, until)).await
-    }
-
-    async fn purge_used(&self, now: Time) -> Result<u64, StoreError> {
-        let mut all = 0;
-        loop {
-            let gone = self.write(move |c| purge(c, now)).await?;
-            all += gone;
-            if gone < PORTION {
-                return Ok(all);
-            }
-        }
+    async fn end_provider_sessions(
+        &self,
+        ended: &EndedThere,
+        token: &[u8; 32],
+        until: Time,
+        now: Time,
+    ) -> Result<Option<u64>, StoreError> {
+        let (ended, token) = (ended.clone(), *token);
+        let end = move |c: &Connection| match clients::spend(c, SpentUse::LogoutToken, &token, until, now)? {
+            true => end(c, &ended).map(Some),
+            false => Ok(None),
+        };
+        self.write(end).await
     }
 }
 
@@ -192,14 +184,4 @@ fn end(connection: &Connection, ended: &EndedThere) -> Outcome<u64> {
         .query_map(params![ended.issuer, ended.client, ended.subject, ended.sid], |row| row.get(0).map(SessionKey))?
         .collect::<Result<_, _>>()?;
     keys.iter().try_fold(0, |count, key| Ok(count + u64::from(sessions::end(connection, key)?)))
-}
-
-fn use_once(connection: &Connection, key: &OnceKey, until: Time) -> Outcome<bool> {
-    let sql = "INSERT OR IGNORE INTO used_once (key, until) VALUES (?1, ?2)";
-    Ok(connection.prepare_cached(sql)?.execute(params![key.0, integer(until.0)])? > 0)
-}
-
-fn purge(connection: &Connection, now: Time) -> Outcome<u64> {
-    let sql = "DELETE FROM used_once WHERE key IN (SELECT key FROM used_once WHERE until <= ?1 ORDER BY until LIMIT ?2)";
-    Ok(connection.prepare_cached(sql)?.execute([integer(now.0), integer(PORTION)])? as u64)
 }

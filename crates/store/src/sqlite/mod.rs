@@ -116,6 +116,16 @@ impl Sqlite {
         list().map_err(StoreError::from)
     }
 
+    /// The names of roles. As [`Sqlite::count_accounts`], nothing is made or written.
+    pub fn role_names(path: &Path) -> Result<Vec<Arc<str>>, StoreError> {
+        let list = || {
+            let connection = look_into(path)?;
+            schema::judge_readable(&connection)?;
+            roles::names(&connection)
+        };
+        list().map_err(StoreError::from)
+    }
+
     /// A copy of the database at `from` that ends with this value, or with the process, whichever is first: for what is to
     /// be tried out. It lies in the system's folder for temporary files, not in memory.
     pub fn scratch(from: &Path) -> Result<Self, StoreError> {

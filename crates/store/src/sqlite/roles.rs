@@ -47,6 +47,14 @@ pub(super) fn list(connection: &Connection) -> Outcome<Vec<Role>> {
     Ok(connection.prepare_cached(sql)?.query_map([], role)?.collect::<Result<_, _>>()?)
 }
 
+/// The names of all roles, whatever they hold.
+pub(super) fn names(connection: &Connection) -> Outcome<Vec<Arc<str>>> {
+    Ok(connection
+        .prepare_cached("SELECT name FROM role ORDER BY name")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?)
+}
+
 /// How many accounts have each role that somebody has.
 pub(super) fn counts(connection: &Connection) -> Outcome<Vec<(Arc<str>, u64)>> {
     let sql = "SELECT role, count(*) FROM account_role GROUP BY role ORDER BY role";

@@ -25,6 +25,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0010_oauth_clients.sql"),
     include_str!("../../migrations/0011_oauth_grants.sql"),
     include_str!("../../migrations/0012_identities.sql"),
+    include_str!("../../migrations/0013_one_place_for_what_is_spent.sql"),
 ];
 
 /// Brings the database to the version of the last of `migrations`.
@@ -128,6 +129,22 @@ mod tests {
             .collect::<Result<_, _>>()
             .unwrap();
         assert_eq!(costs, [(cost.to_owned(), 2)]);
+    }
+
+    #[test]
+    fn what_was_used_before_stays_used() {
+        let connection = Connection::open_in_memory().unwrap();
+        prepare(&connection, &MIGRATIONS[..12]).unwrap();
+        connection.execute("INSERT INTO used_once (key, until) VALUES (zeroblob(32), 7)", []).unwrap();
+        prepare(&connection, MIGRATIONS).unwrap();
+        let spent: Vec<(String, i64)> = connection
+            .prepare("SELECT usage, until FROM oauth_spent WHERE key = zeroblob(32) ORDER BY usage")
+            .unwrap()
+            .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(spent, [("journey".to_owned(), 7), ("logout_token".to_owned(), 7)]);
     }
 
     #[test]

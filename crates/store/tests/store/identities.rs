@@ -3,9 +3,7 @@
 use crate::{admin, key, session};
 use doorward_core::{
     Kind, Time,
-    ports::{
-        AccountRecord, EndedThere, Identities, IdentityFilter, NewAccount, OnceKey, ProviderSession, Store, StoreError, Subject,
-    },
+    ports::{AccountRecord, EndedThere, Identities, IdentityFilter, NewAccount, ProviderSession, Store, StoreError, Subject},
 };
 use doorward_store::{Options, Sqlite};
 use std::sync::Arc;
@@ -117,7 +115,7 @@ async fn sessions_end_with_those_that_they_came_of() {
         begin(3, None).await;
         store.create_session(&session(&anna, key(4, 0, 0), NOW.0), None).await.unwrap();
         let end = async |n: u8, ended: EndedThere| {
-            identities.end_provider_sessions(&ended, OnceKey([n; 32]), Time(NOW.0 + 1)).await.unwrap()
+            identities.end_provider_sessions(&ended, &[n; 32], Time(NOW.0 + 1), NOW).await.unwrap()
         };
         assert_eq!(end(1, ended(None, None)).await, Some(0));
         assert_eq!(end(2, ended(Some("2"), Some("a"))).await, Some(0), "both must fit");
@@ -135,23 +133,4 @@ async fn sessions_end_with_those_that_they_came_of() {
         assert_eq!(live().await, [4]);
     })
     .await;
-}
-
-#[tokio::test]
-async fn one_of_many_at_the_same_time_uses_a_key() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("store.db");
-    let stores = [1, 2].map(|_| Arc::new(Sqlite::open(&path, Options::default()).unwrap()));
-    let tasks = (0..50).map(|n| {
-        let store = Arc::clone(&stores[n % 2]);
-        tokio::spawn(async move { store.use_once(OnceKey([1; 32]), NOW).await.unwrap() })
-    });
-    let mut used = 0;
-    for task in tasks.collect::<Vec<_>>() {
-        used += u32::from(task.await.unwrap());
-    }
-    assert_eq!(used, 1);
-    assert_eq!(stores[0].purge_used(Time(NOW.0 - 1)).await, Ok(0));
-    assert_eq!(stores[0].purge_used(NOW).await, Ok(1));
-    assert!(stores[1].use_once(OnceKey([1; 32]), NOW).await.unwrap(), "it is forgotten");
 }

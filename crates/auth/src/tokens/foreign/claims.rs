@@ -5,6 +5,9 @@ use doorward_crypto::jwt::Claims;
 use serde_json::Value;
 use std::sync::Arc;
 
+/// The longest subject, in bytes.
+const LONGEST_SUBJECT: usize = 255;
+
 /// Where a claim stands: its name, or the names of nested members on the way to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimPath(Vec<Box<str>>);
@@ -49,6 +52,13 @@ pub(super) fn login<'c>(claims: &'c Claims, path: &ClaimPath) -> Result<&'c str,
         return Err("its issuer does not say that the e-mail address was verified (`email_verified`)");
     }
     Ok(login)
+}
+
+/// Who it is at the issuer: ASCII of 255 characters at most (OpenID Connect Core 2), and nobody else's there, ever.
+pub(super) fn subject(claims: &Claims) -> Result<&str, &'static str> {
+    let subject = claims.text("sub").ok_or("it does not say who it is about (`sub`)")?;
+    let sound = !subject.is_empty() && subject.len() <= LONGEST_SUBJECT && subject.bytes().all(|b| matches!(b, b' '..=b'~'));
+    if sound { Ok(subject) } else { Err("its `sub` is none") }
 }
 
 /// The roles that the claims give, each once. Without the claim there are none; one of another form makes the token wrong.

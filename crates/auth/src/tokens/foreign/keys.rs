@@ -4,22 +4,13 @@
 //! not known, seldom. One question is under way at a time. While there is no answer the old keys count for a bounded time; after
 //! that nobody can know, which is no refusal.
 
-use arc_swap::ArcSwap;
+use crate::published::{Kept, Pace, Tally, key_set};
 use doorward_core::{
     Time,
-    ports::{Call, Clock, Fetch, FetchError, RemoteUrl},
+    ports::{Clock, Fetch, FetchError, RemoteUrl},
 };
-use doorward_crypto::jwt::{KeySet, VerifyingKey};
-use std::{
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
-
-/// Media types under which key sets are published (RFC 7517 8.5).
-const TYPES: [&str; 2] = ["application/json", "+json"];
-/// A pause after a failure is never longer than the pause between two questions, nor than this many doublings.
-const DOUBLINGS: u32 = 16;
+use doorward_crypto::jwt::VerifyingKey;
+use std::{fmt, sync::Arc, time::Duration};
 
 /// Where the keys of an issuer come from.
 #[derive(Clone)]
@@ -43,6 +34,12 @@ pub struct FetchedKeys {
     /// The pause after a failure, which doubles with the next one up to `refresh`; and the least one between two questions for
     /// the sake of unknown keys.
     pub retry: Duration,
+}
+
+impl FetchedKeys {
+    fn pace(&self) -> Pace {
+        Pace { refresh: self.refresh, stale: self.stale, retry: self.retry, longest: self.refresh }
+    }
 }
 
 /// Without the keys.
@@ -74,58 +71,28 @@ type Keys = Vec<(Arc<str>, VerifyingKey)>;
 /// The keys of one issuer.
 pub(super) struct Ring {
     issuer: Arc<str>,
-    source: Option<Arc<FetchedKeys>>,
-    now: ArcSwap<Known>,
-    /// Whoever asks holds it.
-    turn: Arc<tokio::sync::Mutex<()>>,
-    plan: Mutex<Plan>,
+    keys: Held,
 }
 
-#[derive(Clone, Default)]
-struct Known {
-    keys: Arc<Keys>,
-    fetched: Option<Time>,
-    /// What the last question came to, if nothing.
-    trouble: Option<FetchError>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Plan {
-    /// When the last question began.
-    asked: Option<Time>,
-    /// When the next one is due.
-    due: Time,
-    /// How many failed since the last that did not.
-    failing: u32,
-    fetches: u64,
-    failures: u64,
+enum Held {
+    Fixed(Arc<Keys>),
+    Fetched(Arc<FetchedKeys>, Arc<Kept<Keys>>),
 }
 
 impl Ring {
-    pub(super) fn new(issuer: &Arc<str>, source: &KeySource) -> Arc<Self> {
-        let (source, known) = match source {
-            KeySource::Fixed(keys) => (None, Known { keys: Arc::new(marked(keys.to_vec())), ..Known::default() }),
-            KeySource::Fetched(fetched) => (Some(Arc::clone(fetched)), Known::default()),
+    /// It begins with what `old` knows, if it asks the same server for the same issuer.
+    pub(super) fn new(issuer: &Arc<str>, source: &KeySource, old: Option<&Ring>) -> Arc<Self> {
+        let same = |new: &FetchedKeys| match old {
+            Some(Ring { issuer: before, keys: Held::Fetched(old, kept) }) => {
+                (before == issuer && new.url == old.url && Arc::ptr_eq(&new.fetch, &old.fetch)).then(|| Arc::clone(kept))
+            }
+            _ => None,
         };
-        Arc::new(Self {
-            issuer: Arc::clone(issuer),
-            source,
-            now: ArcSwap::from_pointee(known),
-            turn: Arc::default(),
-            plan: Mutex::default(),
-        })
-    }
-
-    /// One that begins with what `old` knows, if it asks the same server in the same way.
-    pub(super) fn after(self: Arc<Self>, old: &Ring) -> Arc<Self> {
-        let (Some(new), Some(before)) = (&self.source, &old.source) else { return self };
-        if new.url == before.url && Arc::ptr_eq(&new.fetch, &before.fetch) && self.issuer == old.issuer {
-            self.now.store(old.now.load_full());
-            let known = *old.plan();
-            // Other pauses count from now on.
-            *self.plan() = Plan { due: known.asked.unwrap_or_default(), ..known };
-        }
-        self
+        let keys = match source {
+            KeySource::Fixed(keys) => Held::Fixed(Arc::new(marked(keys.to_vec()))),
+            KeySource::Fetched(fetched) => Held::Fetched(Arc::clone(fetched), same(fetched).unwrap_or_default()),
+        };
+        Arc::new(Self { issuer: Arc::clone(issuer), keys })
     }
 
     /// The keys that count at `now`.
@@ -133,19 +100,18 @@ impl Ring {
     /// # Errors
     /// There are none that anybody could rely on; the text says why.
     pub(super) fn keys(&self, now: Time) -> Result<Arc<Keys>, Box<str>> {
-        let known = self.now.load();
-        let Some(source) = &self.source else { return Ok(Arc::clone(&known.keys)) };
-        let trouble = || match &known.trouble {
-            Some(error) => format!("{} cannot be asked for them: {error}", source.url),
-            None => format!("{} was not asked for them yet", source.url),
+        let (source, kept) = match &self.keys {
+            Held::Fixed(keys) => return Ok(Arc::clone(keys)),
+            Held::Fetched(source, kept) => (source, kept),
         };
-        match known.fetched {
-            None => Err(format!("the keys of the issuer `{}` are not known: {}", self.issuer, trouble()).into()),
-            Some(time) if now.since(time) > source.stale => {
-                Err(format!("the keys of the issuer `{}` are too old: {}", self.issuer, trouble()).into())
-            }
-            Some(_) => Ok(Arc::clone(&known.keys)),
-        }
+        kept.within(source.stale, now).ok_or_else(|| {
+            let what = if kept.latest().is_some() { "too old" } else { "not known" };
+            let why = match kept.trouble() {
+                Some(error) => format!("{} cannot be asked for them: {error}", source.url),
+                None => format!("{} was not asked for them yet", source.url),
+            };
+            format!("the keys of the issuer `{}` are {what}: {why}", self.issuer).into()
+        })
     }
 
     /// Whether the key of this thumbprint counts at `now`.
@@ -155,23 +121,21 @@ impl Ring {
 
     /// Why a key that is not known may be one all the same: the last question came to nothing.
     pub(super) fn trouble(&self) -> Option<Box<str>> {
-        let known = self.now.load();
-        let error = known.trouble.as_ref()?;
+        let (_, kept) = self.fetched()?;
+        let error = kept.trouble()?;
         Some(format!("the keys of the issuer `{}` cannot be fetched: {error}", self.issuer).into())
     }
 
     /// Asks for the sake of a token whose key is not known, unless that was done just now or is to wait. Whoever comes while
     /// somebody asks waits for that answer.
     pub(super) async fn ask_seldom(self: &Arc<Self>, clock: &Arc<dyn Clock>) {
-        if self.source.is_none() {
-            return;
-        }
-        let (ring, clock, seen) = (Arc::clone(self), Arc::clone(clock), self.answers());
+        let Some((_, kept)) = self.fetched() else { return };
+        let seen = kept.latest().map(|(keys, _)| keys);
+        let (ring, clock) = (Arc::clone(self), Arc::clone(clock));
         // A task of its own: a caller who goes away does not take the answer along.
         let asking = tokio::spawn(async move {
-            let _turn = ring.turn.lock().await;
-            if ring.answers() == seen && ring.may_ask(clock.now()) {
-                ring.ask(&*clock).await;
+            if let Some((source, kept)) = ring.fetched() {
+                let _ = kept.newer(seen.as_ref(), source.pace(), &*clock, ring.ask(source, kept)).await;
             }
         });
         let _ = asking.await;
@@ -179,86 +143,49 @@ impl Ring {
 
     /// Asks in the background if it is time to.
     pub(super) fn ask_if_due(self: &Arc<Self>, clock: &Arc<dyn Clock>) {
-        if self.source.is_none() || self.plan().due > clock.now() {
+        if !self.fetched().is_some_and(|(source, kept)| kept.is_due(source.pace(), clock.now())) {
             return;
         }
-        let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() else { return };
         let (ring, clock) = (Arc::clone(self), Arc::clone(clock));
         tokio::spawn(async move {
-            ring.ask(&*clock).await;
-            drop(turn);
+            if let Some((source, kept)) = ring.fetched() {
+                kept.renew(source.pace(), &*clock, ring.ask(source, kept)).await;
+            }
         });
     }
 
     /// Changes whenever keys come, or stop to count.
     pub(super) fn version(&self, now: Time) -> (u64, bool) {
-        (self.plan().fetches, self.keys(now).is_ok())
+        let answers = self.fetched().map_or(0, |(_, kept)| kept.tally().answers);
+        (answers, self.keys(now).is_ok())
     }
 
     /// For metrics; `None` where nothing is fetched.
     pub(super) fn state(&self) -> Option<IssuerKeys> {
-        self.source.as_ref()?;
-        let (fetched, Plan { fetches, failures, .. }) = (self.now.load().fetched, *self.plan());
-        Some(IssuerKeys { issuer: Arc::clone(&self.issuer), fetched, fetches, failures })
+        let (_, kept) = self.fetched()?;
+        let Tally { answers, failures } = kept.tally();
+        let fetched = kept.latest().map(|(_, fetched)| fetched);
+        Some(IssuerKeys { issuer: Arc::clone(&self.issuer), fetched, fetches: answers, failures })
     }
 
-    fn may_ask(&self, now: Time) -> bool {
-        let Some(source) = &self.source else { return false };
-        let plan = *self.plan();
-        match plan.asked {
-            Some(asked) if plan.failing == 0 => now < asked || now.since(asked) >= source.retry,
-            Some(asked) => now < asked || now >= plan.due,
-            None => true,
+    fn fetched(&self) -> Option<(&FetchedKeys, &Kept<Keys>)> {
+        match &self.keys {
+            Held::Fixed(_) => None,
+            Held::Fetched(source, kept) => Some((source, kept)),
         }
     }
 
-    fn answers(&self) -> u64 {
-        let plan = *self.plan();
-        plan.fetches.wrapping_add(plan.failures)
-    }
-
-    /// Whoever calls it has the turn.
-    async fn ask(&self, clock: &dyn Clock) {
-        let Some(source) = &self.source else { return };
-        self.plan().asked = Some(clock.now());
-        let answer = source.fetch.fetch(Call::get(&source.url)).await;
-        let keys = answer.and_then(|answer| {
-            let set = KeySet::parse(answer.content(&TYPES)?);
-            Ok(marked(set.map_err(|why| FetchError::new(why.to_string()))?.keys))
-        });
-        let now = clock.now();
-        match keys {
-            Ok(keys) => self.take(keys, source, now),
-            Err(error) => self.fail(error, source, now),
+    /// Once for each outage, and once for its end, the log hears of it.
+    async fn ask(&self, source: &FetchedKeys, kept: &Kept<Keys>) -> Result<Keys, FetchError> {
+        let answer = key_set(&*source.fetch, &source.url).await;
+        match (&answer, kept.trouble()) {
+            (Ok(_), Some(_)) => tracing::warn!(issuer = &*self.issuer, "the keys of an issuer can be fetched again"),
+            (Err(error), None) => {
+                tracing::warn!(issuer = &*self.issuer, url = %source.url, %error, "the keys of an issuer cannot be fetched");
+            }
+            _ => {}
         }
-    }
-
-    fn take(&self, keys: Keys, source: &FetchedKeys, now: Time) {
-        let old = self.now.load_full();
-        self.now.store(Arc::new(Known { keys: Arc::new(keys), fetched: Some(now), trouble: None }));
-        let mut plan = self.plan();
-        *plan = Plan { failing: 0, due: now + source.refresh, fetches: plan.fetches + 1, ..*plan };
-        drop(plan);
-        if old.trouble.is_some() {
-            tracing::warn!(issuer = &*self.issuer, "the keys of an issuer can be fetched again");
-        }
-    }
-
-    fn fail(&self, error: FetchError, source: &FetchedKeys, now: Time) {
-        let old = self.now.load_full();
-        let mut plan = self.plan();
-        let pause = source.retry.saturating_mul(1 << plan.failing.min(DOUBLINGS)).min(source.refresh);
-        *plan = Plan { failing: plan.failing.saturating_add(1), due: now + pause, failures: plan.failures + 1, ..*plan };
-        drop(plan);
-        // Once, until it works again.
-        if old.trouble.is_none() {
-            tracing::warn!(issuer = &*self.issuer, url = %source.url, %error, "the keys of an issuer cannot be fetched");
-        }
-        self.now.store(Arc::new(Known { trouble: Some(error), ..Known::clone(&old) }));
-    }
-
-    fn plan(&self) -> MutexGuard<'_, Plan> {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+        answer.map(|set| marked(set.keys))
     }
 }
 

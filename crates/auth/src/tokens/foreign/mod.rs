@@ -18,7 +18,11 @@ use super::{
     web::{Fault, WebError, refused},
 };
 use arc_swap::ArcSwap;
-use doorward_core::{Account, Time, policy::Directory, ports::AccountRecord};
+use doorward_core::{
+    Account, Time,
+    policy::Directory,
+    ports::{AccountRecord, Subject},
+};
 use doorward_crypto::jwt::{self, Algorithm, BadToken, Rules, Unverified, Verified};
 use keys::Ring;
 use std::{
@@ -43,8 +47,9 @@ pub struct IssuerSettings {
     pub audience: Arc<[Arc<str>]>,
     /// The directory whose accounts it vouches for.
     pub directory: Arc<str>,
-    /// The claim that is the account's login.
-    pub login: ClaimPath,
+    /// The claim that is the account's login. `None`: the account is the one that `iss` and `sub` together are linked with
+    /// (ASVS 10.3.3).
+    pub login: Option<ClaimPath>,
     /// Roles besides those of the account.
     pub roles: Option<RoleClaims>,
     /// Keys of other algorithms do not count.
@@ -76,9 +81,17 @@ pub(super) struct Vouched {
     pub(super) issuer: Arc<str>,
     /// The thumbprint of the key.
     key: Arc<str>,
-    login: Arc<str>,
-    website: Option<u32>,
+    whom: Whom,
     roles: Vec<Arc<str>>,
+}
+
+/// By what the account is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Whom {
+    /// A login, and the website where one says little by itself.
+    Login(Arc<str>, Option<u32>),
+    /// Who it is at the issuer.
+    Linked(Subject),
 }
 
 impl Vouched {
@@ -162,11 +175,7 @@ impl Tokens {
         let old = self.foreign.issuers.load_full();
         let known = |name: &str| old.iter().find(|issuer| *issuer.settings.issuer == *name);
         let new = issuers.into_iter().map(|settings| {
-            let ring = Ring::new(&settings.issuer, &settings.keys);
-            let ring = match known(&settings.issuer) {
-                Some(old) => ring.after(&old.ring),
-                None => ring,
-            };
+            let ring = Ring::new(&settings.issuer, &settings.keys, known(&settings.issuer).map(|old| &*old.ring));
             Arc::new(Issuer { settings, ring })
         });
         self.foreign.issuers.store(Arc::new(new.collect()));
@@ -231,7 +240,14 @@ impl Tokens {
         let Verified { claims: said, thumbprint, .. } = self.read_foreign(issuer, token, profile).await?;
         // Without it nobody could say whether the account's tokens were ended since.
         let issued = said.issued.ok_or(invalid("it does not say when it was issued (`iat`)"))?;
-        let login = claims::login(&said, &settings.login).map_err(|why| refused(why, Fault::NoUsername))?;
+        let no_name = |why| refused(why, Fault::NoUsername);
+        let whom = match &settings.login {
+            Some(path) => Whom::Login(claims::login(&said, path).map_err(no_name)?.into(), directory.website),
+            None => {
+                let subject = claims::subject(&said).map_err(no_name)?.into();
+                Whom::Linked(Subject { issuer: Arc::clone(&settings.issuer), subject })
+            }
+        };
         let mut roles = claims::roles(&said, settings.roles.as_ref()).map_err(invalid)?;
         let mut scopes = None;
         if let Some(profile) = profile {
@@ -242,13 +258,16 @@ impl Tokens {
         let vouched = Vouched {
             issuer: Arc::clone(&settings.issuer),
             key: thumbprint.ok_or(invalid("its key is none that others verify with"))?,
-            login: login.into(),
-            website: directory.website,
+            whom,
             roles,
         };
         let record = self.account_vouched_for(&vouched, &directory.name).await?;
         let record = record.filter(|record| record.account.kind == directory.kind);
-        let record = record.ok_or(refused("the directory has no such account", Fault::Account))?;
+        let nobody = match vouched.whom {
+            Whom::Login(..) => "the directory has no such account",
+            Whom::Linked(_) => "its `sub` is linked with no account (`doorward identity add`)",
+        };
+        let record = record.ok_or(refused(nobody, Fault::Account))?;
         let (kind, account) = (record.account.kind, record.account.id);
         let claims = Claims {
             kind,
@@ -284,17 +303,21 @@ impl Tokens {
         }
     }
 
-    /// The account of the login, as long as it may sign in.
+    /// The account of whom it is, as long as it may sign in.
     async fn account_vouched_for(
         &self,
         vouched: &Vouched,
         directory: &str,
     ) -> Result<Option<AccountRecord>, doorward_core::ports::StoreError> {
-        let record = self.store.account_by_login(directory, vouched.website, &vouched.login).await?;
+        let record = match &vouched.whom {
+            Whom::Login(login, website) => self.store.account_by_login(directory, *website, login).await?,
+            Whom::Linked(who) => self.store.identities().account_of(directory, who).await?,
+        };
         Ok(record.filter(|record| record.confirmed && *record.account.directory == *directory))
     }
 
-    /// What the store says now of an account that another issuer vouched for: the one of the login must still be the same.
+    /// What the store says now of an account that another issuer vouched for: the one of the login, or of the link, must still be
+    /// the same.
     pub(super) async fn still_vouched_for(
         &self,
         vouched: &Vouched,

@@ -69,7 +69,7 @@ fn security_41_none_is_no_algorithm() {
     for alg in ["none", "None", "NONE", "nOnE", "", " none", "none ", "null"] {
         let head = compact::encode(format!(r#"{{"typ":"JWT","alg":"{alg}"}}"#));
         let body = compact::encode(GOOD);
-        for algorithm in Algorithm::ALL {
+        for algorithm in Algorithm::OURS {
             let signer = key(algorithm);
             for token in [format!("{head}.{body}."), format!("{head}.{body}.AA")] {
                 assert_eq!(judge(&token, [signer.verifying()]), Err(BadToken::Algorithm), "{alg}");
@@ -246,7 +246,7 @@ fn an_ed25519_signature_cannot_be_changed() {
 
 #[test]
 fn empty_and_foreign_signatures_are_wrong() {
-    for algorithm in Algorithm::ALL {
+    for algorithm in Algorithm::OURS {
         let signer = key(algorithm);
         let token = signer.sign(&sound()).unwrap();
         let (text, signature) = token.rsplit_once('.').unwrap();

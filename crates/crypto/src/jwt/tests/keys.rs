@@ -1,4 +1,9 @@
 use super::*;
+use aws_lc_rs::{
+    rand::SystemRandom,
+    rsa::{KeyPair as RsaKeyPair, KeySize},
+    signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding},
+};
 
 const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
@@ -27,6 +32,53 @@ fn what_we_publish_is_what_we_read() {
         assert_eq!(read.jwk(), Some(jwk));
         assert!(judge(&signer.sign(&sound()).unwrap(), [&read]).is_ok());
     }
+}
+
+#[test]
+fn an_rsa_key_that_says_ps256_has_that_algorithm_alone() {
+    let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+    let (n, e) = (pair.public_key().modulus(), pair.public_key().exponent());
+    let [n, e] = [n.big_endian_without_leading_zero(), e.big_endian_without_leading_zero()].map(compact::encode);
+    let read = |alg: &str| {
+        let jwk = json!({ "kty": "RSA", "n": n, "e": e, "alg": alg, "kid": "k" });
+        VerifyingKey::from_jwk(jwk.to_string().as_bytes())
+    };
+    let token = |alg: &str, padding| {
+        let header = compact::encode(json!({ "alg": alg, "kid": "k" }).to_string());
+        compact::join(&header, sound().to_string().as_bytes(), |text| {
+            let mut signature = vec![0; pair.public_modulus_len()];
+            pair.sign(padding, &SystemRandom::new(), text, &mut signature).unwrap();
+            signature
+        })
+    };
+    let (pss, pkcs1): (&dyn RsaEncoding, &dyn RsaEncoding) = (&RSA_PSS_SHA256, &RSA_PKCS1_SHA256);
+    let (new, old) = (read("PS256").unwrap(), read("RS256").unwrap());
+    assert_eq!((new.algorithm(), new.jwk().unwrap()["alg"].as_str()), (Algorithm::Ps256, Some("PS256")));
+    assert_eq!(new.thumbprint(), old.thumbprint(), "it is the same key");
+    assert!(judge(&token("PS256", pss), [&new]).is_ok());
+    assert!(judge(&token("RS256", pkcs1), [&old]).is_ok());
+    assert_eq!(judge(&token("PS256", pss), [&old]).unwrap_err(), BadToken::Algorithm);
+    assert_eq!(judge(&token("RS256", pkcs1), [&new]).unwrap_err(), BadToken::Algorithm);
+    assert_eq!(judge(&token("PS256", pkcs1), [&new]).unwrap_err(), BadToken::Signature);
+    assert_eq!(judge(&token("RS256", pss), [&old]).unwrap_err(), BadToken::Signature);
+    assert!(matches!(read("PS384"), Err(BadKey::Unsupported(_))));
+    assert!(matches!(read("ES256"), Err(BadKey::Unsound(_))));
+}
+
+#[test]
+fn a_key_of_p384_reads_es384_alone() {
+    let rng = SystemRandom::new();
+    let pair = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
+    let (x, y) = pair.public_key().as_ref()[1..].split_at(48);
+    let jwk = json!({ "kty": "EC", "crv": "P-384", "x": compact::encode(x), "y": compact::encode(y) });
+    let key = VerifyingKey::from_jwk(jwk.to_string().as_bytes()).unwrap();
+    let token = |alg: &str| {
+        let header = compact::encode(json!({ "alg": alg }).to_string());
+        compact::join(&header, sound().to_string().as_bytes(), |text| pair.sign(&rng, text).unwrap().as_ref().to_vec())
+    };
+    assert!(judge(&token("ES384"), [&key]).is_ok());
+    assert_eq!(judge(&token("ES256"), [&key]).unwrap_err(), BadToken::Algorithm);
+    assert!(SigningKey::generate(Algorithm::Es384, &SystemEntropy).is_err());
 }
 
 #[test]
@@ -70,7 +122,7 @@ fn kinds_and_curves_go_together() {
     for (jwk, unsupported) in [
         (json!({ "kty": "OKP", "crv": "Ed448", "x": X }), true),
         (json!({ "kty": "OKP", "crv": "X25519", "x": X }), true),
-        (json!({ "kty": "EC", "crv": "P-384", "x": X, "y": X }), true),
+        (json!({ "kty": "EC", "crv": "P-521", "x": X, "y": X }), true),
         (json!({ "kty": "EC", "crv": "secp256k1", "x": X, "y": X }), true),
         (json!({ "kty": "EC", "crv": "Ed25519", "x": X }), true),
         (json!({ "kty": "OKP", "crv": "P-256", "x": X, "y": X }), true),
@@ -82,6 +134,8 @@ fn kinds_and_curves_go_together() {
         // Not on the curve, too short, padded, in the other alphabet.
         (json!({ "kty": "EC", "crv": "P-256", "x": X, "y": X }), false),
         (json!({ "kty": "EC", "crv": "P-256", "x": X, "y": "AA" }), false),
+        (json!({ "kty": "EC", "crv": "P-384", "x": X, "y": X }), false),
+        (json!({ "kty": "EC", "crv": "P-384", "x": "A".repeat(64), "y": "B".repeat(64) }), false),
         (json!({ "kty": "OKP", "crv": "Ed25519", "x": "AA" }), false),
         (json!({ "kty": "OKP", "crv": "Ed25519", "x": format!("{X}=") }), false),
         (json!({ "kty": "OKP", "crv": "Ed25519", "x": X.replace('_', "/") }), false),

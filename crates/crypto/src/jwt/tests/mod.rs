@@ -24,6 +24,7 @@ fn key(algorithm: Algorithm) -> SigningKey {
         Algorithm::Hs256 => SigningKey::secret(SECRET).unwrap(),
         Algorithm::Rs256 => SigningKey::from_pkcs8(&RSA).unwrap(),
         Algorithm::EdDsa | Algorithm::Es256 => another(algorithm),
+        Algorithm::Es384 | Algorithm::Ps256 => panic!("nothing is signed with it"),
     }
 }
 
@@ -52,7 +53,7 @@ fn judge_secret(token: &str) -> Result<Verified, BadToken> {
 
 #[test]
 fn each_algorithm_reads_its_own_tokens_alone() {
-    let keys = Algorithm::ALL.map(key);
+    let keys = Algorithm::OURS.map(key);
     for signer in &keys {
         let token = signer.sign(&sound()).unwrap();
         assert_eq!(Algorithm::parse(signer.verifying().algorithm().as_str()), Some(signer.verifying().algorithm()));
@@ -77,7 +78,7 @@ fn each_algorithm_reads_its_own_tokens_alone() {
 
 #[test]
 fn an_independent_library_reads_our_tokens_and_keys() {
-    for algorithm in Algorithm::ALL {
+    for algorithm in Algorithm::OURS {
         let signer = key(algorithm);
         let token = signer.sign(&sound()).unwrap();
         let (theirs, decoding) = match signer.verifying().jwk() {
@@ -142,7 +143,7 @@ fn names_of_keys_choose_among_several() {
 
 #[test]
 fn nothing_secret_is_shown() {
-    for algorithm in Algorithm::ALL {
+    for algorithm in Algorithm::OURS {
         let signer = key(algorithm);
         let text = format!("{signer:?} {:?}", signer.verifying());
         assert!(!text.contains("0123") && text.len() < 300, "{text}");

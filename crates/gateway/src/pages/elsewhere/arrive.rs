@@ -51,7 +51,7 @@ async fn once(call: &Call<'_>, chosen: &Chosen, journey: &Journey, parameters: &
         return response;
     }
     let (used, until) = journey.once();
-    match call.auth.use_once(used, until).await {
+    match call.auth.end_journey(&used, until).await {
         Ok(true) => {}
         Ok(false) => return failed(call, chosen, &Failure::Stray("it was used before")),
         Err(error) => return super::super::unavailable(call, &error),

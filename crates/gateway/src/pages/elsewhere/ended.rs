@@ -25,7 +25,7 @@ pub(super) async fn run(mut call: Call<'_>, name: &str) -> Response<Body> {
         Err(failure) => return refused(&call, &chosen, failure.text()),
     };
     let Ended { there, key, until } = ended;
-    match call.auth.end_elsewhere(&there, key, until).await {
+    match call.auth.end_elsewhere(&there, &key, until).await {
         Ok(Some(count)) => {
             let detail = format!("{}: {count} sessions ended", chosen.provider.settings().name);
             call.audit_provider("provider_sign_out", "success", None, &detail);

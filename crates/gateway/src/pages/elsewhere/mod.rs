@@ -152,7 +152,9 @@ fn failed(call: &Call<'_>, chosen: &Chosen, failure: &Failure) -> Response<Body>
             told(call, StatusCode::FORBIDDEN, "Not signed in", &text)
         }
         Failure::Unavailable(why) => {
-            let text = format!("{} cannot be reached at the moment. Please try again in a minute.", chosen.title);
+            let title = &chosen.title;
+            let text =
+                format!("{title} cannot be reached at the moment. Please try again in a minute, or sign in in another way.");
             let mut response = told(call, StatusCode::SERVICE_UNAVAILABLE, "Not available", &text);
             set_retry_after(&mut response, Some(PATIENCE));
             let why = format!("provider {}: {why}", chosen.provider.settings().name);

@@ -42,7 +42,7 @@ pub(super) fn read_head(stream: &mut impl BufRead) -> Option<String> {
 }
 
 /// Reads until these bytes were the last.
-pub(super) fn read_until(stream: &mut impl Read, end: &str) -> String {
+pub(crate) fn read_until(stream: &mut impl Read, end: &str) -> String {
     let mut text = Vec::new();
     let mut byte = [0];
     while !text.ends_with(end.as_bytes()) {

@@ -24,7 +24,7 @@ const BOUND: Duration = Duration::from_secs(1);
 
 /// A service with `/events`, which tells something every now and then, `/socket`, which echoes, and `/slow`, which
 /// takes its time. The count is of events and sockets that it still serves.
-pub(super) fn service() -> (SocketAddr, Arc<AtomicUsize>) {
+pub(crate) fn service() -> (SocketAddr, Arc<AtomicUsize>) {
     let open = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&open);
     let address = serve_raw(move |mut stream: BufReader<TcpStream>| {

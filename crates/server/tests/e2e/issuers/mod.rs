@@ -47,7 +47,12 @@ directory = "admins"
 
 /// A place where `jane` is an admin and `ROLE_EDITOR` a role, with these files of keys.
 fn site(upstream: &Upstream, issuers: &str, keys: &[(&str, String)]) -> Site {
-    let site = Site::new(&format!("{}{issuers}", CONFIG.replace("{upstream}", &upstream.url())));
+    site_before(&upstream.url(), issuers, keys)
+}
+
+/// The same before a service at this URL.
+fn site_before(upstream: &str, issuers: &str, keys: &[(&str, String)]) -> Site {
+    let site = Site::new(&format!("{}{issuers}", CONFIG.replace("{upstream}", upstream)));
     site.write("routes.toml", "[[resource]]\nid = \"Example_Api::edit\"\ntitle = \"Edit\"\n");
     keys.iter().for_each(|(name, json)| drop(site.write(name, json)));
     site.user("admins/jane", "a quiet brown fox", &[]);
@@ -126,6 +131,57 @@ fn who_is_not_vouched_for_is_not_believed_about_keys() {
     assert_eq!((reply.status, reply.header("www-authenticate")), (503, None), "{reply:?}");
     let line = server.logged("the keys of an issuer cannot be fetched");
     assert!(line.contains("https://idp.example.com") && line.contains("cannot be trusted"), "{line}");
+}
+
+/// ASVS 10.3.3.
+#[test]
+fn an_account_that_is_linked_with_a_subject_is_found_by_that_whatever_its_login() {
+    let (upstream, idp_key) = (Upstream::start(), key());
+    let idp = Idp::plain(Says::keys(&[&idp_key]));
+    let site = site(&upstream, &fetched(&idp, "user = \"link\"\n"), &[]);
+    let server = site.serve();
+    let of = |subject: &str| token(&idp_key, "jane", json!({ "sub": subject }));
+    let mine = of("f:1");
+    assert_eq!(get(&server, "/thing", &mine).status, 401, "her login alone says nothing");
+    let issuer = ["--issuer", "https://idp.example.com"];
+    site.ok(&[&["identity", "add", "admins/jane", "--subject", "f:1"][..], &issuer].concat(), "");
+    assert_eq!(get(&server, "/thing", &mine).status, 200, "{}", server.log());
+    assert_eq!(upstream.last().header("doorward-login"), Some("jane"));
+    assert_eq!(get(&server, "/thing", &of("f:2")).status, 401);
+    site.ok(&[&["identity", "delete", "admins/jane"][..], &issuer].concat(), "");
+    assert_eq!(get(&server, "/thing", &mine).status, 401);
+}
+
+/// The operator hears of roles that would be given in vain, at each place where the configuration is read.
+#[test]
+fn a_role_that_an_issuer_or_a_provider_gives_and_nobody_made_is_told_of() {
+    let upstream = Upstream::start();
+    let roles = "roles_claim = \"groups\"\n[issuer.roles]\na = [\"ROLE_EDITOR\", \"ROLE_LATER\"]\nb = \"ROLE_LATER\"\n";
+    let provider = "[[provider]]\nname = \"company\"\nissuer = \"https://idp.example.com\"\nclient_id = \"shop\"\n\
+                    directory = \"admins\"\nroles_claim = \"groups\"\n[provider.roles]\na = [\"ROLE_EDITOR\", \"lead\"]\n";
+    let issuers = format!("{ISSUER}keys = \"idp.json\"\n{roles}{provider}");
+    let site = site(&upstream, &issuers, &[("idp.json", published(&[&key()]))]);
+    let told =
+        ["the issuer `https://idp.example.com` gives the role `ROLE_LATER`", "the provider `company` gives the role `lead`"];
+    let judge = |said: &str| {
+        for message in told {
+            assert_eq!(said.matches(message).count(), 1, "{message}: {said}");
+        }
+        assert!(!said.contains("`ROLE_EDITOR`, which"), "{said}");
+    };
+    let check = |site: &Site| {
+        let output = site.run(&["check"], "");
+        assert_eq!(output.code, 0, "they are warnings: {output:?}");
+        format!("{}{}", output.out, output.err)
+    };
+    judge(&check(&site));
+    let server = site.serve();
+    judge(&server.log());
+    for role in ["ROLE_LATER", "lead"] {
+        site.ok(&["role", "add", role, "--allow", "Example_Api::edit"], "");
+    }
+    let said = check(&site);
+    assert!(!said.contains("which does not exist"), "{said}");
 }
 
 #[test]

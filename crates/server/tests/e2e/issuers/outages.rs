@@ -1,11 +1,17 @@
 //! Issuers that change their keys, go away, or answer nonsense.
 
-use super::{fetched, get, site};
+use super::{fetched, get, site, site_before};
 use crate::{
+    gateway::{raw::read_until, revocation::service},
     issuers::idp::{Idp, Says, key, token},
-    support::{eventually, upstream::Upstream},
+    support::{PATIENCE, eventually, upstream::Upstream},
 };
 use serde_json::json;
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    sync::atomic::Ordering::SeqCst,
+};
 
 #[test]
 fn a_new_key_is_fetched_when_it_is_needed_and_an_old_one_goes_with_its_tokens() {
@@ -20,6 +26,41 @@ fn a_new_key_is_fetched_when_it_is_needed_and_an_old_one_goes_with_its_tokens() 
     idp.says(Says::keys(&[&new]));
     eventually("the end of the old key", || (get(&server, "/thing", &before).status == 401).then_some(()));
     assert_eq!(get(&server, "/thing", &after).status, 200);
+}
+
+/// Guarantee 3, for what a key of somebody else vouched for.
+#[test]
+fn streams_and_sockets_end_when_their_issuers_key_goes() {
+    let (address, open) = service();
+    let (old, new) = (key(), key());
+    let idp = Idp::plain(Says::keys(&[&old, &new]));
+    let site = site_before(&format!("http://{address}"), &fetched(&idp, "refresh = \"1s\"\nretry = \"1s\"\n"), &[]);
+    let server = site.serve();
+    let connect = |token: &str, path: &str, more: &str| {
+        let mut stream = TcpStream::connect(server.public).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: shop.test\r\nAuthorization: Bearer {token}\r\n{more}\r\n").unwrap();
+        stream
+    };
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AA==\r\n";
+    let both = |key| {
+        let token = token(key, "jane", json!({}));
+        let mut events = connect(&token, "/events", "");
+        read_until(&mut events, "data: 1\n\n");
+        let mut socket = connect(&token, "/socket", upgrade);
+        assert!(read_until(&mut socket, "\r\n\r\n").starts_with("HTTP/1.1 101"));
+        [events, socket]
+    };
+    let (ends, mut stays) = (both(&old), both(&new));
+    assert_eq!(open.load(SeqCst), 4);
+    idp.says(Says::keys(&[&new]));
+    eventually("the end of two", || (open.load(SeqCst) == 2).then_some(()));
+    for mut stream in ends {
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    read_until(&mut stays[0], "data: 1\n\n");
+    stays[1].write_all(b"still here").unwrap();
+    read_until(&mut stays[1], "still here");
 }
 
 #[test]

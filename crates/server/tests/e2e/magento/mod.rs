@@ -15,6 +15,7 @@ mod me;
 mod metadata_test;
 mod open_routes;
 mod pipeline;
+mod providers;
 mod records;
 mod routing;
 mod sessions;

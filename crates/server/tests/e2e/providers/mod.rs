@@ -1,9 +1,14 @@
 //! People who sign in at a certified OpenID provider (npm's `oidc-provider`), which runs beside.
 
 mod certified;
+mod changes;
+mod several;
 mod unreachable;
 
-use crate::support::{Output, Server, Site, client::Reply, eventually, exchange, upstream::Upstream};
+use crate::{
+    support::{Output, Server, Site, client::Reply, eventually, exchange, upstream::Upstream},
+    tls::{Authority, tools::Open},
+};
 use std::{
     io::{BufRead, BufReader, Write},
     net::SocketAddr,
@@ -59,19 +64,32 @@ fn site(upstream: &Upstream, issuer: &str, more: &str) -> Site {
 }
 
 /// The provider; it ends with this value.
-struct Idp {
+pub(crate) struct Idp {
     child: Child,
     input: ChildStdin,
     said: BufReader<std::process::ChildStdout>,
-    issuer: String,
+    pub(crate) issuer: String,
+    /// Who vouches for it, where it speaks TLS.
+    authority: Option<PathBuf>,
 }
 
 impl Idp {
     /// Starts one. It answers once it [knows](Idp::serve) its client.
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
+        Self::run(&[], None)
+    }
+
+    /// One that speaks TLS, with a certificate of this authority in this folder.
+    fn secure(authority: &Authority, folder: &Path) -> Self {
+        authority.server("idp", &["localhost"]);
+        Self::run(&[folder.join("idp.pem"), folder.join("idp.key")], Some(authority.file()))
+    }
+
+    fn run(certificate: &[PathBuf], authority: Option<PathBuf>) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/node/provider.mjs");
         let mut child = Command::new("node")
             .args([script, modules()])
+            .args(certificate)
             .env("NODE_NO_WARNINGS", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -80,13 +98,18 @@ impl Idp {
             .unwrap_or_else(|error| panic!("node: {error}: run scripts/test, which installs what the tests need"));
         let input = child.stdin.take().unwrap();
         let mut said = BufReader::new(child.stdout.take().unwrap());
-        let issuer = Self::line(&mut said, |line| line.starts_with("http://"));
-        Self { child, input, said, issuer }
+        let issuer = Self::line(&mut said, |line| line.starts_with("http"));
+        Self { child, input, said, issuer, authority }
     }
 
-    /// From now on it serves this client.
-    fn serve(&mut self, server: &Server) {
-        writeln!(self.input, "http://{}", server.public).unwrap();
+    /// From now on it serves this client, where it is called `idp`.
+    pub(crate) fn serve(&mut self, server: &Server) {
+        self.serve_as("idp", server);
+    }
+
+    /// The same under another name.
+    fn serve_as(&mut self, name: &str, server: &Server) {
+        writeln!(self.input, "http://{} {name}", server.public).unwrap();
         Self::line(&mut self.said, |line| line == "ready");
     }
 
@@ -96,11 +119,23 @@ impl Idp {
     }
 
     fn address(&self) -> SocketAddr {
-        self.issuer.strip_prefix("http://").unwrap().parse().unwrap()
+        self.issuer.replace("https://localhost", "http://127.0.0.1").strip_prefix("http://").unwrap().parse().unwrap()
+    }
+
+    /// It forgets everything and has another key, of this algorithm.
+    fn restart(&self, algorithm: &str) {
+        let reply = self.ask("POST", &format!("/restart?alg={algorithm}"), "", "");
+        assert_eq!(reply.status, 200, "{reply:?}");
     }
 
     fn ask(&self, method: &str, path: &str, cookies: &str, form: &str) -> Reply {
         let address = self.address();
+        if let Some(authority) = &self.authority {
+            let host = format!("localhost:{}", address.port());
+            let headers =
+                format!("Connection: close\r\nCookie: {cookies}\r\nContent-Type: application/x-www-form-urlencoded\r\n");
+            return Open::to(address, "localhost", authority, None).ask(method, &host, path, &headers, form);
+        }
         exchange(
             address,
             &format!(
@@ -112,7 +147,7 @@ impl Idp {
     }
 
     /// Signs in there as `name` and returns where the browser is sent in the end: back to us. Without a name nobody does.
-    fn sign_in(&self, url: &str, name: &str) -> String {
+    pub(crate) fn sign_in(&self, url: &str, name: &str) -> String {
         let mut cookies: Vec<String> = Vec::new();
         let (mut url, mut form): (String, Option<String>) = (url.to_owned(), None);
         for _ in 0..8 {
@@ -154,14 +189,19 @@ fn modules() -> PathBuf {
 }
 
 /// Leaves for the provider from our page: where to, and the cookie that the browser keeps.
-fn set_out(server: &Server, target: &str) -> (String, String) {
-    let reply = server.get(&format!("/oauth2/connect/idp?return={target}"), "Sec-Fetch-Site: same-origin\r\n");
+pub(crate) fn set_out(server: &Server, target: &str) -> (String, String) {
+    set_out_to(server, "idp", target)
+}
+
+/// The same for the provider of this name.
+fn set_out_to(server: &Server, name: &str, target: &str) -> (String, String) {
+    let reply = server.get(&format!("/oauth2/connect/{name}?return={target}"), "Sec-Fetch-Site: same-origin\r\n");
     assert_eq!(reply.status, 303, "{reply:?}\n{}", server.log());
     (reply.header("location").unwrap().to_owned(), reply.cookie("doorward_journey").unwrap())
 }
 
 /// Comes back from the provider.
-fn come_back(server: &Server, url: &str, cookie: &str) -> Reply {
+pub(crate) fn come_back(server: &Server, url: &str, cookie: &str) -> Reply {
     let path = url.strip_prefix(&format!("http://{}", server.public)).unwrap_or_else(|| panic!("{url}"));
     server.get(path, &format!("Cookie: {cookie}\r\nSec-Fetch-Site: cross-site\r\n"))
 }

@@ -5,6 +5,7 @@ use crate::support::{
     client::{Connection, Reply},
 };
 use std::{
+    net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -80,13 +81,18 @@ impl Open {
 
     /// With the certificate `NAME.pem` and its key, of this folder.
     pub(crate) fn with(server: &Server, host: &str, authority: &Path, client: Option<(&Path, &str)>) -> Self {
+        Self::to(server.public, host, authority, client)
+    }
+
+    /// With whoever is there.
+    pub(crate) fn to(address: SocketAddr, host: &str, authority: &Path, client: Option<(&Path, &str)>) -> Self {
         let file = |(folder, name): (&Path, &str), kind: &str| folder.join(format!("{name}.{kind}"));
         let client = client.into_iter().flat_map(|client| {
             ["-cert".into(), file(client, "pem").into_os_string(), "-key".into(), file(client, "key").into_os_string()]
         });
         let mut child = Command::new("openssl")
             .args(["s_client", "-quiet", "-ign_eof", "-verify_return_error", "-servername", host])
-            .args(["-connect", &server.public.to_string(), "-CAfile"])
+            .args(["-connect", &address.to_string(), "-CAfile"])
             .arg(authority)
             .args(client)
             .stdin(Stdio::piped())
