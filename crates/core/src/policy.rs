@@ -138,6 +138,28 @@ pub struct Upstream {
     pub source: Source,
 }
 
+impl Upstream {
+    /// A service within the same program, which nothing is sent to by HTTP. Credentials are not for it.
+    pub fn within(name: Arc<str>) -> Self {
+        Self {
+            name,
+            base: "".into(),
+            path: "/".into(),
+            pass_credentials: false,
+            identity: UpstreamIdentity::Doorward,
+            cookies: Vec::new(),
+            cart: None,
+            exchange: None,
+            keep_encoded_slash: false,
+            connect_timeout: Duration::ZERO,
+            response_timeout: Duration::ZERO,
+            idle_timeout: Duration::ZERO,
+            max_connections: 0,
+            source: Source::new("", 0),
+        }
+    }
+}
+
 /// An OpenID provider at which people of a directory may sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignInProvider {

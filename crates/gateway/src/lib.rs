@@ -24,4 +24,4 @@ pub mod record;
 
 pub use admit::Admitted;
 pub use body::Body;
-pub use pipeline::{Gateway, GatewayParts, PlainDoor, Snapshot};
+pub use pipeline::{Answering, Gateway, GatewayParts, Onward, Passed, PlainDoor, Service, Snapshot};

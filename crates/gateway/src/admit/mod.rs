@@ -21,7 +21,7 @@ use doorward_core::{
     policy::{Dialect, Directory, is_under},
 };
 use doorward_wire::negotiate;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header, request::Parts};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
@@ -82,6 +82,8 @@ pub struct Admitted {
     pub expected_user: Option<String>,
     /// Names this request in logs, answers and upstream: 32 hex digits.
     pub request_id: String,
+    /// What a program that we are part of attached to the request.
+    pub extensions: Extensions,
 }
 
 impl Admitted {
@@ -289,6 +291,7 @@ fn finish(
         acceptable,
         expected_user: reading.expected_user,
         request_id,
+        extensions: parts.extensions,
     }
 }
 

@@ -261,6 +261,7 @@ impl World {
             acceptable: true,
             expected_user: text("x-expected-user").filter(|user| !user.is_empty() && user != "0"),
             request_id: "0af1".repeat(8),
+            extensions: http::Extensions::new(),
             headers: map,
         }
     }

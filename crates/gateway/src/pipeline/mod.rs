@@ -10,23 +10,24 @@ mod exchange;
 mod identify;
 mod ids;
 mod old_sessions;
+mod onward;
 mod ours;
 mod plain;
 mod trace;
 
 use crate::{
     Admitted, Body,
-    admit::{Network, admit},
+    admit::{Network, Rejected, admit, admit_parts},
     answer::{self, Reader},
     api::{Asked, cookie},
     exchange::Exchanges,
     listen::{Connection, Handler},
     pages,
-    proxy::{Outgoing, Proxy, UpstreamError},
-    record::{Recorder, UpstreamOutcome},
+    proxy::Proxy,
+    record::Recorder,
 };
 use arc_swap::ArcSwap;
-use doorward_auth::{Auth, Standing};
+use doorward_auth::Auth;
 use doorward_core::{
     Found, Offer, Permit, Policy, Reason, Refusal, decide,
     decide::session_counts,
@@ -37,12 +38,13 @@ use doorward_core::{
 };
 use doorward_oauth::client::Providers;
 use futures_util::FutureExt;
-use http::{HeaderValue, Request, Response, StatusCode, header::STRICT_TRANSPORT_SECURITY};
-use hyper::body::Incoming;
+use http::{HeaderValue, Request, Response, StatusCode, header::STRICT_TRANSPORT_SECURITY, request};
+use hyper::{body::Incoming, upgrade::OnUpgrade};
 pub use identify::{Identified, Ignored, Known, Proved, SignIn, identify};
 use ids::Ids;
 pub(crate) use old_sessions::old_keys;
 pub use old_sessions::{OldSession, old_sessions};
+pub use onward::{Answering, Onward, Passed, Service};
 pub use ours::{Ours, recognise, shown_path};
 pub use plain::PlainDoor;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
@@ -129,8 +131,61 @@ impl Gateway {
         Arc::clone(&self.now.load().policy)
     }
 
+    /// Answers a request that came by no connection of ours, as [`Handler::handle`] answers one that did. `connection` says
+    /// who is at the other end of whatever it came by. Where the connection can be taken over, `parts` has hyper's
+    /// [`OnUpgrade`] among its extensions.
+    pub async fn handle_parts(
+        &self,
+        mut parts: request::Parts,
+        body: Body,
+        connection: &Connection,
+        onward: Onward<'_>,
+    ) -> Response<Body> {
+        let on_upgrade = parts.extensions.remove::<OnUpgrade>();
+        let admit = |now: &Snapshot, id| admit_parts(parts, body, on_upgrade, connection, &now.policy, &now.network, id);
+        self.answer(connection, onward, admit).await
+    }
+
+    /// The whole way of a request, whatever face it came by.
+    async fn answer(
+        &self,
+        connection: &Connection,
+        onward: Onward<'_>,
+        admit: impl FnOnce(&Snapshot, String) -> Result<Admitted, Box<Rejected>>,
+    ) -> Response<Body> {
+        let started = Instant::now();
+        let now = self.now.load_full();
+        // Over plain HTTP it would mean nothing (RFC 6797, 7.2).
+        let hsts = now.hsts.as_ref().filter(|_| connection.tls.is_some());
+        let request_id = self.ids.next();
+        let mut trace = Recorded::new(Trace::new(&now.policy, &request_id), &*self.parts.recorder, started);
+        let mut response = match admit(&now, request_id) {
+            Ok(admitted) => {
+                trace.admitted(&admitted);
+                let shaped = (admitted.dialect == Dialect::Magento).then(|| answer::accept(&admitted.headers)).flatten();
+                // Boxed: it is handed on from stage to stage.
+                let judged = AssertUnwindSafe(self.judge(&now, Box::new(admitted), &mut trace, onward)).catch_unwind().await;
+                // A panic in there is an answer too, and the process lives on.
+                judged.unwrap_or_else(|_| {
+                    self.parts.recorder.panicked(connection.peer.ip());
+                    let reader = trace.panicked(shaped);
+                    answer::error(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", &reader)
+                })
+            }
+            Err(rejected) => {
+                trace.rejected(&rejected);
+                answer::error(rejected.status, &rejected.detail, &Reader::of_rejected(&rejected))
+            }
+        };
+        if let Some(hsts) = hsts {
+            response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
+        trace.answered(response.status());
+        response
+    }
+
     /// Everything between `admit` and `record`.
-    async fn judge(&self, now: &Snapshot, mut admitted: Box<Admitted>, trace: &mut Trace) -> Response<Body> {
+    async fn judge(&self, now: &Snapshot, mut admitted: Box<Admitted>, trace: &mut Trace, onward: Onward<'_>) -> Response<Body> {
         let policy = &now.policy;
         let ours = recognise(policy, now.jwks_path.as_deref(), &admitted);
         let found = policy.find(&admitted.facts(), ours.as_ref().map(Ours::own));
@@ -140,7 +195,7 @@ impl Gateway {
         if matches!(identified.offer, Offer::Absent) && policy.exchanges().next().is_some() {
             fresh = Box::pin(self.exchange(policy, &mut admitted, &found, &mut identified)).await;
         }
-        let mut response = self.judge_identified(policy, admitted, ours, &found, &identified, trace).await;
+        let mut response = self.judge_identified(policy, admitted, ours, &found, &identified, (trace, onward)).await;
         if let Some(fresh) = fresh {
             fresh.set(&mut response, self.parts.auth.clock().now());
         }
@@ -155,7 +210,7 @@ impl Gateway {
         ours: Option<Ours>,
         found: &Found<'_>,
         identified: &Identified,
-        trace: &mut Trace,
+        (trace, onward): (&mut Trace, Onward<'_>),
     ) -> Response<Body> {
         let verdict = decide(policy, &self.parts.auth.roles(), &admitted.facts(), found, &identified.offer);
         let counts = found.firewall.is_some_and(|firewall| session_counts(firewall, &admitted.facts()));
@@ -165,6 +220,10 @@ impl Gateway {
         }
         let dialect = admitted.dialect;
         let mut response = match (verdict, ours, found.firewall) {
+            // Whoever asks for a verdict alone gets no answer of ours, which could be a session.
+            (Ok(permit), ours, _) if matches!(onward, Onward::Verdict(_)) && is_ours(ours.as_ref(), &permit) => {
+                self.refuse_late(Reason::Unenforceable(onward::OURS), &permit, &Reader::of(&admitted), trace)
+            }
             (Ok(permit), Some(ours), Some(firewall)) => {
                 // Boxed, as all that is rare and large: the future of a proxied request stays small.
                 let answer = Box::pin(self.answer_ourselves(ours, policy, admitted, firewall, &permit, identified));
@@ -173,7 +232,7 @@ impl Gateway {
                 self.note_refusal(&mut response, firewall, identified, dialect, trace);
                 return response;
             }
-            (Ok(permit), None, Some(firewall)) if permit.rule().is_some_and(|rule| rule.own.is_some()) => {
+            (Ok(permit), None, Some(firewall)) if is_ours(None, &permit) => {
                 let answer = Box::pin(self.answer_route(policy, admitted, firewall, found, &permit, identified));
                 let mut response = answer.await;
                 self.note_refusal(&mut response, firewall, identified, dialect, trace);
@@ -181,7 +240,7 @@ impl Gateway {
                 return response;
             }
             (Ok(permit), _, _) => {
-                let mut response = self.send_onward(policy, admitted, &permit, identified, trace).await;
+                let mut response = self.send_onward(policy, admitted, &permit, identified, (trace, onward)).await;
                 self.renew_cookie(&mut response, found, &permit, identified);
                 response
             }
@@ -213,66 +272,6 @@ impl Gateway {
         if let Some(session) = identified.session.as_ref().filter(|session| counts && !session.is_carried()) {
             let spec = &session.directory.cookie;
             cookie::renew(response.headers_mut(), spec, &session.id, &session.live, self.parts.auth.clock().now());
-        }
-    }
-
-    /// The only road to an upstream; the permit is the key.
-    async fn send_onward(
-        &self,
-        policy: &Policy,
-        mut admitted: Box<Admitted>,
-        permit: &Permit,
-        identified: &Identified,
-        trace: &mut Trace,
-    ) -> Response<Body> {
-        let reader = Reader::of(&admitted);
-        let Some(upstream) = policy.upstream(&admitted.path) else {
-            return self.refuse_late(Reason::NoUpstream, permit, &reader, trace);
-        };
-        trace.upstream = Some(Arc::clone(&upstream.name));
-        // A token that was good here is secret material of the session: it goes no further than the cookie does.
-        if matches!(&identified.offer, Offer::Verified(evidence) if evidence.csrf_valid) && !upstream.pass_credentials {
-            admitted.headers.remove("x-csrf-token");
-        }
-        // A session that does not count (the guard made its caller a guest) is none.
-        let live = identified.session.as_ref().map(|session| &session.live).filter(|_| permit.identity().account().is_some());
-        let proved = identified.proved.as_ref().map(Proved::standing).filter(|_| permit.identity().account().is_some());
-        let (auth, identity, proof) = (&self.parts.auth, permit.identity(), permit.proof());
-        let assertion = match proved {
-            Some(standing) => auth.assertion_of(standing, identity, &upstream.name, proof),
-            None => auth.assertion(live.map(|live| &**live), identity, &upstream.name, proof),
-        };
-        let Some(assertion) = assertion else {
-            return self.refuse_late(Reason::Unenforceable("the assertion cannot be made"), permit, &reader, trace);
-        };
-        let onward = match proved {
-            Some(standing) => auth.upstream_token_of(standing, identity, upstream),
-            None => auth.upstream_token(live.map(|live| &**live), identity, upstream),
-        };
-        let session = proved.map(Standing::ended).or_else(|| live.map(|live| live.ended()));
-        let started = Instant::now();
-        let answer =
-            self.parts.proxy.forward(permit, admitted, policy, upstream, Outgoing { assertion, token: onward }, session).await;
-        let outcome = match &answer {
-            Ok(_) => Some(UpstreamOutcome::Answered),
-            Err(UpstreamError::Unreachable(_)) => Some(UpstreamOutcome::Unreachable),
-            Err(UpstreamError::Broken(_)) => Some(UpstreamOutcome::Broken),
-            Err(UpstreamError::TimedOut(_)) => Some(UpstreamOutcome::TimedOut),
-            Err(_) => None,
-        };
-        if let Some(outcome) = outcome {
-            self.parts.recorder.upstream(&upstream.name, outcome, started.elapsed());
-        }
-        match answer {
-            Ok(response) => response,
-            Err(UpstreamError::Refused(reason)) => self.refuse_late(reason, permit, &reader, trace),
-            Err(error) => {
-                trace.failed(error.code(), error.to_string());
-                match error {
-                    UpstreamError::Request(status, _, what) => answer::error(status, &what, &reader),
-                    other => answer::upstream_trouble(other.status(), &reader),
-                }
-            }
         }
     }
 
@@ -316,36 +315,13 @@ impl Handler for Gateway {
     }
 
     async fn handle(&self, request: Request<Incoming>, connection: Connection) -> Response<Body> {
-        let started = Instant::now();
-        let now = self.now.load_full();
-        // Over plain HTTP it would mean nothing (RFC 6797, 7.2).
-        let hsts = now.hsts.as_ref().filter(|_| connection.tls.is_some());
-        let request_id = self.ids.next();
-        let mut trace = Recorded::new(Trace::new(&now.policy, &request_id), &*self.parts.recorder, started);
-        let mut response = match admit(request, &connection, &now.policy, &now.network, request_id) {
-            Ok(admitted) => {
-                trace.admitted(&admitted);
-                let shaped = (admitted.dialect == Dialect::Magento).then(|| answer::accept(&admitted.headers)).flatten();
-                // Boxed: it is handed on from stage to stage.
-                let judged = AssertUnwindSafe(self.judge(&now, Box::new(admitted), &mut trace)).catch_unwind().await;
-                // A panic in there is an answer too, and the process lives on.
-                judged.unwrap_or_else(|_| {
-                    self.parts.recorder.panicked(connection.peer.ip());
-                    let reader = trace.panicked(shaped);
-                    answer::error(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", &reader)
-                })
-            }
-            Err(rejected) => {
-                trace.rejected(&rejected);
-                answer::error(rejected.status, &rejected.detail, &Reader::of_rejected(&rejected))
-            }
-        };
-        if let Some(hsts) = hsts {
-            response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
-        }
-        trace.answered(response.status());
-        response
+        self.answer(&connection, Onward::Proxy, |now, id| admit(request, &connection, &now.policy, &now.network, id)).await
     }
+}
+
+/// Whether the answer of a permitted request is ours.
+fn is_ours(ours: Option<&Ours>, permit: &Permit) -> bool {
+    ours.is_some() || permit.rule().is_some_and(|rule| rule.own.is_some())
 }
 
 #[cfg(test)]

@@ -68,16 +68,17 @@ impl Recorder for Notes {
 }
 
 /// A gateway before an upstream that answers everything with `ANSWER`, or nothing with nothing.
-struct Place {
+pub(super) struct Place {
+    pub(super) gateway: Arc<Gateway>,
     address: SocketAddr,
     notes: Arc<Notes>,
-    world: World,
+    pub(super) world: World,
     upstream: Arc<Mutex<Vec<String>>>,
     _stop: tokio_util::sync::DropGuard,
 }
 
 impl Place {
-    async fn new(answer: Option<&'static str>, change: impl FnOnce(&mut Policy)) -> Self {
+    pub(super) async fn new(answer: Option<&'static str>, change: impl FnOnce(&mut Policy)) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", socket.local_addr().unwrap());
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -89,22 +90,22 @@ impl Place {
         })
         .await;
         let notes = Arc::new(Notes::default());
-        let gateway = Gateway::new(GatewayParts {
+        let gateway = Arc::new(Gateway::new(GatewayParts {
             snapshot: Snapshot { policy: Arc::clone(&world.policy), network: Network::default(), jwks_path: None, hsts: None },
             auth: Arc::clone(&world.auth),
             proxy: Proxy::new(Settings::default()),
             recorder: Arc::clone(&notes) as _,
             entropy: Arc::new(SystemEntropy),
             providers: Arc::default(),
-        });
+        }));
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Limits::default()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        tokio::spawn(listener.serve(Arc::new(gateway), Arc::clone(&notes) as Arc<dyn Recorder>, stop.clone()));
-        Self { address, notes, world, upstream: received, _stop: stop.drop_guard() }
+        tokio::spawn(listener.serve(Arc::clone(&gateway), Arc::clone(&notes) as Arc<dyn Recorder>, stop.clone()));
+        Self { gateway, address, notes, world, upstream: received, _stop: stop.drop_guard() }
     }
 
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         Self::new(Some(ANSWER), |_| {}).await
     }
 
@@ -124,15 +125,15 @@ impl Place {
         answer.get(9..12).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{line}: {answer:?}"))
     }
 
-    async fn login(&self) -> Client {
+    pub(super) async fn login(&self) -> Client {
         self.world.login().await
     }
 
-    fn received(&self) -> Vec<String> {
+    pub(super) fn received(&self) -> Vec<String> {
         std::mem::take(&mut *self.upstream.lock().unwrap())
     }
 
-    fn requests(&self) -> Vec<String> {
+    pub(super) fn requests(&self) -> Vec<String> {
         self.notes.requests.lock().unwrap().clone()
     }
 }

@@ -4,6 +4,7 @@ mod answer;
 mod cart;
 pub mod enrich;
 mod error;
+mod faces;
 mod outgoing;
 mod pool;
 mod short;
@@ -12,6 +13,7 @@ mod whose;
 
 pub use answer::Broken;
 pub use error::UpstreamError;
+pub(crate) use faces::{clean_answer, tell};
 pub use pool::Settings;
 pub(crate) use whose::{Asker, Told};
 

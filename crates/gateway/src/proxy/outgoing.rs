@@ -215,6 +215,17 @@ impl Head for Text {
 /// every request, so it formats by hand.
 pub(super) fn introduce(head: &mut impl Head, admitted: &Introduced<'_>, permit: &Permit, assertion: &HeaderValue) {
     locate(head, admitted);
+    say_who(head, admitted.request_id, permit, assertion);
+}
+
+/// Says who is calling to somebody who will copy it into the head of a request: what there is nothing to say of is empty.
+pub(super) fn identify(head: &mut HeaderMap, request_id: &str, permit: &Permit, assertion: &HeaderValue) {
+    head.set(&LOGIN, &[]);
+    head.set(&ROLES, &[]);
+    say_who(head, request_id, permit, assertion);
+}
+
+fn say_who(head: &mut impl Head, request_id: &str, permit: &Permit, assertion: &HeaderValue) {
     let identity = permit.identity();
     head.set(&IDENTITY, &[&identity.name()]);
     if let Identity::Known(account) = identity {
@@ -222,7 +233,7 @@ pub(super) fn introduce(head: &mut impl Head, admitted: &Introduced<'_>, permit:
         head.set(&ROLES, &[&roles(account)]);
     }
     head.set(&METHOD, &[permit.proof()]);
-    head.set(&REQUEST_ID, &[admitted.request_id]);
+    head.set(&REQUEST_ID, &[request_id]);
     head.set_value(&ASSERTION, assertion);
 }
 
