@@ -155,7 +155,13 @@ pub fn pool(passwords: &Passwords) -> PoolLimits {
 /// What requests are judged by.
 pub fn snapshot(settings: &Settings, policy: Policy) -> Snapshot {
     let hsts = settings.server.tls.as_ref().and_then(|tls| HeaderValue::from_str(tls.hsts.as_deref()?).ok());
-    Snapshot { policy: Arc::new(policy), network: network(settings), jwks_path: settings.assertion.jwks_path.clone(), hsts }
+    Snapshot {
+        policy: Arc::new(policy),
+        network: network(settings),
+        jwks_path: settings.assertion.jwks_path.clone(),
+        hsts,
+        forward_auth: settings.forward_auth.clone(),
+    }
 }
 
 /// The `iss` of assertions.

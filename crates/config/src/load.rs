@@ -5,10 +5,10 @@ use crate::{
     reader::{Reader, Span},
     rules,
     sections::{
-        access, accounts, api, basic, certificate, directory, firewall, integration, issuer, jwt, mail, oauth, operation,
-        provider, server, storage, store_view, tokens, upstream, upstream_exchange, upstream_identity,
+        access, accounts, api, basic, certificate, directory, firewall, forward_auth, integration, issuer, jwt, mail, oauth,
+        operation, provider, server, storage, store_view, tokens, upstream, upstream_exchange, upstream_identity,
     },
-    settings::Settings,
+    settings::{ClientAddress, Settings},
 };
 use doorward_core::{
     Kind, OAuth, Policy, Source, Stores,
@@ -131,6 +131,8 @@ pub(crate) struct Draft {
     pub(crate) api: api::Api,
     pub(crate) unmatched: Unmatched,
     pub(crate) jwks_path: Option<Arc<str>>,
+    pub(crate) forward_auth: Vec<forward_auth::Placed>,
+    pub(crate) client_address: ClientAddress,
     pub(crate) oauth: Option<OAuth>,
     /// Whether access tokens of others may count.
     pub(crate) foreign_tokens: bool,
@@ -181,6 +183,8 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let tokens = tokens::read(r, root);
     let integrations = integration::read(r, root, &directories, tokens.integration_bearer);
     let certificate = certificate::read(r, root, &server.server);
+    let forward_auth = forward_auth::read(r, root, &server.server);
+    let client_address = server.server.client_address;
     let client_ca = server.client_ca.clone();
     let (oauth, keys) = oauth::read(r, root, server.public_url.as_ref(), server.hosts.as_deref()).unzip();
     let jwt = jwt::read(r, root);
@@ -210,6 +214,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         providers: providers.iter().map(|(provider, _)| provider.clone()).collect(),
         mail,
         oauth: keys,
+        forward_auth: forward_auth.iter().map(|(endpoint, _)| endpoint.clone()).collect(),
     };
     if firewalls_sound {
         let sign_up = api.serve.accounts && !settings.accounts.confirm_email;
@@ -248,6 +253,8 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         api,
         unmatched,
         jwks_path,
+        forward_auth,
+        client_address,
         oauth,
         foreign_tokens: !settings.issuers.is_empty(),
         routes,

@@ -4,6 +4,7 @@ mod others;
 
 pub use others::{FetchedKeys, Issuer, IssuerKeys, IssuerUser, LinkBy, OAuthAlgorithm, OAuthKeys, Provider, Signature};
 
+use doorward_core::forward_auth::ForwardAuth;
 use doorward_tls::{Certificates, Clients, Form, Identity, Map, Revoked, Setup};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -47,6 +48,8 @@ pub struct Settings {
     pub mail: Option<doorward_mail::Setup>,
     /// The keys of `[oauth]`; `None` issues no tokens to clients. The rest of it is in the policy.
     pub oauth: Option<OAuthKeys>,
+    /// `[[forward_auth]]`.
+    pub forward_auth: Vec<ForwardAuth>,
 }
 
 /// Where Doorward listens, and what it believes.

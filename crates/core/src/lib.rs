@@ -19,6 +19,7 @@ pub mod canonical;
 pub mod decide;
 pub mod facts;
 pub mod firewall;
+pub mod forward_auth;
 pub mod identity;
 pub mod json;
 pub mod mail;

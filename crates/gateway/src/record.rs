@@ -32,6 +32,8 @@ pub struct RequestEvent<'a> {
     pub detail: &'a str,
     /// Upstream's name, or `-`.
     pub upstream: &'a str,
+    /// The face that it came by: the convention of a proxy that asks, `library`, or `-` for the gateway itself.
+    pub face: &'a str,
     /// The report that a masked server error told its caller of, or `-`.
     pub report_id: &'a str,
     /// Status of the answer; 499 when the client hung up before it.

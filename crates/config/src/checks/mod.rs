@@ -3,6 +3,7 @@
 mod access;
 mod certificates;
 mod firewalls;
+mod forward_auth;
 mod methods;
 mod routes;
 mod scopes;
@@ -23,5 +24,6 @@ pub(crate) fn run(r: &mut Reader<'_>, draft: &Draft) {
         if draft.sound.access {
             scopes::check(r, draft);
         }
+        forward_auth::check(r, draft);
     }
 }

@@ -154,7 +154,7 @@ fn sample(segments: &[Segment]) -> String {
 }
 
 /// Whether some path of the template is below an upstream's path.
-fn meets(upstream: &str, segments: &[Segment]) -> bool {
+pub(super) fn meets(upstream: &str, segments: &[Segment]) -> bool {
     let mut template = segments.iter();
     upstream.split('/').filter(|part| !part.is_empty()).all(|part| match template.next() {
         Some(Segment::Static(text)) => **text == *part,
@@ -169,14 +169,25 @@ fn meets(upstream: &str, segments: &[Segment]) -> bool {
 }
 
 /// One of Doorward's own endpoints. Other methods than its own are answered by Doorward too, with 405.
-struct Own {
+pub(super) struct Own {
     /// `*` stands for any segment, `#` for a number.
-    path: String,
+    pub(super) path: String,
     /// Whether only GET and HEAD are answered.
     read_only: bool,
 }
 
 impl Own {
+    /// Whether this is its path.
+    pub(super) fn is(&self, path: &str) -> bool {
+        let (own, other): (Vec<&str>, Vec<&str>) = (self.path.split('/').collect(), path.split('/').collect());
+        own.len() == other.len()
+            && own.iter().zip(other).all(|(own, other)| match *own {
+                "*" => true,
+                "#" => other.bytes().all(|b| b.is_ascii_digit()),
+                own => own == other,
+            })
+    }
+
     /// Whether every request of the rule is answered here.
     fn hides(&self, rule: &RouteRule, segments: &[Segment]) -> bool {
         let own: Vec<&str> = self.path.split('/').skip(1).collect();
@@ -195,7 +206,7 @@ impl Own {
 }
 
 /// The endpoints that the configuration makes Doorward serve (ibexa-rest 1, 2, 7, 8).
-fn own_endpoints(draft: &Draft) -> Vec<Own> {
+pub(super) fn own_endpoints(draft: &Draft) -> Vec<Own> {
     let serve = draft.api.serve;
     let mut all = Vec::new();
     let mut own = |on: bool, path: String| {

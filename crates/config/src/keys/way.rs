@@ -170,6 +170,25 @@ pub(super) const WAY: &[Table] = &[
         ],
     },
     Table {
+        name: "forward_auth",
+        many: true,
+        doc: "Where another proxy asks for a verdict on each request before it sends it on itself; see [Forward-auth](forward-auth.md). Only `trusted_proxies` are believed.",
+        keys: &[
+            key(
+                "convention",
+                TEXT,
+                "required",
+                "How the proxy asks: `nginx` (`auth_request`), `caddy` (`forward_auth`), `traefik` (ForwardAuth), `haproxy` (a script) or `envoy` (`ext_authz` over HTTP).",
+            ),
+            key(
+                "path",
+                TEXT,
+                "required",
+                "Where it asks, at any host and on every public listener. With `envoy` all paths below, which are those of the requests.",
+            ),
+        ],
+    },
+    Table {
         name: "cors",
         many: false,
         doc: "Which other origins belong to us.",

@@ -7,6 +7,7 @@ pub(crate) mod basic;
 pub(crate) mod certificate;
 pub(crate) mod directory;
 pub(crate) mod firewall;
+pub(crate) mod forward_auth;
 pub(crate) mod integration;
 pub(crate) mod issuer;
 pub(crate) mod jwt;

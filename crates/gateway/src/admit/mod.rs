@@ -322,16 +322,17 @@ fn wants_upgrade(request: &Parts, body: &Body) -> bool {
     if request.version != Version::HTTP_11 || !headers.contains_key(header::UPGRADE) {
         return false;
     }
-    let http = |token: &str| {
-        ["h2", "h2c", "h3", "tls"].iter().any(|p| token.eq_ignore_ascii_case(p)) || {
-            token.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http") || start.eq_ignore_ascii_case("tls/"))
-        }
-    };
     names::tokens(headers, &header::CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"))
         && request.method == Method::GET
         && matches!(body, Body::Empty)
         && names::tokens(headers, &header::UPGRADE).count() == 1
-        && !names::tokens(headers, &header::UPGRADE).any(http)
+        && !names::tokens(headers, &header::UPGRADE).any(is_http)
+}
+
+/// Whether a protocol to upgrade to is HTTP again, in the clear or over TLS.
+pub(crate) fn is_http(protocol: &str) -> bool {
+    ["h2", "h2c", "h3", "tls"].iter().any(|other| protocol.eq_ignore_ascii_case(other))
+        || protocol.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http") || start.eq_ignore_ascii_case("tls/"))
 }
 
 /// One length, read in one way. What the parser lets pass and we could not say again the same way is refused.

@@ -38,7 +38,7 @@ const FORWARDING: [&str; 11] = [
 ];
 
 /// Headers that would change the method or path behind our back, and `Proxy`, which CGI turns into `HTTP_PROXY`.
-const OVERRIDING: [&str; 6] =
+pub(crate) const OVERRIDING: [&str; 6] =
     ["x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url", "proxy"];
 
 /// Beginnings of names by which proxies tell of a client's certificate, and what may tell so alone: always dropped. What is
@@ -84,7 +84,17 @@ pub(crate) fn is_dropped(name: &HeaderName) -> bool {
         || folds_to_prefix(name, "x-forwarded-")
         || CERTIFICATES.iter().any(|plain| folds_to_prefix(name, plain))
         || FORWARDING.iter().chain(&OVERRIDING).any(|plain| folds_to(name, plain))
-        || (name.bytes().any(|b| b != b'-' && !b.is_ascii_alphanumeric()) && DECIDING.iter().any(|plain| folds_to(name, plain)))
+        || (is_odd(name) && DECIDING.iter().any(|plain| folds_to(name, plain)))
+}
+
+/// Whether `name` is dropped for being another spelling of a name that says something here or to an upstream.
+pub(crate) fn is_alias(name: &HeaderName) -> bool {
+    is_odd(name.as_str()) && is_dropped(name)
+}
+
+/// Whether it holds something that some would read as `-`.
+fn is_odd(name: &str) -> bool {
+    name.bytes().any(|b| b != b'-' && !b.is_ascii_alphanumeric())
 }
 
 /// Whether a header is for one connection only (RFC 9110, 7.6.1). `Trailer` is handled apart.

@@ -32,6 +32,7 @@ use doorward_core::{
     Found, Offer, Permit, Policy, Reason, Refusal, decide,
     decide::session_counts,
     firewall::{Entry, Firewall},
+    forward_auth::ForwardAuth,
     policy::Dialect,
     ports::Entropy,
     refusal::Public,
@@ -48,7 +49,7 @@ pub use onward::{Answering, Onward, Passed, Service};
 pub use ours::{Ours, recognise, shown_path};
 pub use plain::PlainDoor;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
-use trace::{Recorded, Trace};
+pub(crate) use trace::{Recorded, Trace};
 
 /// What a request is judged by, all of one configuration. A reload makes another one.
 pub struct Snapshot {
@@ -60,6 +61,15 @@ pub struct Snapshot {
     pub jwks_path: Option<Arc<str>>,
     /// `Strict-Transport-Security` of what we answer over TLS.
     pub hsts: Option<HeaderValue>,
+    /// Where other proxies ask for verdicts.
+    pub forward_auth: Vec<ForwardAuth>,
+}
+
+impl Snapshot {
+    /// Where other proxies ask, if that is what a path is, as it was sent.
+    fn question(&self, path: &str) -> Option<&ForwardAuth> {
+        self.forward_auth.iter().find(|endpoint| endpoint.takes(path))
+    }
 }
 
 /// What a gateway is made of.
@@ -139,32 +149,43 @@ impl Gateway {
         mut parts: request::Parts,
         body: Body,
         connection: &Connection,
-        onward: Onward<'_>,
+        mut onward: Onward<'_>,
     ) -> Response<Body> {
+        let now = self.snapshot();
         let on_upgrade = parts.extensions.remove::<OnUpgrade>();
-        let admit = |now: &Snapshot, id| admit_parts(parts, body, on_upgrade, connection, &now.policy, &now.network, id);
-        self.answer(connection, onward, admit).await
+        let (mut trace, id) = self.trace(&now, onward.face());
+        let admitted = admit_parts(parts, body, on_upgrade, connection, &now.policy, &now.network, id);
+        let response = self.answer(&now, admitted.map(Box::new), connection, (&mut trace, &mut onward)).await;
+        trace.answered(response.status());
+        response
     }
 
-    /// The whole way of a request, whatever face it came by.
-    async fn answer(
+    /// What requests that begin now are judged by.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.now.load_full()
+    }
+
+    /// What is to be written down of a request that begins now, and its id.
+    pub(crate) fn trace(&self, now: &Snapshot, face: &'static str) -> (Recorded<'_>, String) {
+        let (started, id) = (Instant::now(), self.ids.next());
+        (Recorded::new(Trace::new(&now.policy, &id, face), &*self.parts.recorder, started), id)
+    }
+
+    /// Everything between `admit` and `record`, whatever face a request came by.
+    pub(crate) async fn answer(
         &self,
+        now: &Snapshot,
+        admitted: Result<Box<Admitted>, Box<Rejected>>,
         connection: &Connection,
-        onward: Onward<'_>,
-        admit: impl FnOnce(&Snapshot, String) -> Result<Admitted, Box<Rejected>>,
+        (trace, onward): (&mut Trace, &mut Onward<'_>),
     ) -> Response<Body> {
-        let started = Instant::now();
-        let now = self.now.load_full();
         // Over plain HTTP it would mean nothing (RFC 6797, 7.2).
         let hsts = now.hsts.as_ref().filter(|_| connection.tls.is_some());
-        let request_id = self.ids.next();
-        let mut trace = Recorded::new(Trace::new(&now.policy, &request_id), &*self.parts.recorder, started);
-        let mut response = match admit(&now, request_id) {
+        let mut response = match admitted {
             Ok(admitted) => {
                 trace.admitted(&admitted);
                 let shaped = (admitted.dialect == Dialect::Magento).then(|| answer::accept(&admitted.headers)).flatten();
-                // Boxed: it is handed on from stage to stage.
-                let judged = AssertUnwindSafe(self.judge(&now, Box::new(admitted), &mut trace, onward)).catch_unwind().await;
+                let judged = AssertUnwindSafe(self.judge(now, admitted, (&mut *trace, onward))).catch_unwind().await;
                 // A panic in there is an answer too, and the process lives on.
                 judged.unwrap_or_else(|_| {
                     self.parts.recorder.panicked(connection.peer.ip());
@@ -180,12 +201,16 @@ impl Gateway {
         if let Some(hsts) = hsts {
             response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
-        trace.answered(response.status());
         response
     }
 
-    /// Everything between `admit` and `record`.
-    async fn judge(&self, now: &Snapshot, mut admitted: Box<Admitted>, trace: &mut Trace, onward: Onward<'_>) -> Response<Body> {
+    /// The stages up to who calls.
+    async fn judge(
+        &self,
+        now: &Snapshot,
+        mut admitted: Box<Admitted>,
+        (trace, onward): (&mut Trace, &mut Onward<'_>),
+    ) -> Response<Body> {
         let policy = &now.policy;
         let ours = recognise(policy, now.jwks_path.as_deref(), &admitted);
         let found = policy.find(&admitted.facts(), ours.as_ref().map(Ours::own));
@@ -195,7 +220,7 @@ impl Gateway {
         if matches!(identified.offer, Offer::Absent) && policy.exchanges().next().is_some() {
             fresh = Box::pin(self.exchange(policy, &mut admitted, &found, &mut identified)).await;
         }
-        let mut response = self.judge_identified(policy, admitted, ours, &found, &identified, (trace, onward)).await;
+        let mut response = self.judge_identified(policy, admitted, ours, &found, &identified, (&mut *trace, onward)).await;
         if let Some(fresh) = fresh {
             fresh.set(&mut response, self.parts.auth.clock().now());
         }
@@ -210,7 +235,7 @@ impl Gateway {
         ours: Option<Ours>,
         found: &Found<'_>,
         identified: &Identified,
-        (trace, onward): (&mut Trace, Onward<'_>),
+        (trace, onward): (&mut Trace, &mut Onward<'_>),
     ) -> Response<Body> {
         let verdict = decide(policy, &self.parts.auth.roles(), &admitted.facts(), found, &identified.offer);
         let counts = found.firewall.is_some_and(|firewall| session_counts(firewall, &admitted.facts()));
@@ -315,7 +340,17 @@ impl Handler for Gateway {
     }
 
     async fn handle(&self, request: Request<Incoming>, connection: Connection) -> Response<Body> {
-        self.answer(&connection, Onward::Proxy, |now, id| admit(request, &connection, &now.policy, &now.network, id)).await
+        let now = self.snapshot();
+        if let Some(endpoint) = now.question(request.uri().path()).cloned() {
+            // Boxed, as all that is rare beside a proxied request. Its body, if it has one, is none of the request asked about.
+            return Box::pin(self.answer_question(now, endpoint, request.into_parts().0, &connection)).await;
+        }
+        let (mut trace, id) = self.trace(&now, "-");
+        // Boxed: it is handed on from stage to stage.
+        let admitted = admit(request, &connection, &now.policy, &now.network, id).map(Box::new);
+        let response = self.answer(&now, admitted, &connection, (&mut trace, &mut Onward::Proxy)).await;
+        trace.answered(response.status());
+        response
     }
 }
 
@@ -325,4 +360,4 @@ fn is_ours(ours: Option<&Ours>, permit: &Permit) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

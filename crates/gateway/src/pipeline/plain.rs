@@ -23,8 +23,11 @@ impl Handler for PlainDoor {
     async fn handle(&self, request: Request<Incoming>, connection: Connection) -> Response<Body> {
         let (started, gateway) = (Instant::now(), &*self.0);
         let now = gateway.now.load_full();
+        if let Some(endpoint) = now.question(request.uri().path()).cloned() {
+            return gateway.answer_question(now, endpoint, request.into_parts().0, &connection).await;
+        }
         let request_id = gateway.ids.next();
-        let mut trace = Recorded::new(Trace::new(&now.policy, &request_id), &*gateway.parts.recorder, started);
+        let mut trace = Recorded::new(Trace::new(&now.policy, &request_id, "-"), &*gateway.parts.recorder, started);
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned();
         let response = match admit(request, &connection, &now.policy, &now.network, request_id) {
             Ok(admitted) => {

@@ -68,17 +68,17 @@ impl Recorder for Notes {
 }
 
 /// A gateway before an upstream that answers everything with `ANSWER`, or nothing with nothing.
-pub(super) struct Place {
-    pub(super) gateway: Arc<Gateway>,
+pub(crate) struct Place {
+    pub(crate) gateway: Arc<Gateway>,
     address: SocketAddr,
     notes: Arc<Notes>,
-    pub(super) world: World,
+    pub(crate) world: World,
     upstream: Arc<Mutex<Vec<String>>>,
     _stop: tokio_util::sync::DropGuard,
 }
 
 impl Place {
-    pub(super) async fn new(answer: Option<&'static str>, change: impl FnOnce(&mut Policy)) -> Self {
+    pub(crate) async fn new(answer: Option<&'static str>, change: impl FnOnce(&mut Policy)) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", socket.local_addr().unwrap());
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -91,7 +91,13 @@ impl Place {
         .await;
         let notes = Arc::new(Notes::default());
         let gateway = Arc::new(Gateway::new(GatewayParts {
-            snapshot: Snapshot { policy: Arc::clone(&world.policy), network: Network::default(), jwks_path: None, hsts: None },
+            snapshot: Snapshot {
+                policy: Arc::clone(&world.policy),
+                network: Network::default(),
+                jwks_path: None,
+                hsts: None,
+                forward_auth: Vec::new(),
+            },
             auth: Arc::clone(&world.auth),
             proxy: Proxy::new(Settings::default()),
             recorder: Arc::clone(&notes) as _,
@@ -105,7 +111,7 @@ impl Place {
         Self { gateway, address, notes, world, upstream: received, _stop: stop.drop_guard() }
     }
 
-    pub(super) async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         Self::new(Some(ANSWER), |_| {}).await
     }
 
@@ -125,15 +131,15 @@ impl Place {
         answer.get(9..12).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{line}: {answer:?}"))
     }
 
-    pub(super) async fn login(&self) -> Client {
+    pub(crate) async fn login(&self) -> Client {
         self.world.login().await
     }
 
-    pub(super) fn received(&self) -> Vec<String> {
+    pub(crate) fn received(&self) -> Vec<String> {
         std::mem::take(&mut *self.upstream.lock().unwrap())
     }
 
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.notes.requests.lock().unwrap().clone()
     }
 }

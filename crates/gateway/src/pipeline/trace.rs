@@ -34,9 +34,10 @@ enum Route {
 }
 
 /// Everything that the event says, gathered on the way. It holds names and templates, no header, no id.
-pub(super) struct Trace {
+pub(crate) struct Trace {
     policy: Arc<str>,
     request_id: String,
+    face: &'static str,
     dialect: Dialect,
     method: Method,
     host: String,
@@ -55,10 +56,11 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    pub(super) fn new(policy: &Policy, request_id: &str) -> Self {
+    pub(super) fn new(policy: &Policy, request_id: &str, face: &'static str) -> Self {
         Self {
             policy: Arc::clone(&policy.hash),
             request_id: request_id.to_owned(),
+            face,
             dialect: Dialect::Problem,
             method: Method::GET,
             host: String::new(),
@@ -225,6 +227,7 @@ impl Trace {
             reason: self.reason,
             detail: &self.detail,
             upstream: self.upstream.as_deref().unwrap_or("-"),
+            face: self.face,
             report_id: &report,
             status: status.as_u16(),
             duration,
@@ -234,7 +237,7 @@ impl Trace {
 
 /// A trace whose event is written when it goes, however that comes about: a request that its client gave up leaves its
 /// event like all others.
-pub(super) struct Recorded<'r> {
+pub(crate) struct Recorded<'r> {
     trace: Trace,
     recorder: &'r dyn Recorder,
     started: Instant,
@@ -247,7 +250,7 @@ impl<'r> Recorded<'r> {
     }
 
     /// The request has its answer.
-    pub(super) fn answered(mut self, status: StatusCode) {
+    pub(crate) fn answered(mut self, status: StatusCode) {
         self.status = Some(status);
     }
 }

@@ -1,7 +1,7 @@
 //! What faces that send nothing to an upstream need of the way there and back.
 
 use super::{Outgoing, Proxy, UpstreamError, answer, outgoing, outgoing_request};
-use crate::{Admitted, Body};
+use crate::{Admitted, Body, forward_auth::CREDENTIALS};
 use doorward_core::{Permit, Policy, policy::Upstream};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use tokio_util::sync::CancellationToken;
@@ -56,7 +56,7 @@ pub(crate) fn tell(
     upstream: &Upstream,
     outgoing: &Outgoing,
 ) {
-    for name in [header::COOKIE, header::AUTHORIZATION] {
+    for name in CREDENTIALS {
         for value in admitted.headers.get_all(&name) {
             told.append(name.clone(), value.clone());
         }

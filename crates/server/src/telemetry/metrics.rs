@@ -45,6 +45,12 @@ struct ProviderLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FaceLabels {
+    face: String,
+    outcome: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct UpstreamLabels {
     upstream: String,
     outcome: String,
@@ -148,6 +154,7 @@ pub(crate) struct Metrics {
     upstream_durations: Histograms<UpstreamLabels>,
     old_sessions: Family<UpstreamLabels, Counter>,
     provider_sign_ins: Family<ProviderLabels, Counter>,
+    faces: Family<FaceLabels, Counter>,
     sign_ins: Family<SignInLabels, Counter>,
     mails: Family<MailLabels, Counter>,
     parser_refusals: Counter,
@@ -194,6 +201,7 @@ impl Metrics {
             upstream_durations: Family::new_with_constructor(latency),
             old_sessions: Family::default(),
             provider_sign_ins: Family::default(),
+            faces: Family::default(),
             sign_ins: Family::default(),
             mails: Family::default(),
             parser_refusals: Counter::default(),
@@ -232,6 +240,10 @@ impl Metrics {
 
     /// Counts a request.
     pub(super) fn request(&self, event: &RequestEvent<'_>) {
+        if event.face != "-" {
+            let labels = FaceLabels { face: event.face.to_owned(), outcome: event.outcome.to_owned() };
+            self.faces.get_or_create(&labels).inc();
+        }
         let method = known_method(event.method);
         let key = hash([event.firewall, event.authentication, method, event.outcome, event.reason]);
         let seconds = event.duration.as_secs_f64();
@@ -405,6 +417,7 @@ impl Metrics {
         );
         r.register("old_sessions", "Sessions of old applications by upstream and what became of them", self.old_sessions.clone());
         let providers = self.provider_sign_ins.clone();
+        r.register("face_requests", "Requests that were judged for another face than the gateway", self.faces.clone());
         r.register("provider_sign_ins", "Sign-ins at OpenID providers and what became of them", providers);
         r.register("sign_ins", "Sign-ins by directory and outcome", self.sign_ins.clone());
         r.register("mails", "Mails by what they are about and how they fared", self.mails.clone());

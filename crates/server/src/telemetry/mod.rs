@@ -166,6 +166,7 @@ impl Recorder for Telemetry {
             .field("firewall", event.firewall)
             .field("authentication", event.authentication)
             .known("upstream", event.upstream)
+            .known("face", event.face)
             .took("ms", event.duration)
             .field("request_id", event.request_id)
             .field("policy", event.policy)

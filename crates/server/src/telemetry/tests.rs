@@ -31,6 +31,7 @@ fn request<'a>(outcome: &'a str, reason: &'a str) -> RequestEvent<'a> {
         reason,
         detail: "",
         upstream: "-",
+        face: "-",
         report_id: "-",
         status: 200,
         duration: Duration::from_micros(700),

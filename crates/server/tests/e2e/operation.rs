@@ -28,7 +28,8 @@ fn every_metric_is_documented_and_every_documented_one_exists() {
     let exchanging = format!(
         "[[upstream]]\nname = \"old\"\nurl = \"{}\"\npath = \"/old\"\nexchange = \"/me\"\nexchange_directory = \"customers\"\n\
          [[issuer]]\nissuer = \"idp\"\njwks_url = \"{}/jwks\"\naudience = \"shop\"\ndirectory = \"customers\"\n\
-         [[provider]]\nname = \"idp\"\nissuer = \"{}\"\nclient_id = \"shop\"\ndirectory = \"customers\"\nlink = \"subject\"\n",
+         [[provider]]\nname = \"idp\"\nissuer = \"{}\"\nclient_id = \"shop\"\ndirectory = \"customers\"\nlink = \"subject\"\n\
+         [[forward_auth]]\nconvention = \"caddy\"\npath = \"/_doorward/verdict\"\n",
         old.url(),
         keys.url(),
         keys.url()
@@ -41,6 +42,8 @@ fn every_metric_is_documented_and_every_documented_one_exists() {
     assert_eq!(server.get("/closed", &format!("Cookie: {cookie}\r\n")).status, 200);
     // Nobody set out from here.
     assert_eq!(server.get("/oauth2/check/idp?code=c&state=s", "").status, 400);
+    // It says of no request that it is about it.
+    assert_eq!(server.get("/_doorward/verdict", "").status, 403);
     server.signal("HUP");
     server.logged("\"event\":\"reload\"");
     eventually("keys", || server.metric("doorward_issuer_keys_age_seconds{issuer=\"idp\"}"));

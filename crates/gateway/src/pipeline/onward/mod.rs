@@ -4,6 +4,7 @@ use super::{Gateway, Identified, Proved, trace::Trace};
 use crate::{
     Admitted, Body,
     answer::{self, Reader},
+    forward_auth::Permitted,
     proxy::{self, Outgoing, UpstreamError},
     record::UpstreamOutcome,
 };
@@ -29,6 +30,17 @@ pub enum Onward<'o> {
     Verdict(&'static str),
     /// A service within this program answers it.
     Service(Service<'o>),
+}
+
+impl Onward<'_> {
+    /// The face that a request came by, as logs name it; `-` for the gateway itself.
+    pub(super) fn face(&self) -> &'static str {
+        match self {
+            Onward::Proxy => "-",
+            Onward::Verdict(face) => face,
+            Onward::Service(_) => "library",
+        }
+    }
 }
 
 /// The answer of a service within this program, once there is one.
@@ -68,10 +80,10 @@ impl Gateway {
         mut admitted: Box<Admitted>,
         permit: &Permit,
         identified: &Identified,
-        (trace, onward): (&mut Trace, Onward<'_>),
+        (trace, onward): (&mut Trace, &mut Onward<'_>),
     ) -> Response<Body> {
         let reader = Reader::of(&admitted);
-        let within = match &onward {
+        let within = match &*onward {
             Onward::Service(service) => Some(service.upstream),
             Onward::Proxy | Onward::Verdict(_) => None,
         };
@@ -100,13 +112,19 @@ impl Gateway {
         };
         let session = proved.map(Standing::ended).or_else(|| live.map(|live| live.ended()));
         let outgoing = Outgoing { assertion, token };
-        let answer = match onward {
-            Onward::Proxy => self.forward(permit, admitted, policy, upstream, outgoing, session).await,
+        let answer = match std::mem::replace(onward, Onward::Proxy) {
+            Onward::Proxy => {
+                let started = Instant::now();
+                let answer = self.parts.proxy.forward(permit, admitted, policy, upstream, outgoing, session).await;
+                self.note_exchange(upstream, &answer, started);
+                answer
+            }
             Onward::Verdict(_) if !permit.parameters().is_empty() => {
                 Err(UpstreamError::Refused(Reason::Unenforceable(PARAMETERS)))
             }
             Onward::Verdict(_) => {
                 let mut response = answer::empty(StatusCode::OK);
+                response.extensions_mut().insert(Permitted);
                 proxy::tell(response.headers_mut(), &admitted, permit, policy, upstream, &outgoing);
                 Ok(response)
             }
@@ -128,19 +146,9 @@ impl Gateway {
         }
     }
 
-    /// To the upstream and back.
-    async fn forward(
-        &self,
-        permit: &Permit,
-        admitted: Box<Admitted>,
-        policy: &Policy,
-        upstream: &Upstream,
-        outgoing: Outgoing,
-        session: Option<&CancellationToken>,
-    ) -> Result<Response<Body>, UpstreamError> {
-        let started = Instant::now();
-        let answer = self.parts.proxy.forward(permit, admitted, policy, upstream, outgoing, session).await;
-        let outcome = match &answer {
+    /// What became of an exchange with an upstream.
+    fn note_exchange(&self, upstream: &Upstream, answer: &Result<Response<Body>, UpstreamError>, started: Instant) {
+        let outcome = match answer {
             Ok(_) => Some(UpstreamOutcome::Answered),
             Err(UpstreamError::Unreachable(_)) => Some(UpstreamOutcome::Unreachable),
             Err(UpstreamError::Broken(_)) => Some(UpstreamOutcome::Broken),
@@ -150,7 +158,6 @@ impl Gateway {
         if let Some(outcome) = outcome {
             self.parts.recorder.upstream(&upstream.name, outcome, started.elapsed());
         }
-        answer
     }
 
     /// To a service within this program and back.

@@ -118,8 +118,8 @@ async fn a_verdict_is_refused_where_parameters_are_set() {
     for force in [true, false] {
         let native = Table::build(vec![setting(force)]).unwrap();
         let place = Place::new(Some(""), |policy| policy.routes.native = native).await;
-        assert_eq!(place.verdict("GET /forced", &[]).await.status(), StatusCode::FORBIDDEN);
-        assert_eq!(place.requests(), ["GET /forced 403 refusal unenforceable guest"]);
+        assert_eq!(place.verdict("GET /forced", &[]).await.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(place.requests(), ["GET /forced 401 refusal unenforceable guest"]);
     }
 }
 
@@ -129,8 +129,8 @@ async fn a_verdict_is_refused_for_what_we_answer_ourselves() {
     let session = place.login().await;
     for line in ["GET /login".to_owned(), format!("DELETE {}", session.href), format!("POST {PREFIX}/user/sessions")] {
         let headers = [("cookie", &*session.cookie()), ("x-csrf-token", &*session.token)];
-        assert_eq!(place.verdict(&line, &headers).await.status(), StatusCode::FORBIDDEN, "{line}");
-        assert!(place.requests().last().unwrap().contains("403 refusal unenforceable"), "{line}");
+        assert_eq!(place.verdict(&line, &headers).await.status(), StatusCode::UNAUTHORIZED, "{line}");
+        assert!(place.requests().last().unwrap().contains("401 refusal unenforceable"), "{line}");
     }
     let live = place.verdict("GET /orders/5", &[("cookie", &*session.cookie())]).await;
     assert_eq!(live.headers()["doorward-identity"], "admin/14", "the session was not ended");

@@ -11,7 +11,7 @@ use std::{
     path::Path,
 };
 
-/// Reasons that nothing can provoke over HTTP in this version, and why.
+/// Reasons that nothing can provoke by way of the gateway, and why.
 const OUT_OF_REACH: [(&str, &str); 1] =
     [("unenforceable", "the proxy carries out all that a rule demands, and signing an assertion does not fail")];
 

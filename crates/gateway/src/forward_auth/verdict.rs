@@ -1,0 +1,98 @@
+//! An answer in the form that the proxy which asked understands.
+
+use super::Original;
+use crate::{Body, admit::names, answer};
+use doorward_core::{canonical, forward_auth::Convention};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+
+/// The status that the gateway would have answered.
+const STATUS: HeaderName = HeaderName::from_static("doorward-status");
+/// What Envoy takes away from the request before it sends it on.
+const TO_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
+/// Headers with credentials, which a verdict holds as far as they are for the upstream.
+pub(crate) const CREDENTIALS: [HeaderName; 3] = [header::COOKIE, header::AUTHORIZATION, HeaderName::from_static("x-csrf-token")];
+
+/// Marks the answer of a request that may pass. Whatever else happens, no answer without it permits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Permitted;
+
+/// What of a question the answer depends on.
+pub(crate) struct Asked {
+    convention: Convention,
+    /// Scheme and host of the request, where a redirect has to name them.
+    origin: Option<String>,
+    /// Headers that the proxy has to take away from the request where the answer does not replace them.
+    carried: Vec<HeaderName>,
+}
+
+impl Asked {
+    /// `original` is what was asked about, if that could be read.
+    pub(crate) fn new(convention: Convention, original: Option<&Original>) -> Self {
+        let headers = original.map(|original| &original.parts.headers);
+        let told = |name: &&HeaderName| CREDENTIALS.contains(name) || names::is_ours(name.as_str());
+        let carried = match (convention, headers) {
+            (Convention::Envoy, Some(headers)) => headers.keys().filter(told).cloned().collect(),
+            _ => Vec::new(),
+        };
+        Self { convention, origin: original.and_then(origin).filter(|_| convention == Convention::Traefik), carried }
+    }
+}
+
+fn origin(original: &Original) -> Option<String> {
+    let host = original.parts.headers.get(header::HOST)?.to_str().ok()?;
+    let scheme = if original.secure { "https" } else { "http" };
+    Some(format!("{scheme}://{}", canonical::host(host).ok()?.text()))
+}
+
+/// The answer to a question, made of what the gateway would have answered to the request itself. It has no body: nginx closes
+/// the connection after one.
+pub(crate) fn verdict(response: Response<Body>, asked: &Asked) -> Response<Body> {
+    let permitted = response.extensions().get::<Permitted>().is_some() && response.status() == StatusCode::OK;
+    let (parts, _) = response.into_parts();
+    let status = parts.status;
+    let mut verdict = answer::empty(if permitted { StatusCode::OK } else { refusal(status, asked.convention) });
+    let headers = verdict.headers_mut();
+    let frames = |name: &HeaderName| *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING;
+    for (name, value) in parts.headers.iter().filter(|(name, _)| !frames(name) && **name != header::CONTENT_TYPE) {
+        if headers.get(name) != Some(value) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    if permitted {
+        tell_what_to_remove(headers, asked);
+        return verdict;
+    }
+    headers.insert(STATUS, HeaderValue::from(status.as_u16()));
+    lead_to_the_client(headers, asked);
+    if verdict.status() == StatusCode::UNAUTHORIZED && status != StatusCode::UNAUTHORIZED {
+        answer::challenge(&mut verdict);
+    }
+    verdict
+}
+
+/// nginx knows two refusals, and lets nothing else reach its client. A redirect is for somebody who is to sign in.
+fn refusal(status: StatusCode, convention: Convention) -> StatusCode {
+    match (convention, status) {
+        (_, StatusCode::UNAUTHORIZED) => StatusCode::UNAUTHORIZED,
+        (Convention::Nginx, status) if status.is_redirection() => StatusCode::UNAUTHORIZED,
+        (Convention::Nginx, _) => StatusCode::FORBIDDEN,
+        (_, status) if status.is_informational() || status.is_success() => StatusCode::FORBIDDEN,
+        (_, status) => status,
+    }
+}
+
+/// Traefik reads a path as one of the host that it asked, which is ours and not the client's.
+fn lead_to_the_client(headers: &mut HeaderMap, asked: &Asked) {
+    let Some(origin) = &asked.origin else { return };
+    let path = headers.get(header::LOCATION).and_then(|location| location.to_str().ok()).filter(|path| path.starts_with('/'));
+    let Some(location) = path.and_then(|path| HeaderValue::try_from(format!("{origin}{path}")).ok()) else { return };
+    headers.insert(header::LOCATION, location);
+}
+
+/// What the answer does not replace would reach the service behind as the client sent it.
+fn tell_what_to_remove(headers: &mut HeaderMap, asked: &Asked) {
+    let left: Vec<&str> = asked.carried.iter().filter(|name| !headers.contains_key(*name)).map(HeaderName::as_str).collect();
+    if let Some(names) = HeaderValue::try_from(left.join(",")).ok().filter(|_| !left.is_empty()) {
+        headers.insert(TO_REMOVE, names);
+    }
+}

@@ -1,0 +1,85 @@
+-- Asks Doorward about a request before HAProxy sends it on (HAProxy 2.6 or later with Lua).
+--
+--   global
+--     lua-load doorward.lua
+--   frontend ...
+--     http-request lua.doorward http://doorward.internal/_doorward/verdict 127.0.0.1:8080
+--     http-request deny unless { var(txn.doorward) -m str permit }
+--
+-- The first argument is the question's URL, the second where it is sent to. The second line is what lets a request pass, and
+-- nothing but a permit sets its variable: where this script ends in an error, HAProxy goes on without it.
+
+-- What the answer says of these replaces what the client said.
+local told = {
+  "doorward-identity", "doorward-login", "doorward-roles", "doorward-method", "doorward-request-id", "doorward-assertion",
+  "cookie", "authorization", "x-csrf-token",
+}
+
+-- What speaks of a connection or of a body, and what only this script may say.
+local ours = {
+  ["connection"] = true, ["content-length"] = true, ["expect"] = true, ["host"] = true, ["keep-alive"] = true, ["te"] = true,
+  ["transfer-encoding"] = true, ["x-forwarded-for"] = true, ["x-forwarded-host"] = true, ["x-forwarded-method"] = true,
+  ["x-forwarded-proto"] = true, ["x-forwarded-uri"] = true,
+}
+
+local function is_identity(name)
+  return name:gsub("[^%w]", "-"):find("^doorward%-") ~= nil
+end
+
+local function question(txn)
+  local headers = {}
+  for name, values in pairs(txn.http:req_get_headers()) do
+    if is_identity(name) then
+      txn.http:req_del_header(name)
+    elseif not ours[name] then
+      headers[name] = {}
+      for _, value in pairs(values) do
+        table.insert(headers[name], value)
+      end
+    end
+  end
+  headers["x-forwarded-method"] = { txn.f:method() }
+  headers["x-forwarded-proto"] = { txn.f:ssl_fc() and "https" or "http" }
+  headers["x-forwarded-host"] = { txn.f:req_fhdr("host") }
+  headers["x-forwarded-uri"] = { txn.f:pathq() }
+  headers["x-forwarded-for"] = { txn.f:src() }
+  return headers
+end
+
+local function first(headers, name)
+  for _, value in pairs(headers[name] or {}) do
+    return value
+  end
+end
+
+local function refuse(txn, answer)
+  local reply = txn:reply({ status = answer.status })
+  for name, values in pairs(answer.headers or {}) do
+    if not ours[name] then
+      for _, value in pairs(values) do
+        reply:add_header(name, value)
+      end
+    end
+  end
+  txn:done(reply)
+end
+
+core.register_action("doorward", { "http-req" }, function(txn, url, address)
+  local answer = core.httpclient():get({ url = url, dst = address, headers = question(txn), timeout = 10000 })
+  if answer.status ~= 200 then
+    refuse(txn, answer.status >= 300 and answer or { status = 503 })
+    return
+  end
+  for _, name in ipairs(told) do
+    local value = first(answer.headers, name)
+    txn.http:req_del_header(name)
+    if value and value ~= "" then
+      txn.http:req_set_header(name, value)
+    end
+  end
+  local cookie = first(answer.headers, "set-cookie")
+  if cookie then
+    txn:set_var("txn.doorward_set_cookie", cookie)
+  end
+  txn:set_var("txn.doorward", "permit")
+end, 2)
