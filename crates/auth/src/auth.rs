@@ -1,7 +1,7 @@
 //! [`Auth`]: everything that must be remembered to know who somebody is, in one place.
 
 use crate::{
-    Roles, Sessions, Standing, Throttle, ThrottleLimits, TokenSettings, Tokens,
+    Ground, Roles, Sessions, Standing, Throttle, ThrottleLimits, TokenSettings, Tokens,
     accounts::{AccountRules, Requests},
     assertions::Assertions,
     holders::Named,
@@ -92,11 +92,10 @@ pub struct Auth {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     issuer: ArcSwap<Arc<str>>,
-    directories: ArcSwap<Vec<Arc<Directory>>>,
     /// In milliseconds.
     grace: AtomicU64,
     pool: PasswordPool,
-    sessions: Sessions,
+    ground: Ground,
     tokens: Tokens,
     pairs: Remembered,
     named: Named,
@@ -138,17 +137,17 @@ impl Auth {
         let pool = PasswordPool::with_crypt_keys(settings.cost, settings.pool, Arc::clone(&entropy), settings.crypt_keys)?;
         // Else the first refusals after a change of the cost would tell by their time which accounts there are.
         pool.learn(&store.password_costs().await?).await?;
-        let tokens = Tokens::open(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&entropy), settings.tokens).await?;
+        let ground = Ground::new(Arc::clone(&store), Arc::clone(&clock), settings.directories);
+        let tokens = Tokens::open(ground.clone(), Arc::clone(&entropy), settings.tokens).await?;
         Ok(Arc::new(Self {
             pool,
             tokens,
             pairs: Remembered::new(&*entropy),
             named: Named::default(),
-            sessions: Sessions::new(Arc::clone(&store), Arc::clone(&clock)),
+            ground,
             roles,
             throttle: Arc::new(Throttle::new(settings.throttle)),
             issuer: ArcSwap::from_pointee(settings.issuer),
-            directories: ArcSwap::from_pointee(settings.directories),
             grace: AtomicU64::new(0),
             form_key,
             device_key,
@@ -168,7 +167,7 @@ impl Auth {
 
     /// The live session of this id in this directory, without the store; see [`Sessions::live`].
     pub fn live(&self, directory: &Directory, session_id: &str) -> Option<Arc<LiveSession>> {
-        self.sessions.live(directory, session_id)
+        self.sessions().live(directory, session_id)
     }
 
     /// The live session of this id in this directory; see [`Sessions::find`].
@@ -176,7 +175,7 @@ impl Auth {
     /// # Errors
     /// When it cannot be known.
     pub async fn find(&self, directory: &Directory, session_id: &str) -> Result<Option<Arc<LiveSession>>, StoreError> {
-        self.sessions.find(directory, session_id).await
+        self.sessions().find(directory, session_id).await
     }
 
     /// Whether the session of this key lives: whatever is bound to it ends with it. It is no use of the session.
@@ -184,13 +183,13 @@ impl Auth {
     /// # Errors
     /// When it cannot be known.
     pub async fn session_lives(&self, key: &SessionKey) -> Result<bool, StoreError> {
-        self.sessions.lives(key, &self.directories()).await
+        self.sessions().lives(key, &self.directories()).await
     }
 
     /// What roles hold now. While changes of the store may have been missed nobody knows, and the book says so
     /// ([`RoleBook::unknown`]).
     pub fn roles(&self) -> Arc<RoleBook> {
-        if self.sessions.is_deaf() { self.roles.unknown() } else { self.roles.book() }
+        if self.sessions().is_deaf() { self.roles.unknown() } else { self.roles.book() }
     }
 
     /// The assertion that tells `upstream` who is calling, by which `method`. The same one serves a session (or all
@@ -301,10 +300,11 @@ impl Auth {
 
     /// The directories of a new policy, after a reload.
     pub fn set_directories(&self, directories: Vec<Arc<Directory>>) {
-        self.directories.store(Arc::new(directories));
+        self.ground.directories.store(Arc::new(directories));
         self.directories_of_pairs_changed();
         self.directories_of_holders_changed();
-        self.sessions.timeouts_changed();
+        self.sessions().timeouts_changed();
+        self.tokens.directories_changed();
     }
 
     /// How long requests with the id of a session that a sign-in replaced are carried over; zero, the beginning, carries
@@ -323,7 +323,7 @@ impl Auth {
         if **self.issuer.load() != issuer {
             self.issuer.store(Arc::new(issuer));
             self.guests.clear();
-            self.sessions.forget_assertions();
+            self.sessions().forget_assertions();
             self.tokens.forget_assertions();
             self.pairs.forget_assertions();
             self.named.forget_assertions();
@@ -332,13 +332,13 @@ impl Auth {
 
     /// The directories as they are now.
     pub fn directories(&self) -> Arc<Vec<Arc<Directory>>> {
-        self.directories.load_full()
+        self.ground.directories.load_full()
     }
 
     /// What it is doing.
     pub fn stats(&self) -> AuthStats {
         AuthStats {
-            sessions: self.sessions.len(),
+            sessions: self.sessions().len(),
             tokens: self.tokens.len(),
             pairs: self.pairs.len(),
             pool: self.pool.stats(),
@@ -368,7 +368,12 @@ impl Auth {
 
     /// The index of live sessions.
     pub fn sessions(&self) -> &Sessions {
-        &self.sessions
+        &self.ground.sessions
+    }
+
+    /// Where it is known what accounts proved.
+    pub(crate) fn ground(&self) -> &Ground {
+        &self.ground
     }
 
     /// Bearer tokens.
@@ -388,7 +393,7 @@ impl Auth {
 
     /// While `deaf`, changes may be missed, so nothing that is remembered is trusted without the store.
     pub(crate) fn set_deaf(&self, deaf: bool) {
-        self.sessions.set_deaf(deaf);
+        self.sessions().set_deaf(deaf);
         self.tokens.set_deaf(deaf);
         self.pairs.set_deaf(deaf);
         self.named.set_deaf(deaf);
@@ -410,9 +415,9 @@ impl Auth {
 
     async fn apply(&self, what: &Changed) -> Result<(), StoreError> {
         match what {
-            Changed::Session(key) => self.sessions.end(key),
+            Changed::Session(key) => self.sessions().end(key),
             Changed::Account(kind, id, deed) => {
-                self.sessions.account_changed(*kind, *id, &self.directories()).await;
+                self.sessions().account_changed(*kind, *id, &self.directories()).await;
                 self.tokens.account_changed(*kind, *id).await;
                 self.pairs_of_account_changed(*kind, *id).await;
                 self.holder_changed(*kind, *id, *deed).await;
@@ -421,7 +426,7 @@ impl Auth {
             Changed::Role(..) => {
                 self.roles.reload(&*self.store).await?;
                 // Accounts lose a role that is deleted.
-                self.sessions.everything_changed(&self.directories()).await;
+                self.sessions().everything_changed(&self.directories()).await;
                 self.tokens.everything_changed().await;
                 self.all_pairs_changed().await;
                 self.all_holders_changed().await;
@@ -437,15 +442,15 @@ impl Auth {
                 // What a certificate is remembered as was judged with its group.
                 self.all_holders_changed().await;
             }
-            // Whoever asks for one reads it from the store each time.
-            Changed::Client(..) | Changed::AccessToken(_) => {}
+            Changed::Client(id, _) => self.tokens.client_changed(id).await,
+            Changed::AccessToken(jti) => self.tokens.access_token_ended(jti).await,
             Changed::Everything => self.forget_everything().await?,
         }
         Ok(())
     }
 
     async fn forget_everything(&self) -> Result<(), StoreError> {
-        self.sessions.everything_changed(&self.directories()).await;
+        self.sessions().everything_changed(&self.directories()).await;
         self.tokens.keys_changed().await?;
         self.all_pairs_changed().await;
         self.all_holders_changed().await;

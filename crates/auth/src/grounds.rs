@@ -2,11 +2,13 @@
 //! token and a device code rest on what an account proved once; whatever ended that since ends them (CVE-2026-9798,
 //! CVE-2026-16103, CVE-2026-88770: looking in each grant by itself forgot one).
 
-use crate::{Auth, throttle::Subject};
+use crate::{Auth, Sessions, throttle::Subject};
+use arc_swap::ArcSwap;
 use doorward_core::{
     Kind, Time,
     policy::Directory,
-    ports::{AccountRecord, StoreError},
+    ports::{AccountRecord, Clock, Store, StoreError},
+    session::SessionKey,
 };
 use std::{net::IpAddr, sync::Arc};
 
@@ -46,16 +48,28 @@ pub enum Groundless {
     Unavailable(#[from] StoreError),
 }
 
-impl Auth {
-    /// Whether the account may still have tokens by what it proved, for a request from `address`. Every grant asks this
-    /// before it issues anything.
+/// Where it is known whether what an account proved still counts: for new tokens, and for each use of those that rest on it.
+#[derive(Clone)]
+pub struct Ground {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) directories: Arc<ArcSwap<Vec<Arc<Directory>>>>,
+}
+
+impl Ground {
+    /// With these directories, and none of whose sessions is remembered yet.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, directories: Vec<Arc<Directory>>) -> Self {
+        let sessions = Arc::new(Sessions::new(Arc::clone(&store), Arc::clone(&clock)));
+        Self { store, clock, sessions, directories: Arc::new(ArcSwap::from_pointee(directories)) }
+    }
+
+    /// The account and its directory as they are now, if what it proved still counts.
     ///
     /// # Errors
-    /// When it may not, or nobody can say.
-    pub async fn may_have_tokens(&self, grounds: &Grounds, address: IpAddr) -> Result<Grounded, Groundless> {
-        let now = self.clock().now();
-        let record = self.store().account(grounds.kind, grounds.id).await?.ok_or(Groundless::Ended("the account is gone"))?;
-        let account = &record.account;
+    /// When it does not, or nobody can say. Whether it is locked somewhere is not asked.
+    pub(crate) async fn holds(&self, grounds: &Grounds) -> Result<(AccountRecord, Arc<Directory>), Groundless> {
+        let record = self.store.account(grounds.kind, grounds.id).await?.ok_or(Groundless::Ended("the account is gone"))?;
         if !record.enabled {
             return Err(Groundless::Ended("the account is disabled"));
         }
@@ -68,12 +82,31 @@ impl Auth {
         if grounds.proved <= record.tokens_not_before {
             return Err(Groundless::Ended("its tokens were ended"));
         }
-        let directories = self.directories();
+        let account = &record.account;
         let of_its = |directory: &&Arc<Directory>| directory.name == account.directory && directory.kind == account.kind;
-        let Some(directory) = directories.iter().find(of_its) else {
-            return Err(Groundless::Ended("its directory is gone, or of another kind"));
-        };
-        if self.throttle().bars(&Subject::new(directory, &account.login, address, None), now) {
+        let directory = self.directories.load().iter().find(of_its).cloned();
+        match directory {
+            Some(directory) => Ok((record, directory)),
+            None => Err(Groundless::Ended("its directory is gone, or of another kind")),
+        }
+    }
+
+    /// Until when a session lives unless it is used, as far as this node knows; `None` when it does not.
+    pub(crate) async fn session_end(&self, key: &SessionKey) -> Result<Option<Time>, StoreError> {
+        self.sessions.lives_until(key, &self.directories.load_full()).await
+    }
+}
+
+impl Auth {
+    /// Whether the account may still have tokens by what it proved, for a request from `address`. Every grant asks this
+    /// before it issues anything.
+    ///
+    /// # Errors
+    /// When it may not, or nobody can say.
+    pub async fn may_have_tokens(&self, grounds: &Grounds, address: IpAddr) -> Result<Grounded, Groundless> {
+        let now = self.clock().now();
+        let (record, directory) = self.ground().holds(grounds).await?;
+        if self.throttle().bars(&Subject::new(&directory, &record.account.login, address, None), now) {
             return Err(Groundless::Locked);
         }
         let (account, dated) = self.tokens().after_the_last_end(&record, now, 1000).await.map_err(|error| match error {
@@ -88,7 +121,7 @@ impl Auth {
 mod tests {
     use super::*;
     use crate::testing::{Bench, MINUTE, attempt_from};
-    use doorward_core::ports::{AccountChange, Clock as _, Store as _};
+    use doorward_core::ports::AccountChange;
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
     const ELSEWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 9));

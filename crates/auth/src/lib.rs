@@ -33,7 +33,7 @@ pub use auth::{Auth, AuthError, AuthSettings, AuthStats};
 pub use device::label as device_label;
 pub use elsewhere::{Acquaintance, Arrival, GivenRoles, Mapping};
 pub use exchange::{Before, Claim, ExchangedSession, NotExchanged};
-pub use grounds::{Grounded, Groundless, Grounds};
+pub use grounds::{Ground, Grounded, Groundless, Grounds};
 pub use holders::{Finding, HolderAsked, HolderError, Holders, LiveHolder};
 pub use pairs::{LivePair, PairAsked, PairSettings, Pairs, Unproved, Verifying};
 pub use roles::Roles;
@@ -43,9 +43,9 @@ pub use standing::Standing;
 pub use throttle::{Gate, Outcome, Pass, Place, Subject, Throttle, ThrottleLimits, Who};
 
 pub use tokens::{
-    AccessProfile, ClaimPath, Fault, FetchedKeys, IssuedToken, IssuerKeys, IssuerSettings, KeyRules, KeySource, LiveToken,
-    OAUTH_KEYS, PUBLISHED_AHEAD, RoleClaims, SCOPE_ROLE, TOKEN_KEYS, TokenError, TokenFormat, TokenSettings, Tokens, WEB_KEYS,
-    WebError, WebSettings, new_signing_key, new_token_key,
+    AccessAsked, AccessProfile, ClaimPath, Fault, FetchedKeys, IssuedToken, IssuerKeys, IssuerSettings, KeyRules, KeySource,
+    LiveToken, OAUTH_KEYS, OwnIssuer, PUBLISHED_AHEAD, RoleClaims, SCOPE_ROLE, TOKEN_KEYS, TokenError, TokenFormat,
+    TokenSettings, Tokens, WEB_KEYS, WebError, WebSettings, new_signing_key, new_token_key,
 };
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::{
 };
 use doorward_core::{
     Kind, OAuth, Policy, Source, Stores,
+    firewall::Authentication,
     policy::{Directory, Unmatched, Upstream},
     route::{RouteTable, magento, served, template},
     stores::Sharing,
@@ -181,7 +182,10 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     origins.extend(operation::origins(r, root));
     let mail = mail::read(r, root, loopback);
     let tokens = tokens::read(r, root);
-    let integrations = integration::read(r, root, &directories, tokens.integration_bearer);
+    // A client of ours that acts for itself is the program of its name.
+    let oauth = |placed: &firewall::Placed| placed.0.authentication == Authentication::OAuth;
+    let clients = root.contains_key("oauth") && firewalls.iter().any(oauth);
+    let integrations = integration::read(r, root, &directories, tokens.integration_bearer || clients);
     let certificate = certificate::read(r, root, &server.server);
     let forward_auth = forward_auth::read(r, root, &server.server);
     let client_address = server.server.client_address;
@@ -192,7 +196,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let ours: Vec<_> = ours.chain(oauth.iter().map(|oauth| ("oauth", &*oauth.issuer))).collect();
     let issuers = issuer::read(r, root, &directories, &ours);
     if firewalls_sound {
-        issuer::check(r, root, &issuers, &firewalls);
+        issuer::check(r, root, &issuers, &firewalls, oauth.as_ref());
     }
     let providers = provider::read(r, root, &directories);
     let settings = Settings {

@@ -81,6 +81,14 @@ pub struct Guards {
     pub ajax: bool,
 }
 
+/// What an access token must be under a firewall with [`Authentication::OAuth`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessRules {
+    /// One of these must be in its `aud`. Empty: what our own tokens are usually for, and what the settings of another issuer
+    /// say.
+    pub audience: Vec<Arc<str>>,
+}
+
 /// One `[[firewall]]`.
 #[derive(Clone, Debug)]
 pub struct Firewall {
@@ -101,6 +109,8 @@ pub struct Firewall {
     /// What challenges name as the place to which credentials are given (RFC 9110 11.5): printable ASCII. Empty where the
     /// method has no challenge.
     pub realm: Arc<str>,
+    /// What an access token must be.
+    pub access: AccessRules,
     /// What a session must pass besides.
     pub guards: Guards,
     /// What a wrong credential leads to.

@@ -118,6 +118,7 @@ fn oauth() -> OAuth {
             when: None,
             authentication: Authentication::None,
             realm: "".into(),
+            access: Default::default(),
             directories: Vec::new(),
             guards: Guards { csrf: false, ajax: false },
             invalid: Invalid::Refuse,

@@ -121,10 +121,19 @@ impl Sessions {
     /// # Errors
     /// When the store cannot be asked.
     pub(crate) async fn lives(&self, key: &SessionKey, directories: &[Arc<Directory>]) -> Result<bool, StoreError> {
-        let Some((session, _)) = self.store.session(key).await? else { return Ok(false) };
+        Ok(self.lives_until(key, directories).await?.is_some())
+    }
+
+    /// Until when the session of this key lives in one of these directories unless it is used, here or by what other nodes
+    /// told; `None` when it does not live. It is no use of the session.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub(crate) async fn lives_until(&self, key: &SessionKey, directories: &[Arc<Directory>]) -> Result<Option<Time>, StoreError> {
+        let Some((session, _)) = self.store.session(key).await? else { return Ok(None) };
         match directories.iter().find(|directory| directory.name == session.directory) {
-            Some(directory) => Ok(self.successor(directory, key).await?.is_some()),
-            None => Ok(false),
+            Some(directory) => Ok(self.successor(directory, key).await?.map(|live| live.deadline(directory))),
+            None => Ok(None),
         }
     }
 

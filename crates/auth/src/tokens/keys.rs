@@ -138,6 +138,7 @@ impl Keys<TokenSigner> {
             issued: time(claims.iat),
             expires: Some(time(claims.exp)),
             scopes: None,
+            until: None,
             origin: Origin::Signed(Arc::clone(signer.kid())),
         })
     }

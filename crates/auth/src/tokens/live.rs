@@ -1,9 +1,9 @@
 //! Tokens that were judged and still count, as every request of them shares them.
 
-use super::{foreign::Vouched, owners::Owner};
+use super::{foreign::Vouched, own::Own, owners::Owner};
 use crate::Standing;
 use doorward_core::{
-    Kind, Time,
+    Account, Kind, Time,
     ports::{AccountRecord, TokenKey, TokenRecord},
 };
 use std::{
@@ -29,6 +29,8 @@ pub(super) struct Claims {
     pub(super) expires: Option<Time>,
     /// What it is good for, where that is not all that the account may do.
     pub(super) scopes: Option<Arc<[Arc<str>]>>,
+    /// When the store has to be asked again, though nothing happened: what it rests on may have ended by itself.
+    pub(super) until: Option<Time>,
     pub(super) origin: Origin,
 }
 
@@ -43,19 +45,21 @@ pub(super) enum Origin {
     Web(Option<Arc<str>>),
     /// Another issuer.
     Foreign(Arc<Vouched>),
+    /// Our own authorization server.
+    Own(Arc<Own>),
 }
 
 impl Claims {
     pub(super) fn of(token: &TokenRecord) -> Self {
         let &TokenRecord { kind, account, created, expires, .. } = token;
-        Self { kind, account, issued: created, expires, scopes: None, origin: Origin::Opaque }
+        Self { kind, account, issued: created, expires, until: None, scopes: None, origin: Origin::Opaque }
     }
 
     /// Whether the account's tokens of that time were ended (magento-webapi 6.5: one of the same second, too).
     pub(super) fn is_revoked(&self, record: &AccountRecord) -> bool {
         let unit = match self.origin {
             Origin::Opaque => 1,
-            Origin::Signed(_) | Origin::Web(_) | Origin::Foreign(_) => 1000,
+            Origin::Signed(_) | Origin::Web(_) | Origin::Foreign(_) | Origin::Own(_) => 1000,
         };
         self.issued.0 / unit <= record.tokens_not_before.0 / unit
     }
@@ -65,13 +69,15 @@ impl Claims {
 pub struct LiveToken {
     key: TokenKey,
     claims: Claims,
+    /// When the store has to be asked again (milliseconds).
+    due: AtomicU64,
     standing: Standing,
 }
 
 impl LiveToken {
     pub(super) fn new(key: TokenKey, claims: Claims, owner: &Owner) -> Arc<Self> {
         let standing = Standing::sharing(Arc::clone(&owner.record.account), Arc::clone(&owner.assertions));
-        Arc::new(Self { key, claims, standing })
+        Arc::new(Self { key, due: AtomicU64::new(moment(claims.until)), claims, standing })
     }
 
     /// What it proves, for as long as it does.
@@ -93,7 +99,7 @@ impl LiveToken {
     pub fn form(&self) -> &'static str {
         match self.claims.origin {
             Origin::Opaque => "opaque",
-            Origin::Signed(_) | Origin::Web(_) | Origin::Foreign(_) => "signed",
+            Origin::Signed(_) | Origin::Web(_) | Origin::Foreign(_) | Origin::Own(_) => "signed",
         }
     }
 
@@ -101,8 +107,19 @@ impl LiveToken {
     pub fn issuer(&self) -> Option<&Arc<str>> {
         match &self.claims.origin {
             Origin::Foreign(vouched) => Some(&vouched.issuer),
-            Origin::Opaque | Origin::Signed(_) | Origin::Web(_) => None,
+            Origin::Opaque | Origin::Signed(_) | Origin::Web(_) | Origin::Own(_) => None,
         }
+    }
+
+    /// The store was asked when [`Standing::doubts`] was so much, and said yes until then.
+    pub(super) fn confirm(&self, doubts: u64, account: &Arc<Account>, until: Option<Time>) {
+        self.due.store(moment(until), SeqCst);
+        self.standing.confirm(doubts, account);
+    }
+
+    /// Whether the store has to be asked again, though nothing happened.
+    pub(super) fn is_due(&self, now: Time) -> bool {
+        self.due.load(SeqCst) <= now.0
     }
 
     pub(super) fn key(&self) -> TokenKey {
@@ -138,6 +155,10 @@ impl fmt::Debug for LiveToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveToken").field("key", &self.key).field("claims", &self.claims).finish_non_exhaustive()
     }
+}
+
+fn moment(until: Option<Time>) -> u64 {
+    until.map_or(u64::MAX, |until| until.0)
 }
 
 /// All that are remembered.

@@ -4,24 +4,28 @@
 //! doubts what hangs on it, and nothing doubtful counts before the store was asked again. What is remembered is bounded.
 //! Both kinds are always read, whichever is issued: first opaque ones, then signed ones.
 
+mod access;
 mod foreign;
 mod keys;
 mod live;
 mod oauth;
+mod own;
 mod owners;
 mod signing;
 #[cfg(test)]
 mod tests;
 mod web;
 
-pub use foreign::{AccessProfile, ClaimPath, FetchedKeys, IssuerKeys, IssuerSettings, KeySource, RoleClaims, SCOPE_ROLE};
+pub use access::{AccessAsked, AccessProfile, OwnIssuer, SCOPE_ROLE};
+pub use foreign::{ClaimPath, FetchedKeys, IssuerKeys, IssuerSettings, KeySource, RoleClaims};
 pub use live::LiveToken;
 pub use oauth::PURPOSE as OAUTH_KEYS;
 pub use signing::{KeyRules, PUBLISHED_AHEAD, new_key as new_signing_key};
 pub use web::{Fault, PURPOSE as WEB_KEYS, WebError, WebSettings};
 
+use crate::Ground;
 use doorward_core::{
-    Kind, Time,
+    Account, Kind, Time,
     ports::{AccountRecord, Clock, Entropy, Store, StoreError, TokenKey, TokenRecord},
 };
 use doorward_crypto::{
@@ -122,6 +126,7 @@ const INTEGRATION: &str = "tokens of integrations do not count here (`[tokens] i
 pub struct Tokens {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    ground: Ground,
     entropy: Arc<dyn Entropy>,
     settings: arc_swap::ArcSwap<TokenSettings>,
     keys: Keys<TokenSigner>,
@@ -139,12 +144,8 @@ impl Tokens {
     ///
     /// # Errors
     /// When the store cannot be asked.
-    pub async fn open(
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        settings: TokenSettings,
-    ) -> Result<Self, StoreError> {
+    pub async fn open(ground: Ground, entropy: Arc<dyn Entropy>, settings: TokenSettings) -> Result<Self, StoreError> {
+        let (store, clock) = (Arc::clone(&ground.store), Arc::clone(&ground.clock));
         let keys = Keys::of(TOKEN_KEYS);
         let oauth = oauth::OAuth::default();
         oauth.keys.keys.reload(&*store, clock.now()).await?;
@@ -156,6 +157,7 @@ impl Tokens {
             oauth,
             store,
             clock,
+            ground,
             entropy,
             settings: arc_swap::ArcSwap::from_pointee(settings),
             keys,
@@ -351,12 +353,13 @@ impl Tokens {
             }
         };
         if let Some((doubts, live)) = known {
-            let same = live.kind() == claims.kind && live.account_id() == claims.account;
+            let old = live.claims();
+            let same = (old.kind, old.account, &old.origin) == (claims.kind, claims.account, &claims.origin);
             if same && !live.has_ended() {
-                live.confirm(doubts, &owner.record.account);
+                live.confirm(doubts, &owner.record.account, claims.until);
                 return Ok(live);
             }
-            // What names somebody by a login may mean another account by now.
+            // What names somebody by a login may mean another account by now, or it is good for less.
             self.live.end(&live);
         }
         Ok(self.live.admit(LiveToken::new(key, claims, &owner), epoch, self.clock.now()))
@@ -406,8 +409,8 @@ impl Tokens {
 
     /// Whether what a token says still makes it one of this account.
     fn judge(&self, claims: &Claims, record: &AccountRecord) -> Result<(), TokenError> {
-        // That setting is about the tokens that we issue to programs.
-        if !matches!(claims.origin, Origin::Foreign(_)) {
+        // That setting is about the tokens that we issue to programs without asking which client they are.
+        if !matches!(claims.origin, Origin::Foreign(_) | Origin::Own(_)) {
             self.admits(claims.kind)?;
         }
         if claims.expires.is_some_and(|end| end <= self.clock.now()) {
@@ -438,15 +441,29 @@ impl Tokens {
                 let found = self.still_vouched_for(vouched, claims, &live.account().directory).await;
                 found.map(|record| record.map(|record| vouched.dress(record)))
             }
+            Origin::Own(own) => return self.recheck_own(live, own, doubts).await,
             Origin::Signed(_) | Origin::Web(_) => Ok(None),
         };
         match record {
-            Ok(Some(record)) if self.judge(claims, &record).is_ok() => live.confirm(doubts, &record.account),
+            Ok(Some(record)) if self.judge(claims, &record).is_ok() => live.confirm(doubts, &record.account, None),
             Ok(_) => self.live.end(live),
-            Err(error) => {
-                tracing::warn!(%error, token = ?live.key(), "a token cannot be checked, so its connections end");
-                self.live.end(live);
-            }
+            Err(error) => self.end_unchecked(live, &error),
         }
     }
+
+    fn end_unchecked(&self, live: &Arc<LiveToken>, error: &StoreError) {
+        tracing::warn!(%error, token = ?live.key(), "a token cannot be checked, so its connections end");
+        self.live.end(live);
+    }
+}
+
+/// The account with these roles besides its own, for one token alone.
+fn dressed(record: AccountRecord, roles: &[Arc<str>]) -> AccountRecord {
+    let missing = |role: &&Arc<str>| !record.account.roles.contains(*role);
+    let more: Vec<Arc<str>> = roles.iter().filter(missing).cloned().collect();
+    if more.is_empty() {
+        return record;
+    }
+    let roles = record.account.roles.iter().cloned().chain(more).collect();
+    AccountRecord { account: Arc::new(Account { roles, ..(*record.account).clone() }), ..record }
 }

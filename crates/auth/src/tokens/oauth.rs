@@ -6,7 +6,7 @@ use super::{
     signing::{KeyRules, SigningKeys},
 };
 use arc_swap::ArcSwapOption;
-use doorward_core::ports::StoreError;
+use doorward_core::{Time, ports::StoreError};
 use doorward_crypto::jwt::SigningKey;
 use std::sync::Arc;
 
@@ -54,6 +54,11 @@ impl Tokens {
     pub fn oauth_keys(&self) -> Vec<Arc<SigningKey>> {
         let on = self.oauth.rules.load().is_some();
         if on { self.oauth.keys.keys.verifying(self.clock.now()) } else { Vec::new() }
+    }
+
+    /// Whether the key of this name still verifies its tokens, and there is such a server.
+    pub(super) fn has_oauth_key(&self, kid: &str, now: Time) -> bool {
+        self.oauth.rules.load().is_some() && self.oauth.keys.keys.knows(kid, now)
     }
 
     /// The names of the algorithms that its tokens may be signed with: those of its keys, and the one of the next key.

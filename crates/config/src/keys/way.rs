@@ -23,9 +23,15 @@ pub(super) const WAY: &[Table] = &[
                 "authentication",
                 TEXT,
                 "\"session\"",
-                "`session`, `jwt` (a signed token in each request), `oauth` (an access token of an `[[issuer]]` in each request), `basic` (login and password in each request), `certificate` (of the client) or `none` (everyone is a guest).",
+                "`session`, `jwt` (a signed token in each request), `oauth` (an access token in each request, of `[oauth]` or of an `[[issuer]]`), `basic` (login and password in each request), `certificate` (of the client) or `none` (everyone is a guest).",
             ),
             key("directory", TEXTS, "all, in the order of the file", "The directories that are asked, in order."),
+            key(
+                "audience",
+                TEXTS,
+                "the `audience` of `[oauth]` and of each `[[issuer]]`",
+                "For `oauth` firewalls: URIs of which one must be in `aud` of an access token, such as one of `resources` in `[oauth]`. Tokens of an `[[issuer]]` must also be for its `audience`.",
+            ),
             key(
                 "realm",
                 TEXT,

@@ -1,12 +1,12 @@
 //! `[[firewall]]`.
 
-use super::web;
+use super::{oauth, web};
 use crate::{
     hints, patterns,
     reader::{Reader, Section, Span},
 };
 use doorward_core::{
-    firewall::{Authentication, Entry, Firewall, Guards, Invalid, When},
+    firewall::{AccessRules, Authentication, Entry, Firewall, Guards, Invalid, When},
     policy::Directory,
 };
 use std::sync::Arc;
@@ -54,6 +54,7 @@ fn default(r: &Reader<'_>, directories: &[Arc<Directory>]) -> Firewall {
         when: None,
         authentication: Authentication::Session,
         realm: "".into(),
+        access: AccessRules::default(),
         directories: directories.iter().map(|directory| Arc::clone(&directory.name)).collect(),
         guards: Guards { csrf: true, ajax: false },
         invalid: Invalid::Refuse,
@@ -75,6 +76,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
     let asked = asked(r, section, directories);
     let guards = guards(r, section, is_session);
     let realm = realm(r, section);
+    let access = access(r, section);
     misplaced(r, section, authentication);
     let invalid = r.word(section, "invalid", &[("refuse", Invalid::Refuse), ("guest", Invalid::Guest)], Invalid::Refuse);
     let entry = r.word(section, "entry", &[("status", Entry::Status), ("page", Entry::Page)], Entry::Status);
@@ -88,6 +90,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
         when,
         authentication,
         realm: if is_basic { realm } else { "".into() },
+        access: if authentication == Authentication::OAuth { access } else { AccessRules::default() },
         directories: if authentication == Authentication::None { Vec::new() } else { asked },
         guards: if is_session { guards } else { Guards { csrf: false, ajax: false } },
         invalid,
@@ -139,6 +142,9 @@ fn misplaced(r: &mut Reader<'_>, section: &Section<'_>, authentication: Option<A
     for (key, message) in keys.iter().filter(|(key, _)| section.has(key)) {
         r.error(section.place(key), *message);
     }
+    if authentication.is_some_and(|method| method != Authentication::OAuth) && section.has("audience") {
+        r.error(section.place("audience"), "`audience` belongs to `authentication = \"oauth\"`");
+    }
     let page = section.value("entry").is_some_and(|value| value.get_ref().as_str() == Some("page"));
     let hint = match authentication {
         Some(Authentication::Jwt) => "programs ask for a token at `/user/token/jwt`: leave `entry` out",
@@ -168,6 +174,12 @@ fn sound_realm(text: &str) -> Result<Arc<str>, String> {
     } else {
         Err("is no realm\nwrite printable ASCII, at most 255 characters".into())
     }
+}
+
+/// What access tokens must be.
+fn access(r: &mut Reader<'_>, section: &Section<'_>) -> AccessRules {
+    let texts = r.some_texts(section, "audience").unwrap_or_default();
+    AccessRules { audience: oauth::distinct(r, texts, "this audience is listed twice", oauth::resource) }
 }
 
 /// The directories that are asked, in order; by default all.

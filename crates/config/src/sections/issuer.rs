@@ -10,7 +10,9 @@ use crate::{
     reader::{Reader, Section, Text},
     settings::{FetchedKeys, Issuer, IssuerKeys, IssuerUser},
 };
-use doorward_core::{Kind, firewall::Authentication, identity::ROLE_USER, name::flaw, policy::Directory, ports::RemoteUrl};
+use doorward_core::{
+    Kind, OAuth, firewall::Authentication, identity::ROLE_USER, name::flaw, policy::Directory, ports::RemoteUrl,
+};
 use doorward_crypto::jwt::{Algorithm, KeySet};
 use doorward_tls::{Authorities, Chain};
 use std::{sync::Arc, time::Duration};
@@ -49,12 +51,26 @@ pub(crate) fn read(
 }
 
 /// Warns of issuers whose tokens no firewall reads, and of firewalls for whose directories nobody issues tokens.
-pub(crate) fn check(r: &mut Reader<'_>, root: &DeTable<'_>, issuers: &[Issuer], firewalls: &[firewall::Placed]) {
+pub(crate) fn check(
+    r: &mut Reader<'_>,
+    root: &DeTable<'_>,
+    issuers: &[Issuer],
+    firewalls: &[firewall::Placed],
+    own: Option<&OAuth>,
+) {
     for (firewall, place) in firewalls.iter().filter(|(firewall, _)| firewall.authentication == Authentication::OAuth) {
-        let vouched = issuers.iter().any(|issuer| firewall.directories.contains(&issuer.directory));
+        let vouched = own.is_some() || issuers.iter().any(|issuer| firewall.directories.contains(&issuer.directory));
+        let place = place.clone();
         if let Some(place) = place.clone().filter(|_| !vouched) {
             let message = format!("no [[issuer]] vouches for a directory that `{}` asks: no token counts there", firewall.name);
-            r.warn(place, message, "add an [[issuer]], whose access tokens are to count");
+            r.warn(place, message, "add an [[issuer]] whose access tokens are to count, or [oauth]");
+        }
+        // Where others issue tokens, too, they may well be for it.
+        let Some((own, place)) = own.zip(place).filter(|_| issuers.is_empty()) else { continue };
+        let given = |audience: &Arc<str>| own.usual_audience() == audience || own.resources.contains(audience);
+        for audience in firewall.access.audience.iter().filter(|audience| !given(audience)) {
+            let message = format!("`{}` wants tokens for \"{audience}\", and nobody issues such", firewall.name);
+            r.warn(place.clone(), message, "add it to `resources` in [oauth]");
         }
     }
     for section in r.sections(root, "issuer") {

@@ -90,6 +90,7 @@ fn nobody(r: &Reader<'_>, section: &Section<'_>) -> Firewall {
         when: None,
         authentication: Authentication::None,
         realm: "".into(),
+        access: Default::default(),
         directories: Vec::new(),
         guards: Guards { csrf: false, ajax: false },
         invalid: Invalid::Refuse,
@@ -116,7 +117,7 @@ fn resources(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<Arc<str>> {
 }
 
 /// RFC 8707 2: an absolute URI without fragment.
-fn resource(text: &str) -> Result<Arc<str>, String> {
+pub(super) fn resource(text: &str) -> Result<Arc<str>, String> {
     let plain = text.len() <= 500 && text.bytes().all(|b| b.is_ascii_graphic());
     match Url::parse(text) {
         Ok(url) if url.fragment().is_none() && plain => Ok(text.into()),
@@ -221,7 +222,7 @@ fn paths(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<(Arc<str>, OAuthEndpo
 }
 
 /// What these texts are, each once.
-fn distinct<T: PartialEq>(
+pub(super) fn distinct<T: PartialEq>(
     r: &mut Reader<'_>,
     texts: Vec<Text>,
     twice: &str,

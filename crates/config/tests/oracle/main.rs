@@ -156,6 +156,7 @@ fn policy(shop: &Loaded) -> Policy {
         when: None,
         authentication: Authentication::Session,
         realm: "".into(),
+        access: Default::default(),
         directories: vec!["d".into()],
         guards: Guards { csrf: false, ajax: false },
         invalid: Invalid::Guest,

@@ -51,6 +51,7 @@ fn firewall(guards: Guards, invalid: Invalid) -> Arc<Firewall> {
         when: None,
         authentication: Authentication::Session,
         realm: "".into(),
+        access: Default::default(),
         directories: vec!["d".into()],
         guards,
         invalid,

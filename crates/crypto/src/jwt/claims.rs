@@ -74,8 +74,9 @@ impl Claims {
         Ok(())
     }
 
-    /// RFC 7519 4.1.3: a token that names an audience is refused by everyone who is not of it.
-    fn is_for(&self, audience: &[impl AsRef<str>]) -> bool {
+    /// Whether one of these is in `aud`; of nobody, whether there is none. RFC 7519 4.1.3: a token that names an audience is
+    /// refused by everyone who is not of it.
+    pub fn is_for(&self, audience: &[impl AsRef<str>]) -> bool {
         let ours = |name: &str| audience.iter().any(|one| one.as_ref() == name);
         match self.get("aud") {
             None => audience.is_empty(),

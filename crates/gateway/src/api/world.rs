@@ -332,6 +332,7 @@ fn policy(directories: Vec<Arc<Directory>>) -> Policy {
             when: None,
             authentication: Authentication::Session,
             realm: "".into(),
+            access: Default::default(),
             directories: directories.iter().map(|directory| Arc::clone(&directory.name)).collect(),
             guards: Guards { csrf: true, ajax: false },
             invalid: Invalid::Refuse,

@@ -140,6 +140,7 @@ mod tests {
             authentication: Authentication::Session,
             directories: vec!["customers".into()],
             realm: "Doorward".into(),
+            access: Default::default(),
             guards: Guards { csrf, ajax },
             invalid: Invalid::Guest,
             entry: Entry::Status,

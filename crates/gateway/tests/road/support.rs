@@ -349,6 +349,7 @@ fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
         when: None,
         authentication: Authentication::Session,
         realm: "".into(),
+        access: Default::default(),
         directories: vec!["admins".into()],
         guards: Guards { csrf: false, ajax: false },
         invalid: Invalid::Refuse,

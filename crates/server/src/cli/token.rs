@@ -9,7 +9,7 @@ use super::{
 };
 use crate::telemetry::audit_line;
 use clap::Subcommand;
-use doorward_auth::Tokens;
+use doorward_auth::{Ground, Tokens};
 use doorward_core::{Kind, ports::AccountChange};
 use doorward_gateway::record::AuditEvent;
 use serde_json::json;
@@ -46,8 +46,8 @@ async fn issue(context: &mut Context<'_>, name: &AccountName) -> Result<(), Fail
     if !record.enabled {
         return Err(Failure::new(format_args!("the account {} is disabled", user::shown(&record))));
     }
-    let (store, clock) = (Arc::clone(&context.store), Arc::clone(&context.clock));
-    let tokens = Tokens::open(store, clock, Arc::clone(&context.entropy), context.tokens).await?;
+    let ground = Ground::new(Arc::clone(&context.store), Arc::clone(&context.clock), Vec::new());
+    let tokens = Tokens::open(ground, Arc::clone(&context.entropy), context.tokens).await?;
     let issued = tokens.issue(&record, asked).await?;
     // A key may have been made for it.
     context.changed().await?;

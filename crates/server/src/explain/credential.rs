@@ -7,7 +7,7 @@ use crate::cli::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use doorward_assembly::{issuers, parts};
-use doorward_auth::{IssuerSettings, Sessions, TokenSettings, Tokens, WebSettings};
+use doorward_auth::{Ground, IssuerSettings, KeyRules, Sessions, TokenSettings, Tokens, WebSettings};
 use doorward_config::Settings;
 use doorward_core::{
     Found, Kind, Offer, Policy, Time,
@@ -169,22 +169,29 @@ pub(super) struct Issue {
     pub(super) web: WebSettings,
     /// Those of other issuers, whose keys are not fetched.
     pub(super) issuers: Vec<IssuerSettings>,
+    /// The keys of our own authorization server, where there is one.
+    oauth: Option<KeyRules>,
+    /// All directories.
+    directories: Vec<Arc<Directory>>,
 }
 
 impl Issue {
     /// As the configuration has it.
-    pub(super) fn of(settings: &Settings) -> Self {
+    pub(super) fn of(settings: &Settings, policy: &Policy) -> Self {
         let nobody: Arc<dyn Fetch> = Arc::new(issuers::Nobody("`explain` asks nobody".to_owned()));
         Self {
             tokens: parts::tokens(settings),
             web: parts::web_tokens(settings),
             issuers: issuers::settings(settings, |_| Arc::clone(&nobody)),
+            oauth: parts::oauth_keys(settings),
+            directories: policy.directories.clone(),
         }
     }
 
     async fn tokens(&self, store: &Arc<dyn Store>) -> Result<Tokens, Failure> {
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-        let tokens = Tokens::open(Arc::clone(store), clock, entropy, self.tokens).await?;
+        let ground = Ground::new(Arc::clone(store), Arc::new(SystemClock), self.directories.clone());
+        let tokens = Tokens::open(ground, Arc::new(SystemEntropy), self.tokens).await?;
+        tokens.set_oauth_keys(self.oauth);
         tokens.set_web_settings(self.web.clone());
         tokens.set_issuers(self.issuers.clone());
         Ok(tokens)

@@ -173,7 +173,7 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
         None => None,
     };
     explanation.assumptions.push(format!("the client is at {}", arguments.client));
-    let issue = Issue::of(&config.settings);
+    let issue = Issue::of(&config.settings, &config.policy);
     let admitted = match &presumed {
         Some(presumed) => {
             let credential = carried::choose(arguments, &config)?;

@@ -13,17 +13,19 @@ pub use keys::{FetchedKeys, IssuerKeys, KeySource};
 
 use super::{
     NOBODY, TokenError, Tokens,
+    access::{AccessAsked, roles_of},
+    dressed,
     live::{Claims, Origin},
     owners::Owner,
     web::{Fault, WebError, refused},
 };
 use arc_swap::ArcSwap;
 use doorward_core::{
-    Account, Time,
+    Time,
     policy::Directory,
     ports::{AccountRecord, Subject},
 };
-use doorward_crypto::jwt::{self, Algorithm, BadToken, Rules, Unverified, Verified};
+use doorward_crypto::jwt::{Algorithm, BadToken, Rules, Unverified, Verified};
 use keys::Ring;
 use std::{
     sync::{
@@ -60,21 +62,6 @@ pub struct IssuerSettings {
     pub leeway: Duration,
 }
 
-/// What makes a token of another issuer one for access (OAuth 2), and what it is good for.
-#[derive(Clone, Copy, Debug)]
-pub struct AccessProfile {
-    /// Its `typ`: no other, and not none.
-    pub typ: &'static str,
-    /// Reads its scopes; the claims were verified.
-    ///
-    /// # Errors
-    /// What is wrong, for the operator.
-    pub scopes: fn(&jwt::Claims) -> Result<Vec<Arc<str>>, &'static str>,
-}
-
-/// What scopes are roles of: `ROLE_OAUTH2_DEFAULT` is that of the scope `default` (ibexa-rest 5.1).
-pub const SCOPE_ROLE: &str = "ROLE_OAUTH2_";
-
 /// What another issuer vouched for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Vouched {
@@ -97,13 +84,7 @@ enum Whom {
 impl Vouched {
     /// The account with the roles that its issuer gives it, for this token alone.
     pub(super) fn dress(&self, record: AccountRecord) -> AccountRecord {
-        let missing = |role: &&Arc<str>| !record.account.roles.contains(*role);
-        let more: Vec<Arc<str>> = self.roles.iter().filter(missing).cloned().collect();
-        if more.is_empty() {
-            return record;
-        }
-        let roles = record.account.roles.iter().cloned().chain(more).collect();
-        AccountRecord { account: Arc::new(Account { roles, ..(*record.account).clone() }), ..record }
+        dressed(record, &self.roles)
     }
 }
 
@@ -114,12 +95,12 @@ struct Issuer {
 }
 
 impl Issuer {
-    fn verify(&self, token: &str, profile: Option<&AccessProfile>, now: Time) -> Result<Verified, WebError> {
+    fn verify(&self, token: &str, access: Option<&AccessAsked<'_>>, now: Time) -> Result<Verified, WebError> {
         let settings = &self.settings;
         let unverified = Unverified::parse(token).map_err(|bad| refused(text(bad), Fault::Invalid))?;
         let fault = if unverified.says_ended(settings.leeway, now) { Fault::Expired } else { Fault::Invalid };
-        let types: Vec<&str> = match profile {
-            Some(profile) => vec![profile.typ],
+        let types: Vec<&str> = match access {
+            Some(access) => vec![access.profile.typ],
             None => settings.types.iter().map(|typ| &**typ).collect(),
         };
         let rules = Rules {
@@ -164,7 +145,7 @@ impl Foreign {
     pub(super) fn stands(&self, origin: &Origin, now: Time) -> bool {
         match origin {
             Origin::Foreign(vouched) => self.issuer(&vouched.issuer).is_some_and(|issuer| issuer.ring.knows(&vouched.key, now)),
-            Origin::Opaque | Origin::Signed(_) | Origin::Web(_) => true,
+            Origin::Opaque | Origin::Signed(_) | Origin::Web(_) | Origin::Own(_) => true,
         }
     }
 }
@@ -217,13 +198,13 @@ impl Tokens {
         &self,
         token: &str,
         asked: &[Arc<Directory>],
-        profile: Option<&AccessProfile>,
+        access: Option<&AccessAsked<'_>>,
     ) -> Option<Result<(Claims, Arc<Owner>), WebError>> {
         if self.foreign.issuers.load().is_empty() {
             return None;
         }
         let issuer = self.foreign.issuer(Unverified::parse(token).ok()?.issuer()?)?;
-        Some(self.ask_issuer(&issuer, token, asked, profile).await)
+        Some(self.ask_issuer(&issuer, token, asked, access).await)
     }
 
     async fn ask_issuer(
@@ -231,13 +212,13 @@ impl Tokens {
         issuer: &Issuer,
         token: &str,
         asked: &[Arc<Directory>],
-        profile: Option<&AccessProfile>,
+        access: Option<&AccessAsked<'_>>,
     ) -> Result<(Claims, Arc<Owner>), WebError> {
         let invalid = |why| refused(why, Fault::Invalid);
         let settings = &issuer.settings;
         let directory = asked.iter().find(|directory| directory.name == settings.directory);
         let directory = directory.ok_or(invalid("its issuer vouches for a directory that the firewall does not ask"))?;
-        let Verified { claims: said, thumbprint, .. } = self.read_foreign(issuer, token, profile).await?;
+        let Verified { claims: said, thumbprint, .. } = self.read_foreign(issuer, token, access).await?;
         // Without it nobody could say whether the account's tokens were ended since.
         let issued = said.issued.ok_or(invalid("it does not say when it was issued (`iat`)"))?;
         let no_name = |why| refused(why, Fault::NoUsername);
@@ -250,9 +231,12 @@ impl Tokens {
         };
         let mut roles = claims::roles(&said, settings.roles.as_ref()).map_err(invalid)?;
         let mut scopes = None;
-        if let Some(profile) = profile {
-            let given = (profile.scopes)(&said).map_err(invalid)?;
-            roles.extend(given.iter().map(|scope| format!("{SCOPE_ROLE}{}", scope.to_ascii_uppercase()).into()));
+        if let Some(access) = access {
+            if !access.audience.is_empty() && !said.is_for(access.audience) {
+                return Err(invalid("it is for another audience than the firewall's"));
+            }
+            let given = (access.profile.scopes)(&said).map_err(invalid)?;
+            roles.extend(roles_of(&given));
             scopes = Some(given.into());
         }
         let vouched = Vouched {
@@ -275,6 +259,7 @@ impl Tokens {
             issued,
             expires: Some(said.expires + settings.leeway),
             scopes,
+            until: None,
             origin: Origin::Foreign(Arc::new(vouched.clone())),
         };
         match self.judge(&claims, &record) {
@@ -286,9 +271,9 @@ impl Tokens {
     }
 
     /// A key that nobody here knows may be one that the issuer published just now.
-    async fn read_foreign(&self, issuer: &Issuer, token: &str, profile: Option<&AccessProfile>) -> Result<Verified, WebError> {
+    async fn read_foreign(&self, issuer: &Issuer, token: &str, access: Option<&AccessAsked<'_>>) -> Result<Verified, WebError> {
         let no_key = |read: &Result<Verified, WebError>| matches!(read, Err(WebError::Refused { why, .. }) if *why == text(BadToken::UnknownKey));
-        let read = issuer.verify(token, profile, self.clock.now());
+        let read = issuer.verify(token, access, self.clock.now());
         match &read {
             Err(WebError::Unknown(_)) => {}
             // One that says of itself that it has ended is not worth a question.
@@ -296,7 +281,7 @@ impl Tokens {
             _ => return read,
         }
         issuer.ring.ask_seldom(&self.clock).await;
-        let read = issuer.verify(token, profile, self.clock.now());
+        let read = issuer.verify(token, access, self.clock.now());
         match issuer.ring.trouble() {
             Some(why) if no_key(&read) => Err(WebError::Unknown(why)),
             _ => read,

@@ -10,7 +10,6 @@ pub use keys::PURPOSE;
 
 use super::{
     IssuedToken, LiveToken, NOBODY, TokenError, Tokens,
-    foreign::AccessProfile,
     live::{Claims, Origin},
     owners::Owner,
     signing::SigningKeys,
@@ -159,41 +158,25 @@ impl Tokens {
     /// # Errors
     /// When it is nobody's, or the store cannot be asked.
     pub async fn find_web(&self, token: &str, asked: &[Arc<Directory>]) -> Result<Arc<LiveToken>, WebError> {
-        self.find_remembered(token, asked, "jwt", self.ask_web(token, asked)).await
+        let question = ["jwt"].into_iter().chain(asked.iter().map(|directory| &*directory.name));
+        self.find_remembered(token, question, self.ask_web(token, asked)).await
     }
 
-    /// Whose access token it is (OAuth 2), of the accounts of these directories. Those of other issuers count.
-    ///
-    /// # Errors
-    /// When it is nobody's, or it cannot be known.
-    pub async fn find_access(
+    /// What is remembered of a token that is asked about like this or, failing that, what `ask` finds out. The question is
+    /// every other input of the answer, each followed by a line's end.
+    pub(super) async fn find_remembered<'q>(
         &self,
         token: &str,
-        asked: &[Arc<Directory>],
-        profile: &AccessProfile,
-    ) -> Result<Arc<LiveToken>, WebError> {
-        let ask = async {
-            let nobody = Err(refused("no issuer that is configured made it", Fault::Invalid));
-            self.ask_foreign(token, asked, Some(profile)).await.unwrap_or(nobody)
-        };
-        self.find_remembered(token, asked, "access", ask).await
-    }
-
-    /// What is remembered of a token under firewalls of one `kind` or, failing that, what `ask` finds out.
-    async fn find_remembered(
-        &self,
-        token: &str,
-        asked: &[Arc<Directory>],
-        kind: &'static str,
+        question: impl IntoIterator<Item = &'q str>,
         ask: impl Future<Output = Result<(Claims, Arc<Owner>), WebError>>,
     ) -> Result<Arc<LiveToken>, WebError> {
         if token.len() > jwt::LONGEST {
             return Err(refused(BadToken::Malformed.text(), Fault::Invalid));
         }
-        let key = key(token, asked, kind);
+        let key = key(token, question);
         let deaf = self.deaf.load(SeqCst);
         let now = self.clock.now();
-        let stands = |live: &Arc<LiveToken>| live.is_sure() && self.foreign.stands(&live.claims().origin, now);
+        let stands = |live: &Arc<LiveToken>| live.is_sure() && !live.is_due(now) && self.upholds(&live.claims().origin, now);
         if !deaf && let Some(live) = self.live.get(&key).filter(stands) {
             let expired = live.has_expired(now);
             return if expired { Err(refused(BadToken::Expired.text(), Fault::Expired)) } else { Ok(live) };
@@ -240,7 +223,7 @@ impl Tokens {
         let owner = self.account_of(&said, asked).await?;
         let (kind, account) = (owner.record.account.kind, owner.record.account.id);
         let expires = Some(said.expires + self.web_settings().leeway);
-        let claims = Claims { kind, account, issued, expires, scopes: None, origin: Origin::Web(kid) };
+        let claims = Claims { kind, account, issued, expires, until: None, scopes: None, origin: Origin::Web(kid) };
         match self.judge(&claims, &owner.record) {
             Ok(()) => Ok((claims, owner)),
             Err(TokenError::Unavailable(error)) => Err(error.into()),
@@ -284,12 +267,10 @@ impl Tokens {
 }
 
 /// By what a token is remembered: itself, what it is to be, and whom it is asked about. No part of it can hold a line's end.
-fn key(token: &str, asked: &[Arc<Directory>], kind: &str) -> TokenKey {
-    let mut text = String::with_capacity(token.len() + 64);
-    text.push_str(kind);
-    text.push('\n');
-    for directory in asked {
-        text.push_str(&directory.name);
+fn key<'q>(token: &str, question: impl IntoIterator<Item = &'q str>) -> TokenKey {
+    let mut text = String::with_capacity(token.len() + 192);
+    for part in question {
+        text.push_str(part);
         text.push('\n');
     }
     text.push_str(token);

@@ -2,7 +2,7 @@
 
 use super::{Identified, Proved, bearer, is_asked};
 use crate::api::Asked;
-use doorward_auth::{Fault, Tokens, WebError};
+use doorward_auth::{AccessAsked, Fault, OwnIssuer, Tokens, WebError};
 use doorward_core::{
     Offer,
     firewall::Firewall,
@@ -20,7 +20,10 @@ pub(super) async fn identify(tokens: &Tokens, policy: &Policy, asked: &Asked<'_>
     };
     let directories: Vec<Arc<Directory>> =
         firewall.directories.iter().filter_map(|name| policy.directory(name)).cloned().collect();
-    match tokens.find_access(token, &directories, &rfc9068::PROFILE).await {
+    let own = policy.oauth.as_ref().map(|oauth| OwnIssuer { issuer: &oauth.issuer, audience: oauth.usual_audience() });
+    let question =
+        AccessAsked { directories: &directories, profile: &rfc9068::PROFILE, own, audience: &firewall.access.audience };
+    match tokens.find_access(token, &question).await {
         Ok(live) if is_asked(policy, firewall, &live.account()) => Identified::proved(Proved::Token(live), false),
         Ok(_) => refused("it is of a directory that the firewall does not ask", Fault::Invalid),
         Err(WebError::Refused { why, fault }) => refused(why, fault),

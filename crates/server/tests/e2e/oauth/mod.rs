@@ -9,6 +9,7 @@ mod libraries;
 mod oidc;
 mod people;
 mod pushed;
+mod resource;
 mod token;
 
 use crate::support::{Server, Site, client::Reply};

@@ -32,6 +32,13 @@ impl Play {
         Self::on(site(&format!("{CHEAP}{tables}")))
     }
 
+    /// With further tables, and files beside them.
+    pub(super) fn beside(tables: &str, files: &[(&str, &str)]) -> Self {
+        let site = site(&format!("{CHEAP}{tables}"));
+        files.iter().for_each(|(name, text)| drop(site.write(name, text)));
+        Self::on(site)
+    }
+
     /// With these keys in `[oauth]`.
     pub(super) fn set(keys: &str) -> Self {
         let config = super::CONFIG.replace("[oauth]\n", &format!("[oauth]\n{keys}"));

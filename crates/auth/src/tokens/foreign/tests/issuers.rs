@@ -1,6 +1,7 @@
 //! What makes a token one of its issuer, and of no other and no other kind.
 
 use super::*;
+use crate::AccessProfile;
 
 /// CVE-2024-47616: a signature is not enough; who it is by, for whom, and of which type decide.
 #[tokio::test]
@@ -84,7 +85,9 @@ async fn security_39_what_counts_under_one_method_says_nothing_under_another() {
     let idp = key();
     let world = World::new(vec![settings(fixed(&[&idp]))]).await;
     let access = |changes: Value| idp.sign_typed("at+jwt", &world.claims(changes)).unwrap();
-    let find = async |token: &str| match world.tokens().find_access(token, &world.bench.both(), &ACCESS).await {
+    let both = world.bench.both();
+    let asked = AccessAsked { directories: &both, profile: &ACCESS, own: None, audience: &[] };
+    let find = async |token: &str| match world.tokens().find_access(token, &asked).await {
         Ok(live) => live.account().roles.join(","),
         Err(WebError::Refused { fault, .. }) => format!("{fault:?}"),
         Err(error) => panic!("{error}"),
