@@ -362,7 +362,10 @@ impl Auth {
     pub async fn sign_out(&self, key: &SessionKey) -> Result<bool, StoreError> {
         let was_there = self.store().delete_session(key, self.clock().now()).await;
         self.sessions().end(key);
-        was_there
+        let was_there = was_there?;
+        // What was allowed in it ends with it, here at once.
+        self.apply_changes().await?;
+        Ok(was_there)
     }
 
     async fn find_login(
