@@ -240,6 +240,7 @@ fn rule(path: &str) -> Arc<AccessRule> {
         methods: Vec::new(),
         ips: Vec::new(),
         roles: vec!["ROLE_ADMIN".into()],
+        scopes: Vec::new(),
         source: doorward_core::Source::new("doorward.toml", 2),
     })
 }

@@ -73,6 +73,7 @@ fn setting(force: bool) -> RouteRule {
         methods: vec![Method::GET],
         template: "/forced".into(),
         require: vec![Requirement::Anonymous],
+        scopes: Vec::new(),
         parameters: vec![parameter],
         secure: false,
         own: None,
