@@ -6,79 +6,17 @@
 // device codes; the public client `app` may use codes. Each step prints one line; the first that is not as it should be ends with
 // exit code 1.
 
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-
-// What the libraries want, and older versions of Node.js hide.
-globalThis.crypto ??= (await import('node:crypto')).webcrypto
+import { Person, expect, load, refused } from './common.mjs'
 
 const [modules, base, secret, login, password] = process.argv.slice(2)
-const library = (name) => import(pathToFileURL(join(modules, 'node_modules', name, 'build/index.js')))
-const [client, oauth] = await Promise.all([library('openid-client'), library('oauth4webapi')])
+const { client, oauth } = await load(modules)
 const REDIRECT = 'https://app.example.com/callback'
-
-function expect(what, held, seen) {
-  if (!held) {
-    console.error(`NOT: ${what}: ${JSON.stringify(seen)}`)
-    process.exit(1)
-  }
-  console.log(`ok   ${what}`)
-}
-
-async function refused(what, attempt) {
-  try {
-    await attempt()
-  } catch (error) {
-    return expect(what, true, error.message)
-  }
-  expect(what, false)
-}
-
-/** A browser without scripts: it fills in forms and follows redirects as far as they stay here. */
-class Person {
-  cookies = new Map()
-
-  async send(url, fields) {
-    const cookie = [...this.cookies].map((pair) => pair.join('=')).join('; ')
-    const body = fields && new URLSearchParams(fields)
-    const answer = await fetch(url, { method: body ? 'POST' : 'GET', body, headers: { cookie }, redirect: 'manual' })
-    for (const line of answer.headers.getSetCookie()) {
-      const [name, value] = line.split(';')[0].split('=')
-      this.cookies.set(name, value)
-    }
-    return answer
-  }
-
-  /** Where the browser ends up outside, after signing in and saying yes wherever that is asked. */
-  async visit(url, fields) {
-    let at = String(url)
-    for (let step = 0; step < 10; step++) {
-      const answer = await this.send(at, fields)
-      fields = undefined
-      const to = answer.headers.get('location')
-      if (to) {
-        at = new URL(to, at).href
-        if (!at.startsWith(base)) return new URL(at)
-        continue
-      }
-      const page = await answer.text()
-      const plain = (text) => text.replaceAll('&#38;', '&').replaceAll('&#34;', '"').replaceAll('&#39;', "'")
-      fields = Object.fromEntries([...page.matchAll(/name="([^"]+)" value="([^"]*)"/g)].map(([, name, value]) => [name, plain(value)]))
-      if (page.includes('_password')) Object.assign(fields, { _username: login, _password: password })
-      else if (page.includes('name="decision"')) fields.decision = 'allow'
-      else if (page.includes('id="user_code"')) fields.user_code = /name="user_code" type="text" value="([^"]*)"/.exec(page)[1]
-      else return page
-      at = new URL(plain(/action="([^"]+)"/.exec(page)[1]), at).href
-    }
-    expect('a way out', false, at)
-  }
-}
 
 async function byOpenidClient() {
   const insecure = { execute: [client.allowInsecureRequests] }
   const config = await client.discovery(new URL(base), 'shop', undefined, client.ClientSecretBasic(secret), insecure)
   expect('openid-client: discovery', config.serverMetadata().issuer === base, config.serverMetadata())
-  const person = new Person()
+  const person = new Person(base, login, password)
   const begin = async (build) => {
     const verifier = client.randomPKCECodeVerifier()
     const [state, nonce] = [client.randomState(), client.randomNonce()]
@@ -141,7 +79,7 @@ async function byOauth4webapi() {
     nonce,
   }
   for (const [name, value] of Object.entries(wanted)) url.searchParams.set(name, value)
-  const back = await new Person().visit(url)
+  const back = await new Person(base, login, password).visit(url)
   const answer = oauth.validateAuthResponse(as, app, back, state)
   const redeem = () => oauth.authorizationCodeGrantRequest(as, app, oauth.None(), answer, REDIRECT, verifier, insecure)
   const process = (response) =>

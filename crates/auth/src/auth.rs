@@ -409,6 +409,11 @@ impl Auth {
         &self.form_key
     }
 
+    /// The key of nonces in proofs of possession: the same on all nodes. It is that of forms, over other texts.
+    pub fn nonce_key(&self) -> &[u8] {
+        &self.form_key
+    }
+
     pub(crate) fn device_key(&self) -> &[u8] {
         &self.device_key
     }

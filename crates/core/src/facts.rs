@@ -9,7 +9,7 @@ use std::net::IpAddr;
 pub struct Carries {
     /// A session cookie of one of our directories.
     pub cookie: bool,
-    /// `Authorization: Bearer`, even a malformed one.
+    /// `Authorization: Bearer` or `DPoP`, even a malformed one.
     pub bearer: bool,
     /// `Authorization: Basic`, even a malformed one.
     pub basic: bool,

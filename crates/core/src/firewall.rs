@@ -1,6 +1,6 @@
 //! Firewalls: ordered rules that pick exactly one authentication method for a request; the first match wins.
 
-use crate::{Facts, Source, facts::covers};
+use crate::{Facts, Source, facts::covers, possession::Demand};
 use http::Method;
 use regex::Regex;
 use serde::Serialize;
@@ -62,7 +62,7 @@ pub enum Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum When {
-    /// `Authorization: Bearer`.
+    /// `Authorization: Bearer` or `DPoP`: a token.
     Bearer,
     /// `Authorization: Basic`.
     Basic,
@@ -87,6 +87,10 @@ pub struct AccessRules {
     /// One of these must be in its `aud`. Empty: what our own tokens are usually for, and what the settings of another issuer
     /// say.
     pub audience: Vec<Arc<str>>,
+    /// To what it has to be bound; `None`: whatever it is bound to has to be shown, and it need not be.
+    pub proof: Option<Demand>,
+    /// Proofs need a nonce of ours (RFC 9449 9).
+    pub dpop_nonce: bool,
 }
 
 /// One `[[firewall]]`.
@@ -138,7 +142,8 @@ pub enum Mismatch {
 impl Firewall {
     /// Whether a certificate can count for some request to this host: then clients are asked for one.
     pub fn reads_certificates(&self, host: &str) -> bool {
-        (self.authentication == Authentication::Certificate || self.when == Some(When::Certificate))
+        let bound = self.access.proof.is_some_and(Demand::reads_certificates);
+        (self.authentication == Authentication::Certificate || self.when == Some(When::Certificate) || bound)
             && self.host.as_ref().is_none_or(|pattern| pattern.is_match(host))
     }
 

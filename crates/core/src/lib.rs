@@ -28,6 +28,7 @@ pub mod oauth;
 pub mod password;
 pub mod policy;
 pub mod ports;
+pub mod possession;
 pub mod question;
 pub mod quoted;
 pub mod refusal;

@@ -24,6 +24,8 @@ pub struct OAuth {
     pub code_lifetime: Duration,
     /// How long a client may renew its tokens, from the consent on.
     pub refresh_token_lifetime: Duration,
+    /// Proofs of possession need a nonce of ours (RFC 9449 8).
+    pub dpop_nonce: bool,
     /// Its endpoints, each at a path of its own.
     pub paths: Vec<(Arc<str>, OAuthEndpoint)>,
     /// What judges those that clients call: everyone is a guest, because each of them proves who it is to the endpoint itself.

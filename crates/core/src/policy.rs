@@ -339,6 +339,15 @@ impl Policy {
         Some(if of_view { Cow::Owned(stores::moved_to(own, host)) } else { Cow::Borrowed(own) })
     }
 
+    /// Scheme and authority by which clients reach us at this host, as far as that is known: those of [`Policy::origin_at`] or,
+    /// at another host that is served, the same with that host in its place.
+    pub fn place_at(&self, host: &str) -> Option<Cow<'_, str>> {
+        let origin = self.origin_at(host)?;
+        let served = self.hosts.as_ref().is_some_and(|hosts| hosts.iter().any(|own| **own == *host));
+        let moved = stores::moved_to(&origin, host);
+        Some(if served && moved != *origin { Cow::Owned(moved) } else { origin })
+    }
+
     /// Whether a client's certificate can count for some request to this host.
     pub fn reads_certificates(&self, host: &str) -> bool {
         self.firewalls.iter().any(|firewall| firewall.reads_certificates(host))

@@ -109,6 +109,7 @@ fn oauth() -> OAuth {
         access_token_lifetime: Duration::from_secs(3600),
         code_lifetime: Duration::from_secs(60),
         refresh_token_lifetime: Duration::from_secs(30 * 24 * 3600),
+        dpop_nonce: false,
         paths: vec![("/token".into(), OAuthEndpoint::Token), ("/authorize/jwks".into(), OAuthEndpoint::Keys)],
         firewall: Arc::new(Firewall {
             name: "oauth".into(),

@@ -1,7 +1,7 @@
 //! Access tokens (OAuth 2), whoever issued them: our own authorization server, or another one that is configured.
 
 use super::{Fault, LiveToken, Tokens, WebError, web::refused};
-use doorward_core::policy::Directory;
+use doorward_core::{policy::Directory, possession::Bound};
 use doorward_crypto::jwt;
 use std::sync::Arc;
 
@@ -15,6 +15,11 @@ pub struct AccessProfile {
     /// # Errors
     /// What is wrong, for the operator.
     pub scopes: fn(&jwt::Claims) -> Result<Vec<Arc<str>>, &'static str>,
+    /// Reads what it is bound to; whoever finds the token has to ask for that.
+    ///
+    /// # Errors
+    /// What is wrong, for the operator.
+    pub bound: fn(&jwt::Claims) -> Result<Bound, &'static str>,
 }
 
 /// Our own authorization server, as it issues tokens.

@@ -5,6 +5,7 @@ use crate::Standing;
 use doorward_core::{
     Account, Kind, Time,
     ports::{AccountRecord, TokenKey, TokenRecord},
+    possession::Bound,
 };
 use std::{
     collections::HashMap,
@@ -120,6 +121,15 @@ impl LiveToken {
     /// Whether the store has to be asked again, though nothing happened.
     pub(super) fn is_due(&self, now: Time) -> bool {
         self.due.load(SeqCst) <= now.0
+    }
+
+    /// What it is bound to: whoever sends it has to show that.
+    pub fn bound(&self) -> Bound {
+        match &self.claims.origin {
+            Origin::Foreign(vouched) => vouched.bound.clone(),
+            Origin::Own(own) => own.bound.clone(),
+            Origin::Opaque | Origin::Signed(_) | Origin::Web(_) => Bound::default(),
+        }
     }
 
     pub(super) fn key(&self) -> TokenKey {

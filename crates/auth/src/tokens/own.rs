@@ -17,6 +17,7 @@ use doorward_core::{
     Kind, Time,
     policy::Directory,
     ports::{AccountRecord, Authorization, Grant, TokenKey},
+    possession::Bound,
 };
 use doorward_crypto::{
     jwt::{BadToken, Rules, Unverified, Verified},
@@ -40,6 +41,8 @@ pub(super) struct Own {
     grant: Option<Arc<str>>,
     /// What it is good for, as far as the client may still have that.
     scopes: Vec<Arc<str>>,
+    /// What it is bound to.
+    pub(super) bound: Bound,
 }
 
 /// A token that stands now.
@@ -115,7 +118,8 @@ impl Tokens {
             None | Some(_) => return Err(invalid("it rests on nothing")),
         };
         let jti = TokenKey(sha256(text("jti")?.as_bytes()));
-        let mut own = Own { kid: kid.ok_or(MISSING)?, jti, client: client.into(), grant, scopes };
+        let bound = (asked.profile.bound)(&said).map_err(invalid)?;
+        let mut own = Own { kid: kid.ok_or(MISSING)?, jti, client: client.into(), grant, scopes, bound };
         let Stands { record, scopes, until } = self.stands(&own, issued, asked.directories).await?;
         own.scopes = scopes;
         let scopes = Some(own.scopes.clone().into());

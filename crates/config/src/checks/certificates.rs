@@ -5,7 +5,10 @@ use crate::{
     load::{ClientCertificates, Draft},
     reader::{Reader, Span},
 };
-use doorward_core::firewall::{Authentication, Firewall, When};
+use doorward_core::{
+    firewall::{Authentication, Firewall, When},
+    possession::Demand,
+};
 use http::Method;
 
 pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
@@ -15,8 +18,7 @@ pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
         ClientCertificates::Shown(client_ca) => {
             // Without any firewall of the file, one of sessions stands.
             if !draft.firewalls.iter().any(|(firewall, _)| reads(firewall)) {
-                let hint =
-                    "write `authentication = \"certificate\"`, or `when = \"certificate\"`, into a firewall; or leave it out";
+                let hint = "write `authentication = \"certificate\"`, or `when = \"certificate\"`, or `proof = \"certificate\"`, into a firewall; or leave it out";
                 r.warn(client_ca.clone(), "no firewall looks at certificates, so no client is asked for one", hint);
             }
             readers(draft).for_each(|(firewall, place)| asks_everybody(r, draft, firewall, place));
@@ -31,12 +33,15 @@ fn readers(draft: &Draft) -> impl Iterator<Item = (&Firewall, Span)> {
 }
 
 fn reads(firewall: &Firewall) -> bool {
-    firewall.authentication == Authentication::Certificate || firewall.when == Some(When::Certificate)
+    let bound = firewall.access.proof.is_some_and(Demand::reads_certificates);
+    firewall.authentication == Authentication::Certificate || firewall.when == Some(When::Certificate) || bound
 }
 
 fn carried_by_nobody(r: &mut Reader<'_>, firewall: &Firewall, place: Span) {
     let hint = "name `client_ca` in [server.tls] or, behind a proxy that asks for certificates, `header` in [certificate]";
-    if firewall.authentication == Authentication::Certificate {
+    if firewall.access.proof == Some(Demand::Any) {
+        r.warn(place, format!("tokens under `{}` cannot be bound to certificates: no request carries one", firewall.name), hint);
+    } else if firewall.authentication == Authentication::Certificate || firewall.access.proof.is_some() {
         r.error_with(place, format!("nobody can pass firewall `{}`: no request carries a certificate", firewall.name), hint);
     } else {
         r.warn(place, format!("firewall `{}` can never match: no request carries a certificate", firewall.name), hint);

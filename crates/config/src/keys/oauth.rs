@@ -1,6 +1,6 @@
 //! The table about the authorization server.
 
-use super::{SPAN, TEXT, TEXTS, Table, key};
+use super::{FLAG, SPAN, TEXT, TEXTS, Table, key};
 
 /// The authorization server.
 pub(super) const OAUTH: &[Table] = &[Table {
@@ -40,6 +40,12 @@ pub(super) const OAUTH: &[Table] = &[Table {
             SPAN,
             "\"30d\"",
             "How long a client may renew its tokens, from the consent on; at most a year.",
+        ),
+        key(
+            "dpop_nonce",
+            FLAG,
+            "`false`",
+            "Whether proofs of possession (DPoP) need a nonce that Doorward gave within the last two minutes (RFC 9449 8). Clients then ask twice where they have none.",
         ),
         key(
             "algorithm",

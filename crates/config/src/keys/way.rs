@@ -17,7 +17,7 @@ pub(super) const WAY: &[Table] = &[
                 "when",
                 TEXT,
                 "always",
-                "Only requests that carry this credential, sound or not: `bearer`, `basic`, `certificate` or `cookie`.",
+                "Only requests that carry this credential, sound or not: `bearer` (`Authorization: Bearer` or `DPoP`), `basic`, `certificate` or `cookie`.",
             ),
             key(
                 "authentication",
@@ -31,6 +31,18 @@ pub(super) const WAY: &[Table] = &[
                 TEXTS,
                 "the `audience` of `[oauth]` and of each `[[issuer]]`",
                 "For `oauth` firewalls: URIs of which one must be in `aud` of an access token, such as one of `resources` in `[oauth]`. Tokens of an `[[issuer]]` must also be for its `audience`.",
+            ),
+            key(
+                "proof",
+                TEXT,
+                "none",
+                "For `oauth` firewalls: to what an access token has to be bound: `dpop` (a key, RFC 9449), `certificate` (of the client, RFC 8705; clients are then asked for one) or `any` of both. Without it, what a token is bound to has to be shown all the same.",
+            ),
+            key(
+                "dpop_nonce",
+                FLAG,
+                "`false`",
+                "For `oauth` firewalls: whether proofs of possession need a nonce that Doorward gave within the last two minutes (RFC 9449 9).",
             ),
             key(
                 "realm",

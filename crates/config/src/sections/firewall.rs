@@ -8,6 +8,7 @@ use crate::{
 use doorward_core::{
     firewall::{AccessRules, Authentication, Entry, Firewall, Guards, Invalid, When},
     policy::Directory,
+    possession::Demand,
 };
 use std::sync::Arc;
 use toml::de::DeTable;
@@ -142,8 +143,9 @@ fn misplaced(r: &mut Reader<'_>, section: &Section<'_>, authentication: Option<A
     for (key, message) in keys.iter().filter(|(key, _)| section.has(key)) {
         r.error(section.place(key), *message);
     }
-    if authentication.is_some_and(|method| method != Authentication::OAuth) && section.has("audience") {
-        r.error(section.place("audience"), "`audience` belongs to `authentication = \"oauth\"`");
+    let elsewhere = authentication.is_some_and(|method| method != Authentication::OAuth);
+    for key in ["audience", "proof", "dpop_nonce"].into_iter().filter(|key| elsewhere && section.has(key)) {
+        r.error(section.place(key), format!("`{key}` belongs to `authentication = \"oauth\"`"));
     }
     let page = section.value("entry").is_some_and(|value| value.get_ref().as_str() == Some("page"));
     let hint = match authentication {
@@ -179,7 +181,12 @@ fn sound_realm(text: &str) -> Result<Arc<str>, String> {
 /// What access tokens must be.
 fn access(r: &mut Reader<'_>, section: &Section<'_>) -> AccessRules {
     let texts = r.some_texts(section, "audience").unwrap_or_default();
-    AccessRules { audience: oauth::distinct(r, texts, "this audience is listed twice", oauth::resource) }
+    let words = [("dpop", Demand::Dpop), ("certificate", Demand::Certificate), ("any", Demand::Any)];
+    AccessRules {
+        audience: oauth::distinct(r, texts, "this audience is listed twice", oauth::resource),
+        proof: r.optional_word(section, "proof", &words),
+        dpop_nonce: r.flag(section, "dpop_nonce", false),
+    }
 }
 
 /// The directories that are asked, in order; by default all.

@@ -62,6 +62,7 @@ pub(crate) fn read(
         access_token_lifetime: r.duration(&section, "access_token_lifetime", hour),
         code_lifetime: r.duration(&section, "code_lifetime", Duration::from_secs(60)),
         refresh_token_lifetime: r.duration(&section, "refresh_token_lifetime", 30 * 24 * hour),
+        dpop_nonce: r.flag(&section, "dpop_nonce", false),
         paths: paths(r, &section),
         firewall: Arc::new(nobody(r, &section)),
     };

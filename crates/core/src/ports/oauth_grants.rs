@@ -209,11 +209,13 @@ pub trait OAuthGrants: Send + Sync {
         authorization: Option<&Authorization>,
         now: Time,
     ) -> Result<bool, StoreError>;
-    /// What became of a device of this client. The authorization is given once, with `refresh` as its first refresh token.
+    /// What became of a device of this client. The authorization is given once, with `refresh` as its first refresh token; it is
+    /// bound to `binding` unless the device was bound to something when it began.
     async fn poll_device(
         &self,
         key: &TokenKey,
         client: &str,
+        binding: Option<Arc<str>>,
         refresh: Option<&TokenKey>,
         now: Time,
     ) -> Result<Polled, StoreError>;

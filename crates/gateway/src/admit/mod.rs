@@ -423,7 +423,7 @@ fn method(parts: &Parts, dialect: Dialect) -> Result<Method, Wrong> {
     Ok(method)
 }
 
-/// Whether `Authorization` carries Bearer and Basic, sound or not.
+/// Whether `Authorization` carries a token (Bearer, DPoP) and Basic, sound or not.
 fn authorization(headers: &HeaderMap) -> Result<(bool, bool), Wrong> {
     let mut lines = headers.get_all(header::AUTHORIZATION).iter();
     let Some(line) = lines.next() else {
@@ -432,7 +432,7 @@ fn authorization(headers: &HeaderMap) -> Result<(bool, bool), Wrong> {
     if lines.next().is_some() {
         return Err(wrong("authorization", "Authorization is repeated"));
     }
-    Ok((has_scheme(line, b"bearer"), has_scheme(line, b"basic")))
+    Ok((has_scheme(line, b"bearer") || has_scheme(line, b"dpop"), has_scheme(line, b"basic")))
 }
 
 /// Whether an `Authorization` names the scheme, however malformed the rest is.

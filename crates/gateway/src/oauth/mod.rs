@@ -29,7 +29,7 @@ use doorward_oauth::{
         Parameters,
         client::{self, Caller},
     },
-    rfc8414,
+    rfc8414, rfc9449,
 };
 use http::{
     HeaderValue, Method, Response, StatusCode,
@@ -65,8 +65,21 @@ pub(crate) fn own(endpoint: OAuthEndpoint) -> Own {
     }
 }
 
-/// Answers a call of an endpoint.
+/// Answers a call of an endpoint. Whoever proves possession is told what to put into the next proof, where that is asked for
+/// (RFC 9449 8.2).
 pub(crate) async fn answer(endpoint: OAuthEndpoint, settings: &OAuth, call: Call<'_>) -> Response<Body> {
+    let (auth, proves) = (call.auth, call.request.headers.contains_key(rfc9449::HEADER));
+    let mut response = run(endpoint, settings, call).await;
+    if settings.dpop_nonce && proves {
+        let nonce = rfc9449::Nonces::of(auth.nonce_key()).current(auth.clock().now());
+        if let Ok(value) = HeaderValue::try_from(nonce) {
+            response.headers_mut().insert(rfc9449::NONCE_HEADER, value);
+        }
+    }
+    response
+}
+
+async fn run(endpoint: OAuthEndpoint, settings: &OAuth, call: Call<'_>) -> Response<Body> {
     let (reads, posts) = (matches!(*call.request.method, Method::GET | Method::HEAD), *call.request.method == Method::POST);
     match (endpoint, call.request.method) {
         (OAuthEndpoint::Authorize, _) if reads || posts => authorize::run(settings, call).await,

@@ -3,15 +3,17 @@
 use super::{Asking, asked, document, provider};
 use crate::{Body, api::Call};
 use doorward_core::{
-    OAuth,
+    OAuth, OAuthEndpoint,
     ports::{Client, Pushed},
 };
 use doorward_oauth::{
     ErrorCode, OAuthError,
     rfc6749::{
+        Parameters,
         authorize::{PUSHED, Way},
         client::Caller,
     },
+    rfc9449,
 };
 use http::{Response, StatusCode};
 use serde::Serialize;
@@ -49,6 +51,7 @@ async fn push(settings: &OAuth, call: &Call<'_>, client: &Client, caller: Caller
         return Err(invalid("request_uri is not pushed".into()));
     }
     let parameters = caller.params.without(&["client_secret", "client_assertion", "client_assertion_type", "client_id"]);
+    let parameters = bound(settings, call, caller, parameters).await?;
     let (uris, scopes, default) = asked::known(settings, client);
     let asker = asked::asker(client, &uris, &scopes, &default);
     let way = Way::of(&parameters, &asker).map_err(|bad| invalid(bad.to_string()))?;
@@ -64,4 +67,16 @@ async fn push(settings: &OAuth, call: &Call<'_>, client: &Client, caller: Caller
     };
     provider.store().grants().push_request(&pushed).await?;
     Ok(Answer { request_uri: format!("{PUSHED}{secret}"), expires_in: LIFETIME.as_secs() })
+}
+
+/// RFC 9449 10.1: a proof says for which key the code will be, as `dpop_jkt` does; both together say the same.
+async fn bound(settings: &OAuth, call: &Call<'_>, caller: Caller<'_>, parameters: Parameters) -> Result<Parameters, OAuthError> {
+    let url = settings.url(OAuthEndpoint::Pushed).unwrap_or_default();
+    match (rfc9449::binding(&provider(call, settings), caller.headers, &url).await?, parameters.get("dpop_jkt")) {
+        (None, _) => Ok(parameters),
+        (Some(key), Some(named)) if *named != *key => {
+            Err(OAuthError::new(ErrorCode::InvalidDpopProof, "dpop_jkt names another key than the proof."))
+        }
+        (Some(key), _) => Ok(parameters.with("dpop_jkt", &key)),
+    }
 }

@@ -5,8 +5,11 @@ use crate::{
     Body,
     api::{Call, header},
 };
-use doorward_core::OAuth;
-use doorward_oauth::oidc::userinfo::{self, Refused};
+use doorward_core::{OAuth, OAuthEndpoint};
+use doorward_oauth::{
+    oidc::userinfo::{self, Refused},
+    rfc9449::{self, Scheme, Sent},
+};
 use http::{
     HeaderValue, Response, StatusCode,
     header::{AUTHORIZATION, WWW_AUTHENTICATE},
@@ -16,18 +19,29 @@ use serde_json::json;
 /// `GET` and `POST /userinfo`.
 pub(super) async fn run(settings: &OAuth, call: Call<'_>) -> Response<Body> {
     let to = call.reader();
-    let line = header(call.request.headers, AUTHORIZATION).and_then(|line| line.split_once(' '));
-    let Some((_, token)) = line.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
+    let Some((scheme, token)) = header(call.request.headers, AUTHORIZATION).and_then(Scheme::split) else {
         // RFC 6750 3: whoever showed nothing is told nothing.
-        return challenge(document(StatusCode::UNAUTHORIZED, &json!({}), &to), "Bearer");
+        return challenge(document(StatusCode::UNAUTHORIZED, &json!({}), &to), HeaderValue::from_static("Bearer"));
     };
-    let refused = match userinfo::claims(&provider(&call, settings), token.trim()).await {
+    let url = settings.url(OAuthEndpoint::UserInfo);
+    let shown = call.request.certificate.map(|certificate| certificate.thumbprint(call.auth.clock().now()));
+    let sent = Sent {
+        scheme,
+        token,
+        headers: call.request.headers,
+        method: call.request.method.as_str(),
+        url: url.as_deref(),
+        certificate: shown.as_ref(),
+    };
+    let refused = match userinfo::claims(&provider(&call, settings), &sent).await {
         Ok(claims) => return document(StatusCode::OK, &claims, &to),
         Err(refused) => refused,
     };
     call.audit_detail("userinfo_refused", "refused", None, &refused.to_string());
     let (status, error) = match refused {
         Refused::Token(_) => (StatusCode::UNAUTHORIZED, "invalid_token"),
+        Refused::Proof(_) => (StatusCode::UNAUTHORIZED, "invalid_dpop_proof"),
+        Refused::Nonce => (StatusCode::UNAUTHORIZED, "use_dpop_nonce"),
         Refused::Scope => (StatusCode::FORBIDDEN, "insufficient_scope"),
         Refused::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
     };
@@ -36,12 +50,14 @@ pub(super) async fn run(settings: &OAuth, call: Call<'_>) -> Response<Body> {
         return response;
     }
     let scope = if status == StatusCode::FORBIDDEN { ", scope=\"openid\"" } else { "" };
-    challenge(response, &format!("Bearer error=\"{error}\"{scope}"))
+    let text = format!("Bearer error=\"{error}\"{scope}");
+    match scheme {
+        Scheme::Dpop => challenge(response, rfc9449::challenge(Some(error))),
+        Scheme::Bearer => challenge(response, HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("Bearer"))),
+    }
 }
 
-fn challenge(mut response: Response<Body>, text: &str) -> Response<Body> {
-    if let Ok(value) = HeaderValue::try_from(text) {
-        response.headers_mut().insert(WWW_AUTHENTICATE, value);
-    }
+fn challenge(mut response: Response<Body>, value: HeaderValue) -> Response<Body> {
+    response.headers_mut().insert(WWW_AUTHENTICATE, value);
     response
 }

@@ -37,7 +37,7 @@ use doorward_core::{
     ports::Entropy,
     refusal::Public,
 };
-use doorward_oauth::client::Providers;
+use doorward_oauth::{client::Providers, rfc9449::NONCE_HEADER};
 use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, StatusCode, header::STRICT_TRANSPORT_SECURITY, request};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
@@ -221,6 +221,9 @@ impl Gateway {
             fresh = Box::pin(self.exchange(policy, &mut admitted, &found, &mut identified)).await;
         }
         let mut response = self.judge_identified(policy, admitted, ours, &found, &identified, (&mut *trace, onward)).await;
+        if let Some(nonce) = identified.nonce {
+            response.headers_mut().insert(NONCE_HEADER, nonce);
+        }
         if let Some(fresh) = fresh {
             fresh.set(&mut response, self.parts.auth.clock().now());
         }
@@ -287,7 +290,7 @@ impl Gateway {
         if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
             trace.refused(&refusal);
             trace.audit_refusal(&*self.parts.recorder);
-            answer::challenge_under(firewall, &refusal, identified.fault, dialect, response);
+            answer::challenge_under(firewall, &refusal, identified.wrong(), dialect, response);
         }
     }
 
@@ -328,7 +331,7 @@ impl Gateway {
         };
         page.unwrap_or_else(|| {
             let firewall = found.firewall.map(|firewall| &**firewall);
-            answer::refuse_under(firewall, refusal, identified.fault, &Reader::of(admitted))
+            answer::refuse_under(firewall, refusal, identified.wrong(), &Reader::of(admitted))
         })
     }
 }

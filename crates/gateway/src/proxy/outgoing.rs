@@ -23,6 +23,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const DPOP: HeaderName = HeaderName::from_static("dpop");
 const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
 /// Path and query as they were matched.
@@ -56,6 +57,8 @@ pub(super) fn text(
             header::CONTENT_LENGTH => text.set(name, &["0"]),
             header::COOKIE => {}
             header::AUTHORIZATION if hides(upstream, value) => {}
+            // It proves nothing behind us: it is used up.
+            _ if *name == DPOP && !upstream.pass_credentials => {}
             _ => text.set_value(name, value),
         }
     }
@@ -109,6 +112,9 @@ pub(super) fn strip_credentials(headers: &mut HeaderMap, policy: &Policy, upstre
     if headers.get(header::AUTHORIZATION).is_some_and(|value| hides(upstream, value)) {
         headers.remove(header::AUTHORIZATION);
     }
+    if !upstream.pass_credentials {
+        headers.remove(DPOP);
+    }
 }
 
 /// Whether a cookie goes no further: it is one of ours, or the session of an old application, which could be exchanged for
@@ -130,7 +136,7 @@ fn hides(upstream: &Upstream, value: &HeaderValue) -> bool {
 
 /// Whether an `Authorization` is one that we could have read.
 fn readable(value: &HeaderValue) -> bool {
-    has_scheme(value, b"bearer") || has_scheme(value, b"basic")
+    has_scheme(value, b"bearer") || has_scheme(value, b"dpop") || has_scheme(value, b"basic")
 }
 
 /// Where the head of a request is written: headers of a library's request, or text.

@@ -3,14 +3,13 @@
 use super::{EMAIL, OPENID, PROFILE};
 use crate::{
     Provider,
-    rfc6749::Scopes,
-    rfc9068::{self, TYPE},
+    rfc9068::{
+        self,
+        judge::{self, Judged, NotActive},
+    },
+    rfc9449::{Asks, Nonces, Sent, Unproved, prove},
 };
-use doorward_core::ports::{StoreError, TokenKey};
-use doorward_crypto::{
-    jwt::{Rules, Unverified, Verified},
-    sha256,
-};
+use doorward_core::ports::StoreError;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -23,45 +22,51 @@ pub enum Refused {
     /// It is none of OpenID Connect (RFC 6750 3.1, `insufficient_scope`).
     #[error("the scope openid was not allowed")]
     Scope,
+    /// What it is bound to was not shown (RFC 9449 7.1).
+    #[error("{0}")]
+    Proof(&'static str),
+    /// The same, for want of a nonce (RFC 9449 9).
+    #[error("the proof has no nonce that was given lately")]
+    Nonce,
     /// It cannot be known.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
 }
 
+impl From<NotActive> for Refused {
+    fn from(error: NotActive) -> Self {
+        match error {
+            NotActive::Refused(why) => Refused::Token(why),
+            NotActive::Unavailable(error) => Refused::Unavailable(error),
+        }
+    }
+}
+
+impl From<Unproved> for Refused {
+    fn from(error: Unproved) -> Self {
+        match error {
+            Unproved::Token(why) => Refused::Token(why),
+            Unproved::Proof(why) => Refused::Proof(why),
+            Unproved::Nonce => Refused::Nonce,
+            Unproved::Unavailable(error) => Refused::Unavailable(error),
+        }
+    }
+}
+
 /// What a client may know of the person whose access token it shows: `sub`, and what its scopes say (Core 5.4).
 ///
 /// # Errors
-/// When the token is none of ours for this place, or what it rests on has ended.
-pub async fn claims(provider: &Provider<'_>, token: &str) -> Result<Value, Refused> {
-    let Verified { claims, .. } = verify(provider, token).await?;
-    let text = |name: &str| claims.text(name).ok_or(Refused::Token("a claim is missing"));
-    let key = TokenKey(sha256(text("jti")?.as_bytes()));
-    if provider.store().access_token_is_revoked(&key).await? {
-        return Err(Refused::Token("it was revoked"));
-    }
-    // RFC 9449 7.1: a token that is bound to a key is no bearer token.
-    if claims.get("cnf").is_some() {
-        return Err(Refused::Token("it is bound to a key"));
-    }
-    let (now, issued) = (provider.now(), claims.issued.ok_or(Refused::Token("a claim is missing"))?);
-    let client = provider.store().client(text("client_id")?).await?;
-    if !client.is_some_and(|client| client.upholds(issued)) {
-        return Err(Refused::Token("its client is gone or disabled, or its tokens were ended"));
-    }
-    let authorization = provider.store().grants().authorization(text("grant_id")?, now).await?;
-    let authorization = authorization.ok_or(Refused::Token("what it rests on has ended"))?;
-    if let Some(session) = &authorization.session
-        && !provider.auth.session_lives(session).await?
-    {
-        return Err(Refused::Token("its session ended"));
-    }
-    let scopes = Scopes::parse(text("scope")?).map_err(|_| Refused::Scope)?;
+/// When the token is none of ours for this place, or what it rests on has ended, or what it is bound to is not shown.
+pub async fn claims(provider: &Provider<'_>, sent: &Sent<'_>) -> Result<Value, Refused> {
+    let audience = [Arc::clone(provider.settings.usual_audience())];
+    let Judged { claims, scopes, person, .. } = judge::judge(provider, sent.token, &audience).await?;
+    let bound = rfc9068::bound(&claims).map_err(Refused::Token)?;
+    let nonces = provider.settings.dpop_nonce.then(|| Nonces::of(provider.auth.nonce_key()));
+    prove(sent, &bound, &Asks { demand: None, nonces, once: Some(provider.store()), now: provider.now() }).await?;
+    let (_, record) = person.ok_or(Refused::Token("the client has it for itself"))?;
     if !scopes.has(OPENID) {
         return Err(Refused::Scope);
     }
-    let record = provider.store().account(authorization.kind, authorization.account).await?;
-    let record = record.filter(|record| rfc9068::subject(&record.account) == text("sub").unwrap_or_default());
-    let record = record.ok_or(Refused::Token("its account is gone"))?;
     let mut said = Map::new();
     said.insert("sub".into(), rfc9068::subject(&record.account).into());
     if scopes.has(PROFILE) {
@@ -73,24 +78,4 @@ pub async fn claims(provider: &Provider<'_>, token: &str) -> Result<Value, Refus
         said.insert("email_verified".into(), record.confirmed.into());
     }
     Ok(Value::Object(said))
-}
-
-/// An access token of ours, for ourselves: it says so in `typ`, which no other token does (RFC 9068 4).
-async fn verify(provider: &Provider<'_>, token: &str) -> Result<Verified, Refused> {
-    let tokens = provider.auth.tokens();
-    let audience = [Arc::clone(provider.settings.usual_audience())];
-    let rules = Rules { issuer: Some(&provider.settings.issuer), audience: &audience, types: &[TYPE], ..Rules::default() };
-    let read = || {
-        let read = Unverified::parse(token).map_err(|bad| bad.text())?;
-        if !read.is_typed(TYPE) {
-            return Err("it is no access token");
-        }
-        let keys = tokens.oauth_keys();
-        read.verify(keys.iter().map(|key| key.verifying()), &rules, provider.now()).map_err(|bad| bad.text())
-    };
-    match read() {
-        // Another node may have made its key just now.
-        Err(_) if tokens.reload_oauth_keys().await? => read().map_err(Refused::Token),
-        other => other.map_err(Refused::Token),
-    }
 }

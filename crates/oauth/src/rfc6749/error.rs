@@ -35,6 +35,8 @@ pub enum ErrorCode {
     Request(authorize::Code),
     /// A proof of possession that does not count (RFC 9449 5).
     InvalidDpopProof,
+    /// A proof of possession without a nonce that counts (RFC 9449 8).
+    UseDpopNonce,
     /// It cannot be known now.
     TemporarilyUnavailable,
     /// Too many failed from where the request comes.
@@ -53,6 +55,7 @@ impl ErrorCode {
             ErrorCode::InvalidScope => "invalid_scope",
             ErrorCode::InvalidTarget => "invalid_target",
             ErrorCode::InvalidDpopProof => "invalid_dpop_proof",
+            ErrorCode::UseDpopNonce => "use_dpop_nonce",
             ErrorCode::AuthorizationPending => "authorization_pending",
             ErrorCode::SlowDown => "slow_down",
             ErrorCode::AccessDenied => "access_denied",

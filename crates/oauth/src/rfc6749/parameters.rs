@@ -78,6 +78,14 @@ impl Parameters {
         Self(self.0.iter().filter(|(name, _)| !drop.contains(&&**name)).cloned().collect())
     }
 
+    /// The same, in which this parameter has this value.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut with = self.without(&[name]);
+        with.0.push((name.to_owned(), value.to_owned()));
+        with
+    }
+
     /// As a query or form again.
     pub fn encode(&self) -> String {
         url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()

@@ -3,7 +3,7 @@
 pub mod judge;
 mod resource;
 
-pub use resource::PROFILE;
+pub use resource::{PROFILE, bound};
 
 use crate::{OAuthError, Provider, rfc6749::Scopes};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -3,6 +3,7 @@
 use super::TYPE;
 use crate::rfc6749::Scopes;
 use doorward_auth::AccessProfile;
+use doorward_core::possession::Bound;
 use doorward_crypto::jwt::Claims;
 use serde_json::Value;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 /// What a token must be besides signed, in time, of the issuer and for us (RFC 9068 4): "The resource server MUST verify that the
 /// \"typ\" header value is \"at+jwt\" or \"application/at+jwt\" and reject tokens carrying any other value". So ID tokens, and JSON
 /// Web Tokens that are for something else, never count.
-pub const PROFILE: AccessProfile = AccessProfile { typ: TYPE, scopes };
+pub const PROFILE: AccessProfile = AccessProfile { typ: TYPE, scopes, bound };
 
 /// Claims that section 2.2 calls REQUIRED, besides `iss`, `aud`, `exp` and `iat`, which were looked at.
 const REQUIRED: [&str; 3] = ["sub", "client_id", "jti"];
@@ -18,10 +19,6 @@ const REQUIRED: [&str; 3] = ["sub", "client_id", "jti"];
 fn scopes(claims: &Claims) -> Result<Vec<Arc<str>>, &'static str> {
     if REQUIRED.iter().any(|name| claims.text(name).is_none_or(str::is_empty)) {
         return Err("it lacks `sub`, `client_id` or `jti`, which every access token has (RFC 9068 2.2)");
-    }
-    // RFC 7800 3.1: it counts only together with a proof, and nobody here asked for one.
-    if claims.get("cnf").is_some() {
-        return Err("it is bound to a key (`cnf`), and tokens that are bound do not count here");
     }
     // Section 2.2.3; RFC 6749 3.3.
     match claims.get("scope") {
@@ -32,6 +29,26 @@ fn scopes(claims: &Claims) -> Result<Vec<Arc<str>>, &'static str> {
         }
         Some(_) => Err("its `scope` is no text"),
     }
+}
+
+/// What a token is bound to. RFC 7800 3.1: what cannot be asked for is nothing that could be left out.
+///
+/// # Errors
+/// When it is bound to something else than a key (RFC 9449 6.1) or a certificate (RFC 8705 3.1).
+pub fn bound(claims: &Claims) -> Result<Bound, &'static str> {
+    const OTHER: &str = "it is bound (`cnf`) to something that nobody here can ask for";
+    let mut bound = Bound::default();
+    let Some(cnf) = claims.get("cnf") else { return Ok(bound) };
+    let members = cnf.as_object().filter(|members| !members.is_empty()).ok_or(OTHER)?;
+    for (name, value) in members {
+        let slot = match name.as_str() {
+            "jkt" => &mut bound.key,
+            "x5t#S256" => &mut bound.certificate,
+            _ => return Err(OTHER),
+        };
+        *slot = Some(value.as_str().filter(|text| !text.is_empty()).ok_or(OTHER)?.into());
+    }
+    Ok(bound)
 }
 
 #[cfg(test)]
@@ -45,7 +62,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn an_access_token_has_the_claims_of_one_and_is_bound_to_nothing() {
+    fn an_access_token_has_the_claims_of_one() {
         let pkcs8 = SigningKey::generate(Algorithm::EdDsa, &SystemEntropy).unwrap();
         let key = SigningKey::from_pkcs8(&pkcs8).unwrap();
         let read = |changes: Value| {
@@ -59,18 +76,30 @@ mod tests {
             let token = key.sign_typed(TYPE, &said).unwrap();
             let rules = Rules { types: &[TYPE], typed: true, ..Rules::default() };
             let verified = Unverified::parse(&token).unwrap().verify([key.verifying()], &rules, Time(1_000)).unwrap();
-            (PROFILE.scopes)(&verified.claims).map(|scopes| scopes.join(" "))
+            let bound = (PROFILE.bound)(&verified.claims)?;
+            let proof = bound.key.iter().chain(&bound.certificate).map(|own| format!(" by {own}")).collect::<String>();
+            (PROFILE.scopes)(&verified.claims).map(|scopes| scopes.join(" ") + &proof)
         };
         assert_eq!(read(json!({})), Ok("a b:c".into()));
         assert_eq!(read(json!({ "scope": null })), Ok(String::new()));
+        for (cnf, proof) in [
+            (json!({ "jkt": "k" }), " by k"),
+            (json!({ "x5t#S256": "c" }), " by c"),
+            (json!({ "jkt": "k", "x5t#S256": "c" }), " by k by c"),
+        ] {
+            assert_eq!(read(json!({ "cnf": cnf, "scope": null })), Ok(proof.into()));
+        }
         for wrong in [
             json!({ "sub": null }),
             json!({ "client_id": null }),
             json!({ "client_id": 1 }),
             json!({ "jti": "" }),
-            json!({ "cnf": { "jkt": "x" } }),
-            json!({ "cnf": { "x5t#S256": "x" } }),
+            json!({ "cnf": { "jkt": "" } }),
+            json!({ "cnf": { "jkt": 1 } }),
+            json!({ "cnf": { "jkt": "x", "jwk": {} } }),
+            json!({ "cnf": { "kid": "x" } }),
             json!({ "cnf": {} }),
+            json!({ "cnf": "x" }),
             json!({ "scope": ["a"] }),
             json!({ "scope": "a  b" }),
             json!({ "scope": "\u{e4}" }),

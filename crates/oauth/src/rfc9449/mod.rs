@@ -1,10 +1,17 @@
 //! Demonstrating proof of possession (RFC 9449): whoever uses a token shows that it has the key to which the token is bound, so a
 //! token that was stolen is worth nothing.
 
+mod nonce;
+mod possession;
+
+pub use nonce::{HEADER as NONCE_HEADER, Nonces};
+pub use possession::{Asks, Scheme, Sent, Unproved, challenge, prove};
+
 use crate::{ErrorCode, OAuthError, Provider};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward_core::{
     Time,
+    canonical::{self, EncodedSlash},
     ports::{SpentUse, Store, StoreError},
 };
 use doorward_crypto::{jwt::Proof, same, sha256};
@@ -41,6 +48,8 @@ pub struct Request<'a> {
 pub struct Shown {
     /// The thumbprint of the key (RFC 7638): `jkt`.
     pub thumbprint: Arc<str>,
+    /// What we gave its sender to put there, perhaps (section 8).
+    pub nonce: Option<Arc<str>>,
     /// What of it may be used once.
     key: [u8; 32],
     /// Until when it could be used again.
@@ -84,7 +93,8 @@ pub fn read(proof: &str, request: &Request<'_>, now: Time) -> Result<Shown, &'st
     }
     let jti = proof.text("jti").filter(|jti| !jti.is_empty() && jti.len() <= LONGEST_JTI).ok_or("the proof has no `jti`")?;
     let key = sha256(format!("{}\0{jti}", proof.thumbprint).as_bytes());
-    Ok(Shown { thumbprint: Arc::clone(&proof.thumbprint), key, until: proof.issued + OLDEST + AHEAD })
+    let nonce = proof.text("nonce").map(Arc::from);
+    Ok(Shown { thumbprint: Arc::clone(&proof.thumbprint), nonce, key, until: proof.issued + OLDEST + AHEAD })
 }
 
 /// Uses a proof up; whether this was the first time (section 11.1).
@@ -95,15 +105,21 @@ pub async fn spend(store: &dyn Store, shown: &Shown, now: Time) -> Result<bool, 
     store.spend(SpentUse::DpopProof, &shown.key, shown.until, now).await
 }
 
-/// The thumbprint of the key to which a request for tokens binds them; `None` where it shows no proof.
+/// The thumbprint of the key to which a POST to this endpoint of the authorization server binds what comes of it; `None` where
+/// it shows no proof.
 ///
 /// # Errors
 /// `invalid_dpop_proof` (section 5).
-pub(crate) async fn binding(provider: &Provider<'_>, headers: &HeaderMap, url: &str) -> Result<Option<Arc<str>>, OAuthError> {
+pub async fn binding(provider: &Provider<'_>, headers: &HeaderMap, url: &str) -> Result<Option<Arc<str>>, OAuthError> {
     let invalid = |why: &'static str| OAuthError::new(ErrorCode::InvalidDpopProof, "The DPoP proof does not count.").because(why);
     let Some(proof) = carried(headers).map_err(invalid)? else { return Ok(None) };
     let request = Request { method: "POST", url, access_token: None };
     let shown = read(proof, &request, provider.now()).map_err(invalid)?;
+    let nonces = provider.settings.dpop_nonce.then(|| Nonces::of(provider.auth.nonce_key()));
+    // Section 8: "use_dpop_nonce".
+    if possession::fresh(&shown, nonces, provider.now()).is_err() {
+        return Err(OAuthError::new(ErrorCode::UseDpopNonce, "The DPoP proof needs the nonce of DPoP-Nonce."));
+    }
     match spend(provider.store(), &shown, provider.now()).await? {
         true => Ok(Some(shown.thumbprint)),
         false => Err(invalid("the proof was used before")),
@@ -118,6 +134,8 @@ fn place(text: &str) -> Option<String> {
     }
     url.set_query(None);
     url.set_fragment(None);
+    let path = canonical::path(url.path(), EncodedSlash::Keep).ok()?.into_owned();
+    url.set_path(&path);
     Some(url.into())
 }
 

@@ -54,7 +54,7 @@ impl Memory {
     }
 
     pub(super) fn known(&self) -> Known<'_> {
-        Known { sessions: &self.sessions, tokens: &self.tokens, pairs: &self.pairs, holders: &self.holders }
+        Known { sessions: &self.sessions, tokens: &self.tokens, pairs: &self.pairs, holders: &self.holders, proofs: None }
     }
 }
 

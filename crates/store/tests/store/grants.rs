@@ -213,7 +213,7 @@ async fn a_changed_password_a_disabled_account_and_an_ended_session_end_every_gr
             let _ = store.change_account(Kind::Admin, owner.account.id, AccountChange::Enable, NOW).await.unwrap();
             assert_eq!(store.grants().rotate_refresh(&FIRST, &NEXT, NOW).await, Ok(Once::Never), "{how}: refresh");
             assert_eq!(store.grants().redeem_code(&TokenKey([11; 32]), None, None, NOW).await, Ok(Once::Never), "{how}: code");
-            assert_eq!(store.grants().poll_device(&DEVICE, "tv", None, NOW).await, Ok(Polled::Never), "{how}: device");
+            assert_eq!(store.grants().poll_device(&DEVICE, "tv", None, None, NOW).await, Ok(Polled::Never), "{how}: device");
             if how != "tokens" {
                 let stale = store.grants().add_code(&waiting, &code(TokenKey([12; 32])), None).await;
                 assert!(matches!(stale, Err(StoreError::Missing(_))), "{how}: {stale:?}");
@@ -325,16 +325,29 @@ async fn a_device_waits_for_one_decision_and_is_told_of_it_once() {
         let same = store.grants().add_device(&device(NEXT, TYPED), NOW).await;
         assert!(matches!(same, Err(StoreError::Exists(_))), "{same:?}");
         assert_eq!(store.grants().device(&TYPED, NOW).await, Ok(Some(device(DEVICE, TYPED))));
-        assert_eq!(store.grants().poll_device(&DEVICE, "other", None, NOW).await, Ok(Polled::Never));
-        assert_eq!(store.grants().poll_device(&DEVICE, "tv", None, NOW).await, Ok(Polled::Pending));
+        assert_eq!(store.grants().poll_device(&DEVICE, "other", None, None, NOW).await, Ok(Polled::Never));
+        assert_eq!(store.grants().poll_device(&DEVICE, "tv", None, None, NOW).await, Ok(Polled::Pending));
         let allowed = authorization(owner, "tv", None);
         assert_eq!(store.grants().decide_device(&TYPED, Some(&allowed), NOW).await, Ok(true));
         assert_eq!(store.grants().decide_device(&TYPED, None, NOW).await, Ok(false));
         assert_eq!(store.grants().device(&TYPED, NOW).await, Ok(None));
         let told = Authorization { binding: Some("jkt:x".into()), ..allowed };
-        assert_eq!(store.grants().poll_device(&DEVICE, "tv", Some(&FIRST), NOW).await, Ok(Polled::Allowed(Box::new(told))));
-        assert_eq!(store.grants().poll_device(&DEVICE, "tv", Some(&NEXT), NOW).await, Ok(Polled::Never));
+        assert_eq!(
+            store.grants().poll_device(&DEVICE, "tv", Some("key".into()), Some(&FIRST), NOW).await,
+            Ok(Polled::Allowed(Box::new(told)))
+        );
+        assert_eq!(store.grants().poll_device(&DEVICE, "tv", None, Some(&NEXT), NOW).await, Ok(Polled::Never));
         assert!(store.grants().refresh_token(&FIRST).await.unwrap().is_some());
+        // One that began with nothing is bound to what it shows when it asks.
+        let typed = TokenKey([7; 32]);
+        store.grants().add_device(&Device { binding: None, ..device(NEXT, typed) }, NOW).await.unwrap();
+        let allowed = authorization(owner, "another", None);
+        assert_eq!(store.grants().decide_device(&typed, Some(&allowed), NOW).await, Ok(true));
+        let told = Authorization { binding: Some("key".into()), ..allowed };
+        assert_eq!(
+            store.grants().poll_device(&NEXT, "tv", Some("key".into()), None, NOW).await,
+            Ok(Polled::Allowed(Box::new(told)))
+        );
     })
     .await;
 }
@@ -343,7 +356,7 @@ async fn a_device_waits_for_one_decision_and_is_told_of_it_once() {
 async fn a_device_that_asks_too_soon_has_to_wait_longer() {
     both(async |store, _| {
         store.grants().add_device(&device(DEVICE, TYPED), NOW).await.unwrap();
-        let poll = async |after: u64| store.grants().poll_device(&DEVICE, "tv", None, Time(NOW.0 + after)).await.unwrap();
+        let poll = async |after: u64| store.grants().poll_device(&DEVICE, "tv", None, None, Time(NOW.0 + after)).await.unwrap();
         assert_eq!(poll(0).await, Polled::Pending);
         assert_eq!(poll(4_999).await, Polled::SlowDown);
         assert_eq!(poll(10_000).await, Polled::SlowDown, "ten seconds have to pass now");
@@ -352,7 +365,7 @@ async fn a_device_that_asks_too_soon_has_to_wait_longer() {
         assert_eq!(poll(26_000).await, Polled::Denied);
         assert_eq!(poll(60_000).await, Polled::Never);
         store.grants().add_device(&device(NEXT, TYPED), NOW).await.unwrap();
-        assert_eq!(store.grants().poll_device(&NEXT, "tv", None, Time(NOW.0 + 600_000)).await, Ok(Polled::Expired));
+        assert_eq!(store.grants().poll_device(&NEXT, "tv", None, None, Time(NOW.0 + 600_000)).await, Ok(Polled::Expired));
         assert_eq!(store.grants().device(&TYPED, Time(NOW.0 + 600_000)).await, Ok(None));
     })
     .await;
@@ -419,7 +432,7 @@ async fn of_fifty_at_once_exactly_one_succeeds() {
         store.grants().decide_device(&TYPED, Some(&mine), NOW).await
     });
     assert_eq!(decided.iter().filter(|it| **it).count(), 1, "decisions");
-    let told = race!(stores, waiting, |store, n| store.grants().poll_device(&waiting, "tv", Some(&fresh(n)), NOW).await);
+    let told = race!(stores, waiting, |store, n| store.grants().poll_device(&waiting, "tv", None, Some(&fresh(n)), NOW).await);
     assert_eq!(told.iter().filter(|it| matches!(it, Polled::Allowed(_))).count(), 1, "device codes");
 
     let pushed = Pushed { key: PUSHED, client: "shop".into(), parameters: "scope=a".into(), expires: SOON };

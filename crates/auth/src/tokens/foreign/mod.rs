@@ -24,6 +24,7 @@ use doorward_core::{
     Time,
     policy::Directory,
     ports::{AccountRecord, Subject},
+    possession::Bound,
 };
 use doorward_crypto::jwt::{Algorithm, BadToken, Rules, Unverified, Verified};
 use keys::Ring;
@@ -70,6 +71,8 @@ pub(super) struct Vouched {
     key: Arc<str>,
     whom: Whom,
     roles: Vec<Arc<str>>,
+    /// What the token is bound to.
+    pub(super) bound: Bound,
 }
 
 /// By what the account is found.
@@ -239,11 +242,20 @@ impl Tokens {
             roles.extend(roles_of(&given));
             scopes = Some(given.into());
         }
+        let bound = match access {
+            Some(access) => (access.profile.bound)(&said).map_err(invalid)?,
+            // RFC 7800 3.1: it counts only together with a proof, and nobody asks for one there.
+            None if said.get("cnf").is_some() => {
+                return Err(invalid("it is bound to a key (`cnf`): only `oauth` firewalls ask for that"));
+            }
+            None => Bound::default(),
+        };
         let vouched = Vouched {
             issuer: Arc::clone(&settings.issuer),
             key: thumbprint.ok_or(invalid("its key is none that others verify with"))?,
             whom,
             roles,
+            bound,
         };
         let record = self.account_vouched_for(&vouched, &directory.name).await?;
         let record = record.filter(|record| record.account.kind == directory.kind);

@@ -77,6 +77,10 @@ pub enum Fault {
     NoUsername,
     /// Its account is gone or disabled.
     Account,
+    /// What it is bound to was not proved (RFC 9449 7.1).
+    Proof,
+    /// The same, for want of a nonce (RFC 9449 9).
+    Nonce,
 }
 
 /// A token proves nobody.

@@ -6,7 +6,10 @@ mod jwt;
 mod oauth;
 mod session;
 
-use crate::api::{Asked, Presented};
+use crate::{
+    answer::Wrong,
+    api::{Asked, Presented},
+};
 use doorward_auth::{Auth, Fault, Holders, LiveHolder, LivePair, LiveToken, Pairs, Sessions, SignInError, Standing, Tokens};
 use doorward_core::{
     Account, Evidence, Found, Offer,
@@ -14,7 +17,7 @@ use doorward_core::{
     policy::{Directory, Policy},
     stores::StoreScope,
 };
-use http::{HeaderMap, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use std::sync::Arc;
 
 /// What authentication found.
@@ -33,6 +36,10 @@ pub struct Identified {
     pub signed_in: Option<Box<SignIn>>,
     /// What is wrong with a JSON Web Token that came along.
     pub fault: Option<Fault>,
+    /// That token was sent with a proof (RFC 9449 7.1).
+    pub by_proof: bool,
+    /// What the client is to put into its next proof (RFC 9449 8.2).
+    pub nonce: Option<HeaderValue>,
 }
 
 impl Identified {
@@ -41,7 +48,22 @@ impl Identified {
     }
 
     fn offered(offer: Offer) -> Self {
-        Self { offer, session: None, proved: None, ignored: Vec::new(), dead: Vec::new(), signed_in: None, fault: None }
+        Self {
+            offer,
+            session: None,
+            proved: None,
+            ignored: Vec::new(),
+            dead: Vec::new(),
+            signed_in: None,
+            fault: None,
+            by_proof: false,
+            nonce: None,
+        }
+    }
+
+    /// What is wrong with a token that came along, and how it came.
+    pub fn wrong(&self) -> Wrong {
+        Wrong { fault: self.fault, by_proof: self.by_proof }
     }
 
     /// What a credential proves that is no session's. `ambient` says whether browsers send it by themselves.
@@ -114,11 +136,13 @@ pub struct Known<'a> {
     pub pairs: &'a dyn Pairs,
     /// Whom certificates name.
     pub holders: &'a dyn Holders,
+    /// Who uses proofs of possession up and gives nonces for them; `None` looks at a proof without doing so.
+    pub proofs: Option<&'a Arc<Auth>>,
 }
 
 impl<'a> From<&'a Arc<Auth>> for Known<'a> {
     fn from(auth: &'a Arc<Auth>) -> Self {
-        Self { sessions: auth.sessions(), tokens: auth.tokens(), pairs: auth, holders: auth }
+        Self { sessions: auth.sessions(), tokens: auth.tokens(), pairs: auth, holders: auth, proofs: Some(auth) }
     }
 }
 
@@ -129,7 +153,7 @@ pub async fn identify(known: Known<'_>, policy: &Policy, asked: Asked<'_>, found
         Authentication::Session => session::identify(&known, policy, &asked, found, firewall).await,
         Authentication::Jwt => jwt::identify(known.tokens, policy, &asked, found, firewall).await,
         // Boxed, as below.
-        Authentication::OAuth => Box::pin(oauth::identify(known.tokens, policy, &asked, firewall)).await,
+        Authentication::OAuth => Box::pin(oauth::identify(&known, policy, &asked, firewall)).await,
         Authentication::Basic => match basic::at_once(&known, policy, &asked, found, firewall) {
             Some(identified) => identified,
             // Boxed, as all that is rare: the future of other requests stays small.

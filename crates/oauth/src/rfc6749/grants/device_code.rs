@@ -12,7 +12,8 @@ pub(in crate::rfc6749) async fn run(provider: &Provider<'_>, client: &Client, ca
     let device = key(person::required(caller, "device_code")?);
     let refresh = person::first_refresh(provider, client);
     let next = refresh.as_deref().map(key);
-    match provider.store().grants().poll_device(&device, &client.id, next.as_ref(), provider.now()).await? {
+    let (grants, binding) = (provider.store().grants(), person::binding(client, caller));
+    match grants.poll_device(&device, &client.id, binding, next.as_ref(), provider.now()).await? {
         Polled::Pending => Err(OAuthError::new(ErrorCode::AuthorizationPending, "Nobody decided yet.")),
         Polled::SlowDown => Err(OAuthError::new(ErrorCode::SlowDown, "Ask less often: the interval is five seconds longer now.")),
         Polled::Denied => Err(OAuthError::new(ErrorCode::AccessDenied, "The person said no.")),

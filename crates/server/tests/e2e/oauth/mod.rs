@@ -3,13 +3,14 @@
 mod clients;
 mod code;
 mod device;
+pub(crate) mod dpop;
 mod independent;
 mod introspection;
 mod libraries;
 mod oidc;
 mod people;
 mod pushed;
-mod resource;
+pub(crate) mod resource;
 mod token;
 
 use crate::support::{Server, Site, client::Reply};

@@ -34,7 +34,13 @@ impl Play {
 
     /// With further tables, and files beside them.
     pub(super) fn beside(tables: &str, files: &[(&str, &str)]) -> Self {
-        let site = site(&format!("{CHEAP}{tables}"));
+        Self::setting("", tables, files)
+    }
+
+    /// The same with these keys in `[oauth]`.
+    pub(super) fn setting(keys: &str, tables: &str, files: &[(&str, &str)]) -> Self {
+        let config = super::CONFIG.replace("[oauth]\n", &format!("[oauth]\n{keys}"));
+        let site = Site::new(&format!("{config}{CHEAP}{tables}"));
         files.iter().for_each(|(name, text)| drop(site.write(name, text)));
         Self::on(site)
     }

@@ -1,6 +1,7 @@
 //! TLS, as curl and OpenSSL see it.
 
 pub(crate) mod authority;
+mod bound;
 mod checks;
 mod clients;
 mod listener;

@@ -67,6 +67,7 @@ pub(super) fn poll(
     connection: &Connection,
     key: &TokenKey,
     client: &str,
+    binding: Option<&str>,
     refresh: Option<&TokenKey>,
     now: Time,
 ) -> Outcome<Polled> {
@@ -84,7 +85,7 @@ pub(super) fn poll(
     let Some(id) = waiting.authorization else { return Ok(Polled::Denied) };
     let Some(mut standing) = authorizations::standing_or_end(connection, &id, now)? else { return Ok(Polled::Never) };
     let expires = standing.expires;
-    authorizations::begin(connection, &mut standing, waiting.binding.as_deref(), expires)?;
+    authorizations::begin(connection, &mut standing, waiting.binding.as_deref().or(binding), expires)?;
     if let Some(refresh) = refresh {
         add_refresh(connection, refresh, &id)?;
     }

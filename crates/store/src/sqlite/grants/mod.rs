@@ -116,11 +116,12 @@ impl OAuthGrants for Sqlite {
         &self,
         key: &TokenKey,
         client: &str,
+        binding: Option<Arc<str>>,
         refresh: Option<&TokenKey>,
         now: Time,
     ) -> Result<Polled, StoreError> {
         let (key, client, refresh) = (*key, client.to_owned(), refresh.copied());
-        self.write(move |c| devices::poll(c, &key, &client, refresh.as_ref(), now)).await
+        self.write(move |c| devices::poll(c, &key, &client, binding.as_deref(), refresh.as_ref(), now)).await
     }
 
     async fn purge_grants(&self, now: Time) -> Result<u64, StoreError> {

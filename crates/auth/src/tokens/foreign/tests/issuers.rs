@@ -77,6 +77,7 @@ const ACCESS: AccessProfile = AccessProfile {
         None => Ok(claims.text("scope").unwrap_or_default().split_whitespace().map(Into::into).collect()),
         Some(_) => Err("it is bound"),
     },
+    bound: |_| Ok(Bound::default()),
 };
 
 /// Security 4.3, 36 and 39: an access token and every other kind are never taken for each other, remembered or not.
