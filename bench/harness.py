@@ -22,33 +22,39 @@ CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Wrk:
-    """A load of one request again and again or, with `tokens`, of another bearer token in each."""
+    """A load of one request again and again or, with `tokens`, of another bearer token in each; or with a script of its own, and
+    what that needs before each slice."""
 
-    def __init__(self, headers=(), tokens=None):
-        self.headers, self.tokens = headers, tokens
+    def __init__(self, headers=(), tokens=None, script="tokens.lua"):
+        self.headers, self.tokens, self.script = headers, tokens, script
 
     def run(self, url, cpu, seconds, connections):
         command = ["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "5s"]
         for header in self.headers:
             command += ["-H", header]
         if self.tokens:
-            command += ["-s", str(pathlib.Path(__file__).with_name("tokens.lua"))]
+            command += ["-s", str(pathlib.Path(__file__).with_name(self.script))]
         command.append(url)
         if self.tokens:
-            command += ["--", str(self.tokens.next_slice())]
+            command += ["--", *map(str, self.tokens.next_slice(connections))]
         out = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False)
         if out.returncode or "Non-2xx" in out.stdout or "Socket errors" in out.stdout or "no token is left" in out.stderr:
             sys.exit(f"{url} did not answer everything:\n{out.stdout}{out.stderr}")
-        value, unit = re.search(r"\n\s+99%\s+([\d.]+)(us|ms|s)", out.stdout).groups()
+
+        def within(percent):
+            value, unit = re.search(rf"\n\s+{percent}%\s+([\d.]+)(us|ms|s)", out.stdout).groups()
+            return float(value) * {"us": 1e-6, "ms": 1e-3, "s": 1}[unit]
+
         return Load(
             rate=float(re.search(r"Requests/sec:\s+([\d.]+)", out.stdout)[1]),
             requests=int(re.search(r"(\d+) requests in", out.stdout)[1]),
-            p99=float(value) * {"us": 1e-6, "ms": 1e-3, "s": 1}[unit],
+            p99=within(99),
+            p50=within(50),
         )
 
 
-Load = collections.namedtuple("Load", "rate requests p99")
-Slice = collections.namedtuple("Slice", "rate cpu_per_request p99")
+Load = collections.namedtuple("Load", "rate requests p99 p50", defaults=(None,))
+Slice = collections.namedtuple("Slice", "rate cpu_per_request p99 p50 memory")
 
 
 class Subject:
@@ -67,10 +73,15 @@ class Subject:
         """One slice. Anything but 200 makes it worthless, so it ends everything."""
         before = self.cpu_seconds()
         load = self.load.run(f"{self.scheme}://127.0.0.1:{self.port}{self.path}", cpu, seconds, connections)
-        return Slice(load.rate, (self.cpu_seconds() - before) / max(load.requests, 1), load.p99)
+        spent = (self.cpu_seconds() - before) / max(load.requests, 1)
+        return Slice(load.rate, spent, load.p99, load.p50, self.memory())
 
     def cpu_seconds(self):
         return sum(cpu_seconds(pid) for pid in self.pids)
+
+    def memory(self):
+        """What is resident of its processes now, in bytes."""
+        return sum(int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.pids) * os.sysconf("SC_PAGE_SIZE")
 
 
 def arguments(description):
@@ -157,6 +168,31 @@ def spawn_nginx(stack, folder, cpu, listen, before, location, port=None):
     return family(process.pid)
 
 
+def configuration(tables, upstream=None, tls=""):
+    """A configuration with a directory of customers, these tables, and what is behind."""
+    behind = f"""
+[routes]
+files = ["routes.toml"]
+[[upstream]]
+name = "bench"
+url = "http://127.0.0.1:{upstream}"
+"""
+    return f"""
+[server]
+listen = "127.0.0.1:0"
+{tls}
+[operations]
+listen = "127.0.0.1:0"
+[log]
+requests = "off"
+[store]
+url = "sqlite:bench.db"
+[[directory]]
+name = "customers"
+kind = "customer"
+{tables}{behind if upstream else ""}"""
+
+
 def start_doorward(stack, folder, cpu, program, config, routes):
     """A server with one customer, `bench`. Port and processes."""
     file = folder / "doorward.toml"
@@ -166,6 +202,12 @@ def start_doorward(stack, folder, cpu, program, config, routes):
     added = subprocess.run(add, input=PASSWORD, text=True, check=False, capture_output=True)
     if added.returncode:
         sys.exit(added.stderr)
+    return serve_doorward(stack, folder, cpu, program)
+
+
+def serve_doorward(stack, folder, cpu, program):
+    """A server of the configuration there. Port and processes."""
+    file = folder / "doorward.toml"
     process = spawn(stack, cpu, [program, "serve", "--config", str(file)], folder / "doorward.log", stdout=subprocess.PIPE)
     ready = process.stdout.readline().decode()
     match = re.match(r"ready https?://[^:]+:(\d+)", ready)

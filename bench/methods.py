@@ -20,22 +20,10 @@ from harness import BODY, Load, Subject, Wrk
 SECRET = "a-sample-secret-of-the-benchmark-that-is-long-enough"
 # More than any of them verifies in a second.
 TOKENS_A_SECOND = {"HS256": 45_000, "ES256": 16_000, "RS256": 25_000}
-CONFIG = """
-[server]
-listen = "127.0.0.1:0"
-%(tls)s
-[operations]
-listen = "127.0.0.1:0"
-[log]
-requests = "off"
-[store]
-url = "sqlite:bench.db"
+TABLES = f"""
 [jwt]
 algorithm = "HS256"
-secret = "%(secret)s"
-[[directory]]
-name = "customers"
-kind = "customer"
+secret = "{SECRET}"
 [[firewall]]
 name = "basic"
 path = '^/basic/'
@@ -44,15 +32,8 @@ authentication = "basic"
 name = "jwt"
 path = '^/jwt/'
 authentication = "jwt"
-%(firewalls)s
-[[firewall]]
-name = "main"
-[routes]
-files = ["routes.toml"]
-[[upstream]]
-name = "bench"
-url = "http://127.0.0.1:%(upstream)d"
 """
+MAIN = '[[firewall]]\nname = "main"\n'
 METHODS = ("session", "basic", "jwt", "certificate")
 ROUTES = "".join(f'[[route]]\nmethods = ["GET"]\npath = "/{name}/:id"\nrequire = ["self"]\n' for name in METHODS)
 CERTIFICATE = """
@@ -92,7 +73,7 @@ def http_groups(stack, folder, cpus, upstream, options):
     keys = make_keys(folder)
     home = folder / "plain"
     home.mkdir()
-    config = CONFIG % {"tls": "", "firewalls": "", "secret": SECRET, "upstream": upstream}
+    config = harness.configuration(TABLES + MAIN, upstream)
     port, pids = harness.start_doorward(stack, home, cpus[0], options.doorward, config, ROUTES)
     for kind in ("ES256", "RS256"):
         take = [options.doorward, "key", "import", "jwt", "--pem-stdin", "--config", str(home / "doorward.toml")]
@@ -140,10 +121,10 @@ class Tokens:
         text = self.head + "." + b64(json.dumps(claims).encode())
         return text + "." + b64(self.sign(text.encode()))
 
-    def next_slice(self):
+    def next_slice(self, _connections):
         file = self.folder / "tokens"
         file.write_text("".join(self.one() + "\n" for _ in range(self.each)))
-        return file
+        return [file]
 
 
 def accepts(subject, tokens):
@@ -224,7 +205,7 @@ def tls_groups(stack, folder, cpus, upstream, options):
     home = folder / "tls"
     home.mkdir()
     make_certificates(home)
-    config = CONFIG % {"tls": TLS, "firewalls": CERTIFICATE, "secret": SECRET, "upstream": upstream}
+    config = harness.configuration(TABLES + CERTIFICATE + MAIN, upstream, TLS)
     port, pids = harness.start_doorward(stack, home, cpus[0], options.doorward, config, ROUTES)
     nginx = harness.free_port()
     pool = f"upstream behind {{ server 127.0.0.1:{upstream}; keepalive 128; keepalive_requests 100000000; }}"

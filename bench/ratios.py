@@ -10,29 +10,13 @@ import sys
 import harness
 from harness import Subject, Wrk
 
-CONFIG = """
-[server]
-listen = "127.0.0.1:0"
-[operations]
-listen = "127.0.0.1:0"
-[log]
-requests = "off"
-[store]
-url = "sqlite:bench.db"
-[[directory]]
-name = "customers"
-kind = "customer"
+TABLES = """
 [[firewall]]
 name = "open"
 path = '^/open/'
 authentication = "none"
 [[firewall]]
 name = "main"
-[routes]
-files = ["routes.toml"]
-[[upstream]]
-name = "bench"
-url = "http://127.0.0.1:%d"
 """
 ROUTES = """
 [[route]]
@@ -54,7 +38,8 @@ def main():
     with harness.workplace() as (stack, folder):
         upstream = harness.start_upstream(stack, folder, cpus[1])
         nginx, nginx_pids = harness.start_nginx(stack, folder, cpus[0], upstream)
-        port, pids = harness.start_doorward(stack, folder, cpus[0], options.doorward, CONFIG % upstream, ROUTES)
+        config = harness.configuration(TABLES, upstream)
+        port, pids = harness.start_doorward(stack, folder, cpus[0], options.doorward, config, ROUTES)
         cookie = harness.sign_in(port)
         subjects = [
             Subject("nginx, bare proxy", nginx, "/open/1", Wrk(), nginx_pids),
