@@ -44,7 +44,7 @@ fn poll(play: &Play, begun: &Value) -> Reply {
 }
 
 /// Types the code, and presses the button.
-fn decide(play: &Play, who: &Session, code: &str, decision: &str) -> Reply {
+pub(super) fn decide(play: &Play, who: &Session, code: &str, decision: &str) -> Reply {
     let page = play.open("/device", Some(who));
     let form = format!("_csrf_token={}&user_code={}", encode(&field(&page, "_csrf_token")), encode(code));
     let asked = post(&play.server, "/device", &cookie(Some(who)), &form);

@@ -1,4 +1,4 @@
-//! Scripts beside the workspace's tests: a browser that is driven, and a library of other authors that verifies tokens.
+//! Programs beside the workspace's tests: a browser that is driven, and libraries of other authors.
 
 use super::Server;
 use serde_json::Value;
@@ -35,6 +35,14 @@ pub(crate) fn run_by_node<S: AsRef<OsStr>>(script: &str, server: &Server, argume
     let (said, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}{why}\n{}", server.log());
     assert!(said.lines().count() >= seen, "{said}");
+}
+
+/// A program in Rust that stands apart from the workspace.
+pub(crate) fn in_rust(program: &str) -> Command {
+    let installed = workspace().join("target/test-rust/debug");
+    let path = std::env::var_os("DOORWARD_TEST_RUST").map_or(installed, PathBuf::from).join(program);
+    assert!(path.exists(), "{} is missing: run scripts/test, which builds what the tests need", path.display());
+    Command::new(path)
 }
 
 /// Where a browser puts pictures, which are kept after the test to be looked at.
