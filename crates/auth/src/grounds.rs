@@ -98,6 +98,15 @@ impl Ground {
 }
 
 impl Auth {
+    /// The account as it is now, if what it proved still counts, wherever it is asked for. A token that it has already is no sign-in,
+    /// so nobody asks whether the account is locked.
+    ///
+    /// # Errors
+    /// When it does not, or nobody can say.
+    pub async fn still_proved(&self, grounds: &Grounds) -> Result<AccountRecord, Groundless> {
+        Ok(self.ground().holds(grounds).await?.0)
+    }
+
     /// Whether the account may still have tokens by what it proved, for a request from `address`. Every grant asks this
     /// before it issues anything.
     ///

@@ -2,6 +2,7 @@
 
 use super::TYPE;
 use crate::{Provider, rfc6749::Scopes};
+use doorward_auth::{Groundless, Grounds};
 use doorward_core::{
     Time,
     ports::{AccountRecord, Authorization, Client, StoreError, TokenKey},
@@ -108,10 +109,12 @@ async fn person(provider: &Provider<'_>, authorization: &Authorization, issued: 
     {
         return Err(NotActive::Refused("its session ended"));
     }
-    let record = provider.store().account(authorization.kind, authorization.account).await?;
-    let counts = |record: &AccountRecord| {
-        let since = record.tokens_not_before.seconds();
-        record.enabled && record.version == authorization.account_version && issued.seconds() > since
-    };
-    record.filter(counts).ok_or(NotActive::Refused("its account is gone or disabled, or its tokens were ended"))
+    let &Authorization { kind, account: id, account_version: version, created: proved, .. } = authorization;
+    match provider.auth.still_proved(&Grounds { kind, id, version, proved }).await {
+        Ok(record) if issued.seconds() > record.tokens_not_before.seconds() => Ok(record),
+        Ok(_) => Err(NotActive::Refused("its account's tokens were ended")),
+        Err(Groundless::Ended(why)) => Err(NotActive::Refused(why)),
+        Err(Groundless::Locked) => Err(NotActive::Refused("its account is locked")),
+        Err(Groundless::Unavailable(error)) => Err(error.into()),
+    }
 }

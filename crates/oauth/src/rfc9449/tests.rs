@@ -7,7 +7,10 @@ use crate::{
     },
     testing::{Bench, ISSUER},
 };
-use doorward_core::ports::ClientMethod;
+use doorward_core::{
+    ports::ClientMethod,
+    possession::{Bound, Demand},
+};
 use doorward_crypto::{
     jwt::{Algorithm, SigningKey},
     system::SystemEntropy,
@@ -216,4 +219,55 @@ async fn of_fifty_that_bring_the_same_proof_at_once_one_is_believed() {
         tasks.spawn(async move { ask(&bench, &proof).await.result.is_ok() });
     }
     assert_eq!(tasks.join_all().await.into_iter().filter(|won| *won).count(), 1);
+}
+
+/// A token that is bound to both a key and a certificate needs both, and looking at a proof without a store leaves it unused.
+#[tokio::test]
+async fn whatever_a_token_is_bound_to_has_to_be_shown_all_of_it() {
+    let (bench, holder) = (Bench::new().await, key(Algorithm::Es256));
+    let (url, now) = (format!("{ISSUER}/api"), bench.now());
+    let proof = |jti: &str| {
+        let hash = URL_SAFE_NO_PAD.encode(sha256(b"token"));
+        proof(&holder, &json!({ "jti": jti, "htm": "GET", "htu": url, "iat": now.seconds(), "ath": hash }))
+    };
+    let jkt = holder.verifying().thumbprint().map(Arc::from);
+    let (by_key, by_certificate) =
+        (Bound { key: jkt.clone(), certificate: None }, Bound { key: None, certificate: Some("c".into()) });
+    let by_both = Bound { key: jkt, certificate: Some("c".into()) };
+    let (shown, other): (Result<Arc<str>, &str>, _) = (Ok("c".into()), Ok("d".into()));
+    let bad = Err("it has expired");
+    let provider = bench.provider();
+    let ask = async |scheme, bound: &Bound, proof: Option<&str>, certificate, demand, once: bool| {
+        let headers: HeaderMap =
+            proof.iter().map(|proof| (http::HeaderName::from_static(HEADER), HeaderValue::from_str(proof).unwrap())).collect();
+        let sent = Sent { scheme, token: "token", headers: &headers, method: "GET", url: Some(&url), certificate };
+        let once = once.then(|| provider.store());
+        prove(&sent, bound, &Asks { demand, nonces: None, once, now }).await.is_ok()
+    };
+    let none = Bound::default();
+    for (what, scheme, bound, proven, certificate, demand, counts) in [
+        ("nothing", Scheme::Bearer, &none, false, None, None, true),
+        ("nothing, with a certificate besides", Scheme::Bearer, &none, false, Some(&shown), None, true),
+        ("nothing, and a key is demanded", Scheme::Bearer, &none, false, None, Some(Demand::Dpop), false),
+        ("nothing, and anything is demanded", Scheme::Bearer, &none, false, Some(&shown), Some(Demand::Any), false),
+        ("nothing, with a proof", Scheme::Dpop, &none, true, None, None, false),
+        ("a key", Scheme::Dpop, &by_key, true, None, Some(Demand::Any), true),
+        ("a key, and none is shown", Scheme::Dpop, &by_key, false, None, None, false),
+        ("a key, and a certificate is demanded", Scheme::Dpop, &by_key, true, Some(&shown), Some(Demand::Certificate), false),
+        ("a certificate", Scheme::Bearer, &by_certificate, false, Some(&shown), Some(Demand::Any), true),
+        ("a certificate, and none is shown", Scheme::Bearer, &by_certificate, false, None, None, false),
+        ("a certificate, and another is shown", Scheme::Bearer, &by_certificate, false, Some(&other), None, false),
+        ("a certificate that is no longer good", Scheme::Bearer, &by_certificate, false, Some(&bad), None, false),
+        ("a certificate, and a key is demanded", Scheme::Bearer, &by_certificate, false, Some(&shown), Some(Demand::Dpop), false),
+        ("both", Scheme::Dpop, &by_both, true, Some(&shown), Some(Demand::Dpop), true),
+        ("both, and the key alone is shown", Scheme::Dpop, &by_both, true, None, None, false),
+        ("both, and the certificate alone is shown", Scheme::Bearer, &by_both, false, Some(&shown), None, false),
+    ] {
+        let text = proof(what);
+        assert_eq!(ask(scheme, bound, proven.then_some(&*text), certificate, demand, true).await, counts, "{what}");
+    }
+    let text = proof("looked at");
+    for (once, counts) in [(false, true), (false, true), (true, true), (true, false), (false, true)] {
+        assert_eq!(ask(Scheme::Dpop, &by_key, Some(&text), None, None, once).await, counts);
+    }
 }

@@ -42,7 +42,7 @@ pub(super) async fn identify(
 fn without(asked: &Asked<'_>) -> Identified {
     let several = asked.headers.get_all(AUTHORIZATION).iter().count() > 1;
     if asked.carries.bearer && (several || asked.dialect != Dialect::Ibexa) {
-        return refused("`Authorization: Bearer` is not followed by one space and one token", Fault::Invalid);
+        return refused("`Authorization` is not `Bearer`, one space and one token", Fault::Invalid);
     }
     Identified::absent()
 }

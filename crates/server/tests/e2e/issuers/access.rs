@@ -3,6 +3,7 @@
 use super::{ISSUER, get, published, site};
 use crate::{
     issuers::idp::{Idp, Says, key},
+    oauth::dpop::Holder,
     support::upstream::Upstream,
 };
 use doorward_core::ports::Clock;
@@ -152,4 +153,34 @@ fn access_tokens_and_plain_ones_each_count_under_their_own_method() {
     let header = format!("Authorization: Bearer {access}");
     let explained = site.ok(&["explain", "--config", "doorward.toml", "GET", "/oauth", "--header", &header], "");
     assert!(explained.out.contains("made by the issuer `https://idp.example.com`"), "{explained:?}");
+}
+
+#[test]
+fn a_token_of_another_issuer_that_is_bound_to_a_key_counts_with_its_proof_alone() {
+    let (upstream, one, holder) = (Upstream::start(), key(), Holder::new());
+    let site = site(&upstream, &format!("{ISSUER}keys = \"idp.json\"\n"), &[("idp.json", published(&[&one]))]);
+    let config = std::fs::read_to_string(site.path().join("doorward.toml")).unwrap();
+    let oauth = "[[firewall]]\nname = \"oauth\"\npath = '^/oauth'\nauthentication = \"oauth\"\n[[firewall]]\nname = \"api\"";
+    site.write("doorward.toml", &config.replace("[[firewall]]\nname = \"api\"", oauth));
+    let server = site.serve();
+    let bound = access(&one, json!({ "cnf": { "jkt": holder.thumbprint() } }));
+    let url = format!("http://{}/oauth", server.public);
+    let ask = |holder: &Holder, scheme: &str| {
+        let proof = holder.proof("GET", &url, Some(&bound), json!({}));
+        server.get("/oauth", &format!("Authorization: {scheme} {bound}\r\nDPoP: {proof}\r\n")).status
+    };
+    // Twice: what is remembered of the token says nothing of who sends it.
+    for _ in 0..2 {
+        assert_eq!(
+            (ask(&holder, "DPoP"), ask(&Holder::new(), "DPoP"), ask(&holder, "Bearer")),
+            (200, 401, 401),
+            "{}",
+            server.log()
+        );
+        assert_eq!(get(&server, "/oauth", &bound).status, 401);
+    }
+    // Under a firewall that asks for no proof it never counts, whatever `typ` the issuer uses.
+    let plain = super::token(&one, "jane", json!({ "cnf": { "jkt": holder.thumbprint() } }));
+    assert_eq!(get(&server, "/thing", &plain).status, 401);
+    assert_eq!(get(&server, "/thing", &super::token(&one, "jane", json!({}))).status, 200);
 }
