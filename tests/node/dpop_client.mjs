@@ -72,7 +72,7 @@ async function byOauth4webapi() {
   const issuer = new URL(base)
   const as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, insecure))
   const own = { client_id: 'shop' }
-  const DPoP = oauth.DPoP(own, await oauth.generateKeyPair('ES256'))
+  const DPoP = oauth.DPoP(own, await oauth.generateKeyPair('ES384'))
   const url = new URL('/fresh/things', base)
   let sent
   const recording = {

@@ -24,7 +24,7 @@ pub const HEADER: &str = "dpop";
 /// `typ` of a proof (section 4.2).
 pub const TYPE: &str = "dpop+jwt";
 /// What proofs may be signed with.
-pub const ALGORITHMS: [&str; 3] = ["EdDSA", "ES256", "RS256"];
+pub const ALGORITHMS: [&str; 4] = ["EdDSA", "ES256", "ES384", "RS256"];
 /// How old a proof may be (section 11.1: seconds or minutes).
 const OLDEST: Duration = Duration::from_secs(60);
 /// By how much the clock of its sender may be ahead.

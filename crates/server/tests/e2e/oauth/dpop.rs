@@ -152,8 +152,8 @@ fn challenge(reply: &Reply) -> &str {
     reply.header("www-authenticate").unwrap()
 }
 
-const PROOF: &str = "DPoP error=\"invalid_dpop_proof\", algs=\"EdDSA ES256 RS256\"";
-const TOKEN: &str = "DPoP error=\"invalid_token\", algs=\"EdDSA ES256 RS256\"";
+const PROOF: &str = "DPoP error=\"invalid_dpop_proof\", algs=\"EdDSA ES256 ES384 RS256\"";
+const TOKEN: &str = "DPoP error=\"invalid_token\", algs=\"EdDSA ES256 ES384 RS256\"";
 
 #[test]
 fn a_bound_token_counts_with_a_proof_of_its_key_for_this_request() {
@@ -232,7 +232,7 @@ fn a_stolen_bound_token_is_worth_nothing() {
     let scene = Scene::new();
     let bearer = scene.server().get("/v1/report", &format!("Authorization: Bearer {}\r\n", scene.token));
     assert_eq!(challenge(&bearer), "Bearer error=\"invalid_token\"");
-    assert_eq!(bearer.all("www-authenticate").nth(1), Some("DPoP algs=\"EdDSA ES256 RS256\""));
+    assert_eq!(bearer.all("www-authenticate").nth(1), Some("DPoP algs=\"EdDSA ES256 ES384 RS256\""));
     let proof = scene.proof("/v1/report", json!({}));
     let headers = format!("Authorization: Bearer {}\r\nDPoP: {proof}\r\n", scene.token);
     assert_eq!(challenge(&scene.server().get("/v1/report", &headers)), "Bearer error=\"invalid_token\"");
@@ -262,14 +262,14 @@ fn a_firewall_that_demands_proofs_takes_no_other_token() {
     let reply = scene.server().get("/strict/things", &format!("Authorization: Bearer {unbound}\r\n"));
     assert_eq!(challenge(&reply), TOKEN);
     assert_eq!(reply.all("www-authenticate").count(), 1);
-    assert_eq!(challenge(&scene.server().get("/strict/things", "")), "DPoP algs=\"EdDSA ES256 RS256\"");
+    assert_eq!(challenge(&scene.server().get("/strict/things", "")), "DPoP algs=\"EdDSA ES256 ES384 RS256\"");
 }
 
 #[test]
 fn where_nonces_are_asked_for_a_proof_needs_one_of_ours() {
     let scene = Scene::new();
     let asked = scene.get("/fresh/things", &scene.proof("/fresh/things", json!({})));
-    assert_eq!(challenge(&asked), "DPoP error=\"use_dpop_nonce\", algs=\"EdDSA ES256 RS256\"");
+    assert_eq!(challenge(&asked), "DPoP error=\"use_dpop_nonce\", algs=\"EdDSA ES256 ES384 RS256\"");
     let nonce = asked.header("dpop-nonce").unwrap().to_owned();
     let with = |nonce: &str| scene.get("/fresh/things", &scene.proof("/fresh/things", json!({ "nonce": nonce })));
     let reply = with(&nonce);
