@@ -14,6 +14,7 @@ mod cli;
 mod demo;
 mod durability;
 mod explain;
+mod forward_auth;
 mod gateway;
 mod ibexa;
 mod import;
