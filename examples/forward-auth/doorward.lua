@@ -39,7 +39,8 @@ local function question(txn)
     end
   end
   headers["x-forwarded-method"] = { txn.f:method() }
-  headers["x-forwarded-proto"] = { txn.f:ssl_fc() and "https" or "http" }
+  -- In Lua 0 is true, too.
+  headers["x-forwarded-proto"] = { txn.sf:ssl_fc() == "1" and "https" or "http" }
   headers["x-forwarded-host"] = { txn.f:req_fhdr("host") }
   headers["x-forwarded-uri"] = { txn.f:pathq() }
   headers["x-forwarded-for"] = { txn.f:src() }

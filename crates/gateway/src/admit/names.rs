@@ -23,7 +23,7 @@ pub(crate) fn is_ours(name: &str) -> bool {
 }
 
 /// Headers by which proxies tell whom they speak for: always dropped, for we set our own.
-const FORWARDING: [&str; 11] = [
+const FORWARDING: [&str; 13] = [
     "forwarded",
     "forwarded-for",
     "x-forwarded",
@@ -35,6 +35,8 @@ const FORWARDING: [&str; 11] = [
     "cf-connecting-ip",
     "x-original-forwarded-for",
     "x-original-host",
+    "x-original-method",
+    "x-original-uri",
 ];
 
 /// Headers that would change the method or path behind our back, and `Proxy`, which CGI turns into `HTTP_PROXY`.

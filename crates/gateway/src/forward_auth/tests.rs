@@ -2,18 +2,23 @@
 
 use crate::{
     Body,
-    admit::{ClientAddress, Network},
-    api::world::{COOKIE, Client},
+    admit::{Certificates, ClientAddress, Network},
+    api::{
+        USERS,
+        world::{COOKIE, Client},
+    },
     listen::Connection,
     pipeline::{Snapshot, tests::Place},
 };
 use doorward_core::{
     Policy,
     access::AccessRule,
-    firewall::{Entry, Firewall},
+    firewall::{Authentication, Entry, Firewall},
     forward_auth::{Convention, ForwardAuth},
     policy::Upstream,
+    route::{Requirement, RouteRule, template::Table},
 };
+use doorward_tls::{Form, Map};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use std::sync::Arc;
 
@@ -31,9 +36,15 @@ async fn place(change: impl FnOnce(&mut Policy)) -> Place {
         change(policy);
     })
     .await;
+    place.gateway.replace(behind_proxies(place.gateway.policy()));
+    place
+}
+
+/// A policy where proxies of all conventions ask.
+fn behind_proxies(policy: Arc<Policy>) -> Snapshot {
     let endpoint = |convention| ForwardAuth { convention, path: path_of(convention).into() };
-    place.gateway.replace(Snapshot {
-        policy: place.gateway.policy(),
+    Snapshot {
+        policy,
         network: Network {
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
             client_address: ClientAddress::XForwardedFor,
@@ -42,8 +53,7 @@ async fn place(change: impl FnOnce(&mut Policy)) -> Place {
         jwks_path: None,
         hsts: Some(HeaderValue::from_static("max-age=1")),
         forward_auth: Convention::ALL.map(endpoint).into(),
-    });
-    place
+    }
 }
 
 /// A question, header by header.
@@ -445,10 +455,55 @@ async fn nginx_gets_no_status_that_it_does_not_know() {
         assert_eq!(plain.status().as_str(), real);
         assert!(matches!(plain.body(), Body::Empty), "trap: a body costs nginx its connection");
     }
+}
+
+#[tokio::test]
+async fn what_cannot_be_known_is_no_permit() {
+    let place = place(|policy| {
+        policy.routes.native = Table::build(vec![RouteRule {
+            own: None,
+            methods: vec![http::Method::GET],
+            template: "/users".into(),
+            require: vec![Requirement::parse(USERS)],
+            scopes: Vec::new(),
+            parameters: Vec::new(),
+            secure: false,
+            source: doorward_core::Source::new("routes.toml", 1),
+        }])
+        .unwrap();
+    })
+    .await;
+    let session = place.login().await;
+    for question in all("GET https://shop.test/users") {
+        assert_eq!(question.of(&session).ask(&place).await.status(), StatusCode::OK);
+    }
     place.world.deafen().await;
-    let session = "cookie=IBX_SESSION_ID=0123456789abcdef0123456789abcdef".split_once('=').unwrap();
-    let away = Question::about(Convention::Nginx, "GET https://shop.test/closed").with(session.0, session.1).ask(&place).await;
-    assert_ne!(away.status(), StatusCode::OK);
+    for question in all("GET https://shop.test/users") {
+        let answer = question.clone().of(&session).ask(&place).await;
+        let status = if question.convention == Convention::Nginx { 403 } else { 503 };
+        assert_eq!((answer.status().as_u16(), said(&answer, "doorward-status")), (status, Some("503")));
+        assert_eq!(said(&answer, "set-cookie"), None);
+    }
+}
+
+#[tokio::test]
+async fn keycloak_35217_a_certificate_is_said_by_the_proxy_that_asks() {
+    let certificates = |policy: &mut Policy| {
+        let firewall = Firewall { authentication: Authentication::Certificate, ..(*policy.firewalls[0]).clone() };
+        policy.firewalls = vec![Arc::new(firewall)];
+    };
+    let place = place(certificates).await;
+    for (form, identity) in [(Some(Form::Subject), Some("admin/14")), (None, Some("guest"))] {
+        let mut snapshot = behind_proxies(place.gateway.policy());
+        snapshot.network.certificates = Certificates { map: Map::Cn, asked: true, form };
+        place.gateway.replace(snapshot);
+        for question in all("GET https://shop.test/orders") {
+            let question = question.with("x-ssl-client-s-dn", "CN=admin").with("x-ssl-client-verify", "SUCCESS");
+            let answer = question.ask(&place).await;
+            assert_eq!((answer.status(), said(&answer, "doorward-identity")), (StatusCode::OK, identity), "{form:?}");
+            assert_eq!(question.ask_from("203.0.113.1:1", &place).await.status(), StatusCode::FORBIDDEN);
+        }
+    }
 }
 
 #[tokio::test]

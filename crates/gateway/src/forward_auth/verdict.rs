@@ -10,7 +10,8 @@ const STATUS: HeaderName = HeaderName::from_static("doorward-status");
 /// What Envoy takes away from the request before it sends it on.
 const TO_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
 /// Headers with credentials, which a verdict holds as far as they are for the upstream.
-pub(crate) const CREDENTIALS: [HeaderName; 3] = [header::COOKIE, header::AUTHORIZATION, HeaderName::from_static("x-csrf-token")];
+pub(crate) const CREDENTIALS: [HeaderName; 4] =
+    [header::COOKIE, header::AUTHORIZATION, HeaderName::from_static("dpop"), HeaderName::from_static("x-csrf-token")];
 
 /// Marks the answer of a request that may pass. Whatever else happens, no answer without it permits.
 #[derive(Clone, Copy, Debug)]

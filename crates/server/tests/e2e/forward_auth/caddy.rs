@@ -27,6 +27,12 @@ http://shop.test:{port} {
         local_address 127.0.0.2
       }
     }
+    request_header -X-Forwarded-Uri
+    request_header -X-Forwarded-Method
+    request_header -X-Forwarded-Prefix
+    request_header -X-Original-*
+    request_header -X-Real-IP
+    request_header -Forwarded
     reverse_proxy {upstream}
   }
 }

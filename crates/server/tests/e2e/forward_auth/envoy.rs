@@ -7,6 +7,18 @@ use std::net::SocketAddr;
 
 const TYPES: &str = "type.googleapis.com/envoy.extensions.filters";
 
+/// What only clients would say.
+const GONE: [&str; 8] = [
+    "forwarded",
+    "x-real-ip",
+    "x-forwarded-uri",
+    "x-forwarded-method",
+    "x-forwarded-host",
+    "x-forwarded-prefix",
+    "x-original-uri",
+    "x-original-method",
+];
+
 fn cluster(name: &str, address: SocketAddr) -> Value {
     json!({
         "name": name,
@@ -51,7 +63,7 @@ fn config(place: &Place) -> String {
                     { "name": "ext_authz", "typed_config": ext_authz },
                     { "name": "router", "typed_config": { "@type": format!("{TYPES}.http.router.v3.Router") } },
                 ],
-                "route_config": { "virtual_hosts": [{ "name": "shop", "domains": ["*"], "routes": [
+                "route_config": { "request_headers_to_remove": GONE, "virtual_hosts": [{ "name": "shop", "domains": ["*"], "routes": [
                     ours(json!({ "path": "/login" })),
                     ours(json!({ "path": "/logout" })),
                     ours(json!({ "prefix": "/login/" })),

@@ -59,15 +59,14 @@ require = ["anonymous"]
 [[route]]
 methods = ["GET", "POST"]
 path = "/closed/:name"
-require = ["Example::closed"]
+require = ["Example_Test::closed"]
 [[route]]
 methods = ["GET"]
 path = "/page"
-require = ["Example::closed"]
+require = ["Example_Test::closed"]
 [[resource]]
-id = "Example::closed"
+id = "Example_Test::closed"
 title = "Closed"
-parent = "Magento_Backend::admin"
 "#;
 
 /// Doorward, the service behind, and somebody who is signed in.
@@ -90,7 +89,7 @@ impl Place {
         let config = config.replace("127.0.0.2", proxy);
         let site = Site::new(&config);
         site.write("routes.toml", ROUTES);
-        site.ok(&["role", "add", "keepers", "--resource", "Example::closed"], "");
+        site.ok(&["role", "add", "keepers", "--allow", "Example_Test::closed"], "");
         site.user("admins/jane", PASSWORD, &["keepers"]);
         let server = site.serve();
         let headers =
@@ -110,7 +109,7 @@ impl Place {
         let config = config
             .replace("{doorward}", &self.server.public.to_string())
             .replace("{upstream}", &self.upstream.address.to_string());
-        Front { proxy: Proxy::start(&self.site, file, &config, command), place: self }
+        Front { proxy: Proxy::start(&self.site, file, &config, command), place: self, asks: true }
     }
 }
 
@@ -118,6 +117,8 @@ impl Place {
 struct Front<'p> {
     proxy: Proxy,
     place: &'p Place,
+    /// Whether it asks for verdicts, rather than to send everything to Doorward.
+    asks: bool,
 }
 
 /// One request on a connection of its own.
@@ -149,6 +150,7 @@ impl Front<'_> {
         self.judges_by_method_and_token();
         self.is_not_fooled_by_identities();
         self.is_not_fooled_by_forwarding_headers();
+        self.passes_on_no_forwarding_headers();
         self.is_not_fooled_by_spellings();
         self.is_not_fooled_by_paths();
         self.leads_to_the_sign_in_page();
@@ -169,8 +171,10 @@ impl Front<'_> {
         let issuer = format!("http://{}", self.place.server.public);
         let told = claims("verify_assertion.py", &[keys.as_os_str(), "shop".as_ref(), issuer.as_ref()], token);
         assert_eq!(told.unwrap()["sub"], "admin/1");
-        let event = self.place.server.logged("\"face\"");
-        assert!(event.contains("\"host\":\"shop.test\"") && event.contains("\"client\":\"127.0.0.1\""), "{event}");
+        let event = self.place.server.logged(if self.asks { "\"face\"" } else { "/closed/:name" });
+        // For a client on the same machine Envoy says the address of that machine.
+        let client = event.contains("\"client\":\"127.0.0.1\"") || event.contains("\"face\":\"envoy\"");
+        assert!(event.contains("\"host\":\"shop.test\"") && client, "{event}");
         let (reply, received) = self.ask("GET /open", "", "");
         assert_eq!((reply.status, received.unwrap().header("doorward-identity")), (200, Some("guest")));
     }
@@ -237,6 +241,28 @@ impl Front<'_> {
                 let (reply, received) = self.ask(line, &header, "");
                 assert!(matches!(reply.status, 400 | 401 | 403), "{line} {header} {reply:?}");
                 assert!(received.is_none(), "{line} {header} {received:?}");
+            }
+        }
+    }
+
+    /// Whoever is let in says no more of the way than anybody else.
+    fn passes_on_no_forwarding_headers(&self) {
+        for name in [
+            "Forwarded",
+            "X-Real-IP",
+            "X-Forwarded-Uri",
+            "X-Forwarded-Method",
+            "X-Forwarded-Host",
+            "X-Forwarded-Prefix",
+            "X-Forwarded-Proto",
+            "X-Original-URL",
+            "X-Original-URI",
+            "X-Original-Method",
+        ] {
+            let (reply, received) = self.ask("GET /open", &format!("{name}: {SPOOF}\r\n"), "");
+            match received {
+                None => assert!(matches!(reply.status, 400 | 403), "{name}: {reply:?}"),
+                Some(received) => assert!(!received.head.contains(SPOOF), "{name}: {}", received.head),
             }
         }
     }

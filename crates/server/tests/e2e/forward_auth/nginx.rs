@@ -13,6 +13,7 @@ http {
   upstream doorward { server {doorward}; keepalive 8; }
   server {
     listen 127.0.0.1:{port};
+    absolute_redirect off;
     proxy_http_version 1.1;
     proxy_bind 127.0.0.2;
     location / {
@@ -47,6 +48,11 @@ http {
       proxy_set_header X-Original-URL "";
       proxy_set_header X-Original-URI "";
       proxy_set_header X-Original-Method "";
+      proxy_set_header X-Forwarded-Uri "";
+      proxy_set_header X-Forwarded-Method "";
+      proxy_set_header X-Forwarded-Prefix "";
+      proxy_set_header X-Real-IP "";
+      proxy_set_header Forwarded "";
       proxy_pass http://{upstream};
     }
     location @refused {
