@@ -137,6 +137,7 @@ pub(crate) struct Draft {
     pub(crate) oauth: Option<OAuth>,
     /// Whether access tokens of others may count.
     pub(crate) foreign_tokens: bool,
+    pub(crate) oauth_at: oauth::Places,
     pub(crate) routes: RouteTable,
     pub(crate) resources: doorward_core::acl::Tree,
     /// Which parts were read without an error, so that what is said across them is no mere consequence of one.
@@ -191,6 +192,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let client_address = server.server.client_address;
     let client_ca = server.client_ca.clone();
     let (oauth, keys) = oauth::read(r, root, server.public_url.as_ref(), server.hosts.as_deref()).unzip();
+    let oauth_at = oauth::Places::of(root);
     let jwt = jwt::read(r, root);
     let ours = jwt.issuer.iter().map(|issuer| ("jwt", &**issuer));
     let ours: Vec<_> = ours.chain(oauth.iter().map(|oauth| ("oauth", &*oauth.issuer))).collect();
@@ -261,6 +263,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         client_address,
         oauth,
         foreign_tokens: !settings.issuers.is_empty(),
+        oauth_at,
         routes,
         resources,
         sound,

@@ -16,6 +16,7 @@
 pub mod access;
 pub mod acl;
 pub mod canonical;
+pub mod certificate;
 pub mod decide;
 pub mod facts;
 pub mod firewall;

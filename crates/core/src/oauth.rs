@@ -26,10 +26,21 @@ pub struct OAuth {
     pub refresh_token_lifetime: Duration,
     /// Proofs of possession need a nonce of ours (RFC 9449 8).
     pub dpop_nonce: bool,
+    /// Where clients call that prove themselves, or bind their tokens, by a certificate (RFC 8705); `None` takes none.
+    pub mtls: Option<Mtls>,
     /// Its endpoints, each at a path of its own.
     pub paths: Vec<(Arc<str>, OAuthEndpoint)>,
     /// What judges those that clients call: everyone is a guest, because each of them proves who it is to the endpoint itself.
     pub firewall: Arc<Firewall>,
+}
+
+/// Where clients show certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mtls {
+    /// Scheme and authority, as the issuer has them.
+    pub url: Arc<str>,
+    /// Its host, as it stands in `Host`.
+    pub host: Arc<str>,
 }
 
 /// Something that a client may ask for.
@@ -83,6 +94,13 @@ impl OAuth {
     pub fn url(&self, endpoint: OAuthEndpoint) -> Option<String> {
         let (path, _) = self.paths.iter().find(|(_, at)| *at == endpoint)?;
         Some(format!("{}{path}", self.issuer))
+    }
+
+    /// The URL of an endpoint for clients with certificates, where that is another one (RFC 8705 5).
+    pub fn mtls_url(&self, endpoint: OAuthEndpoint) -> Option<String> {
+        let mtls = self.mtls.as_ref().filter(|mtls| *mtls.url != *self.issuer)?;
+        let (path, _) = self.paths.iter().find(|(_, at)| *at == endpoint)?;
+        Some(format!("{}{path}", mtls.url))
     }
 
     /// `aud` where the client names no resource.

@@ -348,9 +348,10 @@ impl Policy {
         Some(if served && moved != *origin { Cow::Owned(moved) } else { origin })
     }
 
-    /// Whether a client's certificate can count for some request to this host.
+    /// Whether a client's certificate can count for some request to this host: under a firewall, or at the authorization server.
     pub fn reads_certificates(&self, host: &str) -> bool {
-        self.firewalls.iter().any(|firewall| firewall.reads_certificates(host))
+        let clients = self.oauth.as_ref().and_then(|oauth| oauth.mtls.as_ref());
+        clients.is_some_and(|mtls| *mtls.host == *host) || self.firewalls.iter().any(|firewall| firewall.reads_certificates(host))
     }
 
     /// The directory of this name.

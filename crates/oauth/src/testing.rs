@@ -82,6 +82,7 @@ impl Bench {
             secret: secret.map(|secret| hash_secret(secret).into()),
             jwks: None,
             certificate: None,
+            certificate_bound: false,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             grants: Grant::ALL.to_vec(),
@@ -110,6 +111,7 @@ fn oauth() -> OAuth {
         code_lifetime: Duration::from_secs(60),
         refresh_token_lifetime: Duration::from_secs(30 * 24 * 3600),
         dpop_nonce: false,
+        mtls: None,
         paths: vec![("/token".into(), OAuthEndpoint::Token), ("/authorize/jwks".into(), OAuthEndpoint::Keys)],
         firewall: Arc::new(Firewall {
             name: "oauth".into(),

@@ -3,7 +3,7 @@
 use crate::pem::parsed;
 use crate::{Chain, Map, Warning, subject};
 use arc_swap::ArcSwapOption;
-use doorward_core::Time;
+use doorward_core::{Time, certificate::Certificate};
 use rustls::{
     RootCertStore,
     crypto::CryptoProvider,
@@ -160,6 +160,16 @@ impl PeerCertificate {
         let leaf = self.chain.first().ok_or("there is none")?;
         self.check(leaf, now)?;
         subject::owner(leaf, map)
+    }
+
+    /// All that it says of its owner.
+    ///
+    /// # Errors
+    /// It does not count any more; the text is for the operator.
+    pub fn said(&self, now: Time) -> Result<Certificate, &'static str> {
+        let leaf = self.chain.first().ok_or("there is none")?;
+        self.check(leaf, now)?;
+        subject::certificate(leaf)
     }
 
     /// Asks again where whom we believe has changed since, and every minute.

@@ -3,7 +3,7 @@
 
 use crate::{Map, pem::parsed, subject};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use doorward_core::quoted::split;
+use doorward_core::{certificate::Certificate, quoted::split};
 use percent_encoding::percent_decode_str;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
@@ -124,6 +124,40 @@ impl Forwarded {
             Said::Envoy(envoy) => envoy.owner(map),
         }
     }
+
+    /// All that was passed on of it.
+    ///
+    /// # Errors
+    /// It cannot be read or was not good; the text is for the operator.
+    pub fn said(&self) -> Result<Certificate, &'static str> {
+        let none = Certificate::default();
+        match &self.0 {
+            Said::Wrong(why) => Err(why),
+            Said::Certificate(certificate) => subject::certificate(certificate),
+            Said::Subject(text) => {
+                let subject = subject::canonical_subject(text).ok_or("the subject in the header is no RFC 4514 name")?;
+                Ok(Certificate { subject: Some(subject), ..none })
+            }
+            // The subject's address: it need not stand among the alternative names, of which one is registered.
+            Said::Email(_) => Ok(none),
+            Said::Envoy(envoy) => Ok(Certificate {
+                subject: envoy.subject.as_deref().and_then(subject::canonical_subject),
+                dns: envoy.dns.clone(),
+                uris: envoy.uri.clone(),
+                thumbprint: envoy.hash.as_deref().and_then(unhex).map(|hash| subject::thumbprint(&hash)),
+                ..none
+            }),
+        }
+    }
+}
+
+/// 32 bytes in hexadecimal.
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let pairs = text.as_bytes().chunks(2);
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 const NO_TEXT: &str = "a header of the certificate is no text";
@@ -340,6 +374,9 @@ mod tests {
         for map in [Map::Dns, Map::Serial, Map::Subject] {
             assert!(of(map).is_err(), "{map:?}");
         }
+        let said = read(Form::Envoy, &[("x-forwarded-client-cert", &value)]).unwrap().said().unwrap();
+        assert_eq!((said.subject, said.dns.len(), &*said.uris), (None, 2, &["spiffe://a/b".to_owned()][..]));
+        assert_eq!(said.thumbprint.as_deref(), Some("Ro7TO-dO7mVW2QwBScEwnpumHWQlMDRDwHSKAt2N5og"));
         let quoted = [("x-forwarded-client-cert", "Subject=\"CN=a\\\\\\\"b,O=c;d\"")];
         assert!(owner(Form::Envoy, Map::Cn, &quoted).unwrap().is_err(), "a bare semicolon is no RFC 4514 name");
     }

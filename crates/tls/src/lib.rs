@@ -20,5 +20,5 @@ pub use connector::{Authorities, ClientStream, Connector};
 pub use forwarded::{Form, Forwarded};
 pub use pem::{Chain, Key};
 pub use sni::Certificates;
-pub use subject::Map;
+pub use subject::{Map, canonical_subject};
 pub use terminator::{Handshake, HandshakeError, Setup, Terminator, TlsStream};

@@ -2,7 +2,10 @@
 
 use crate::{name::Name, pem::parsed};
 use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use doorward_core::certificate::Certificate;
 use rustls::pki_types::CertificateDer;
+use std::{net::IpAddr, sync::Arc};
 use x509_parser::prelude::{GeneralName, X509Certificate};
 
 /// What of a certificate names its owner.
@@ -41,6 +44,45 @@ impl Map {
 
 const COMMON_NAME: &str = "2.5.4.3";
 const EMAIL: &str = "1.2.840.113549.1.9.1";
+
+/// All that a certificate says of its owner that was verified.
+///
+/// # Errors
+/// It cannot be read; the text is for the operator.
+pub(crate) fn certificate(certificate: &CertificateDer<'_>) -> Result<Certificate, &'static str> {
+    let read = parsed(certificate).ok_or("the certificate cannot be read")?;
+    let names = read.subject_alternative_name().map_err(|_| "its alternative names cannot be read")?;
+    let mut said = Certificate {
+        subject: Some(Name::of(read.subject()).to_string()),
+        thumbprint: Some(thumbprint(digest(&SHA256, certificate).as_ref())),
+        ..Certificate::default()
+    };
+    for name in names.iter().flat_map(|names| &names.value.general_names) {
+        match name {
+            GeneralName::DNSName(text) => said.dns.push((*text).to_owned()),
+            GeneralName::URI(text) => said.uris.push((*text).to_owned()),
+            GeneralName::RFC822Name(text) => said.emails.push((*text).to_owned()),
+            GeneralName::IPAddress(bytes) => said.ips.extend(address(bytes)),
+            _ => {}
+        }
+    }
+    Ok(said)
+}
+
+/// A subject in the one spelling in which certificates are compared (RFC 4514); `None` for what is none.
+pub fn canonical_subject(text: &str) -> Option<String> {
+    Name::parse(text).map(|name| name.to_string())
+}
+
+/// The SHA-256 of a certificate as `x5t#S256` has it (RFC 8705 3.1).
+pub(crate) fn thumbprint(sha256: &[u8]) -> Arc<str> {
+    URL_SAFE_NO_PAD.encode(sha256).into()
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
+    v4.or_else(|| <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from))
+}
 
 /// The owner's name in a certificate that was verified.
 ///

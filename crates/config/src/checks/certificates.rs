@@ -17,7 +17,8 @@ pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
         ClientCertificates::Never => readers(draft).for_each(|(firewall, place)| carried_by_nobody(r, firewall, place)),
         ClientCertificates::Shown(client_ca) => {
             // Without any firewall of the file, one of sessions stands.
-            if !draft.firewalls.iter().any(|(firewall, _)| reads(firewall)) {
+            let mtls = draft.oauth.as_ref().is_some_and(|oauth| oauth.mtls.is_some());
+            if !mtls && !draft.firewalls.iter().any(|(firewall, _)| reads(firewall)) {
                 let hint = "write `authentication = \"certificate\"`, or `when = \"certificate\"`, or `proof = \"certificate\"`, into a firewall; or leave it out";
                 r.warn(client_ca.clone(), "no firewall looks at certificates, so no client is asked for one", hint);
             }

@@ -5,6 +5,7 @@ mod certificates;
 mod firewalls;
 mod forward_auth;
 mod methods;
+mod oauth;
 mod routes;
 mod scopes;
 
@@ -18,6 +19,7 @@ pub(crate) fn run(r: &mut Reader<'_>, draft: &Draft) {
         firewalls::check(r, draft);
         certificates::check(r, draft);
         methods::check(r, draft);
+        oauth::check(r, draft);
     }
     if draft.sound.routes {
         routes::check(r, draft);

@@ -33,6 +33,12 @@ pub(super) const OAUTH: &[Table] = &[Table {
             "`[\"default\"]` where `scopes` has it, else none",
             "What a client gets that asks for no scope, as far as it may have it.",
         ),
+        key(
+            "mtls_url",
+            TEXT,
+            "none",
+            "Where clients call that show certificates (RFC 8705): scheme and host of one of `hosts`, whose handshakes then ask for one. It needs `client_ca`, or `header` of `[certificate]`. Without it certificates of clients mean nothing here.",
+        ),
         key("access_token_lifetime", SPAN, "\"1h\"", "How long an access token lasts; at most a day."),
         key("code_lifetime", SPAN, "\"1m\"", "How long an authorization code waits for its client; at most ten minutes."),
         key(

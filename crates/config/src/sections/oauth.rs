@@ -2,13 +2,13 @@
 
 use super::web::{self, PublicUrl};
 use crate::{
-    reader::{Reader, Section, Text},
+    reader::{Reader, Section, Span, Text},
     settings::{OAuthAlgorithm, OAuthKeys},
 };
 use doorward_core::{
     OAuth, OAuthEndpoint,
     firewall::{Authentication, Entry, Firewall, Guards, Invalid},
-    oauth::Scope,
+    oauth::{Mtls, Scope},
     scopes::is_scope,
 };
 use std::{sync::Arc, time::Duration};
@@ -63,6 +63,7 @@ pub(crate) fn read(
         code_lifetime: r.duration(&section, "code_lifetime", Duration::from_secs(60)),
         refresh_token_lifetime: r.duration(&section, "refresh_token_lifetime", 30 * 24 * hour),
         dpop_nonce: r.flag(&section, "dpop_nonce", false),
+        mtls: mtls(r, &section, hosts),
         paths: paths(r, &section),
         firewall: Arc::new(nobody(r, &section)),
     };
@@ -79,6 +80,23 @@ pub(crate) fn read(
         }
     }
     Some((oauth, keys))
+}
+
+/// Where the file speaks of the authorization server, for what is said across tables.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    pub(crate) table: Span,
+    pub(crate) mtls_url: Span,
+}
+
+impl Places {
+    pub(crate) fn of(root: &DeTable<'_>) -> Self {
+        let value = root.iter().find(|(key, _)| key.get_ref() == "oauth").map(|(_, value)| value);
+        let table = value.map_or(0..0, |value| value.span());
+        let keys = value.and_then(|value| value.get_ref().as_table());
+        let key = keys.and_then(|keys| keys.iter().find(|(key, _)| key.get_ref() == "mtls_url"));
+        Self { mtls_url: key.map_or_else(|| table.clone(), |(_, value)| value.span()), table }
+    }
 }
 
 /// What judges where nobody but the endpoint itself does.
@@ -110,6 +128,18 @@ fn issuer(r: &mut Reader<'_>, section: &Section<'_>, hosts: Option<&[Arc<str>]>)
         r.error_with(text.span, "the host of the issuer is not served", format!("add \"{}\" to `hosts`", url.host));
     }
     Some(url.origin.into())
+}
+
+/// Where clients show certificates: it may be the issuer's own place.
+fn mtls(r: &mut Reader<'_>, section: &Section<'_>, hosts: Option<&[Arc<str>]>) -> Option<Mtls> {
+    let text = r.text(section, "mtls_url")?;
+    let url = r.parsed(&text, web::public_url)?;
+    if !url.secure {
+        r.error(text.span, "certificates are shown over https alone");
+    } else if hosts.is_some_and(|hosts| !hosts.iter().any(|host| **host == *url.host)) {
+        r.error_with(text.span, "this host is not served", format!("add \"{}\" to `hosts`", url.host));
+    }
+    Some(Mtls { url: url.origin.into(), host: url.host.into() })
 }
 
 fn resources(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<Arc<str>> {

@@ -98,8 +98,10 @@ pub struct Client {
     pub secret: Option<Arc<str>>,
     /// Its public keys as a JWK set, for [`ClientMethod::PrivateKeyJwt`].
     pub jwks: Option<Arc<str>>,
-    /// The subject of its certificate, for [`ClientMethod::TlsClientAuth`].
+    /// The name of its certificate ([`crate::certificate::CertificateName`]), for [`ClientMethod::TlsClientAuth`].
     pub certificate: Option<Arc<str>>,
+    /// Whether its tokens are bound to the certificate that it shows (RFC 8705 3).
+    pub certificate_bound: bool,
     /// Where codes may be sent; compared letter for letter.
     pub redirect_uris: Vec<Arc<str>>,
     /// Where a browser may go after signing out.
@@ -166,8 +168,10 @@ pub struct ClientChange {
     pub secret: Option<Arc<str>>,
     /// Other public keys.
     pub jwks: Option<Arc<str>>,
-    /// Another certificate's subject.
+    /// Another name of its certificate.
     pub certificate: Option<Arc<str>>,
+    /// Whether its tokens are bound to its certificate.
+    pub certificate_bound: Option<bool>,
     /// Other places for codes, all of them.
     pub redirect_uris: Option<Vec<Arc<str>>>,
     /// Other places after signing out, all of them.

@@ -2,8 +2,7 @@
 
 use super::Network;
 use crate::listen::{Connection, Handler};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use doorward_core::{Policy, Time};
+use doorward_core::{Policy, Time, certificate::Certificate};
 use doorward_tls::{Form, Forwarded, Handshake, Map};
 use http::HeaderMap;
 use std::sync::Arc;
@@ -69,20 +68,20 @@ impl ClientCertificate {
     /// # Errors
     /// It does not count, or a proxy passed on something else than it or its hash; the text is for the operator.
     pub fn thumbprint(&self, now: Time) -> Result<Arc<str>, &'static str> {
-        let hex = match &self.source {
-            Source::Shown(handshake) => handshake.certificate.as_ref().ok_or("there is none")?.owner(Map::Fingerprint, now)?,
-            Source::Forwarded(forwarded) => forwarded.owner(Map::Fingerprint)?,
-            Source::Presumed(_) => return Err("nobody showed it"),
-        };
-        base64url(&hex).ok_or("its hash is no SHA-256")
+        self.said(now)?.thumbprint.ok_or("its hash was not passed on")
     }
-}
 
-/// The SHA-256 in hexadecimal as `x5t#S256` has it.
-fn base64url(hex: &str) -> Option<Arc<str>> {
-    let byte = |at: usize| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();
-    let bytes: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(byte).collect();
-    bytes.filter(|bytes| bytes.len() == 32).map(|bytes| URL_SAFE_NO_PAD.encode(bytes).into())
+    /// All that it says of its owner at `now`.
+    ///
+    /// # Errors
+    /// It does not count; the text is for the operator.
+    pub fn said(&self, now: Time) -> Result<Certificate, &'static str> {
+        match &self.source {
+            Source::Shown(handshake) => handshake.certificate.as_ref().ok_or("there is none")?.said(now),
+            Source::Forwarded(forwarded) => forwarded.said(),
+            Source::Presumed(_) => Err("nobody showed it"),
+        }
+    }
 }
 
 /// The one certificate that may count. CVE-2024-10039: a header counts only where the configuration says which one, and

@@ -29,7 +29,7 @@ use doorward_oauth::{
         Parameters,
         client::{self, Caller},
     },
-    rfc8414, rfc9449,
+    rfc8414, rfc8705, rfc9449,
 };
 use http::{
     HeaderValue, Method, Response, StatusCode,
@@ -125,6 +125,7 @@ fn not_allowed(call: &Call<'_>, allow: &'static str) -> Response<Body> {
 /// What a client asks: the form of its call, and how it is answered.
 struct Asking {
     params: Parameters,
+    certificate: Option<rfc8705::Shown>,
     to: Reader,
 }
 
@@ -133,14 +134,14 @@ impl Asking {
     async fn read(call: &mut Call<'_>) -> Result<Self, Response<Body>> {
         let to = call.reader();
         match form(call).await {
-            Ok(params) => Ok(Self { params, to }),
+            Ok(params) => Ok(Self { params, certificate: certificate(call), to }),
             Err(error) => Err(refuse(&error, &to)),
         }
     }
 
     /// Who calls, as far as it says.
     fn caller<'a>(&'a self, call: &'a Call<'_>) -> Caller<'a> {
-        Caller::new(call.request.headers, &self.params, call.request.client)
+        Caller::new(call.request.headers, &self.params, call.request.client).with_certificate(self.certificate.as_ref())
     }
 
     /// The client, once it proved itself. That it did not is written down as `event`, and answered.
@@ -180,6 +181,11 @@ async fn form(call: &mut Call<'_>) -> Result<Parameters, OAuthError> {
     let body = read::body(std::mem::take(&mut call.body), MAX_SIZE).await.map_err(|unread| invalid(unread.answer().1))?;
     let text = std::str::from_utf8(&body).map_err(|_| invalid("The body is no text in UTF-8."))?;
     Parameters::parse(text).map_err(|bad| OAuthError::new(ErrorCode::InvalidRequest, bad.to_string()))
+}
+
+/// What the certificate says that came along, if it counts now.
+fn certificate(call: &Call<'_>) -> Option<rfc8705::Shown> {
+    call.request.certificate.map(|certificate| certificate.said(call.auth.clock().now()))
 }
 
 /// The server for this call.

@@ -2,7 +2,7 @@
 //! comes along makes it invalid, so nobody gets a second guess.
 
 use super::Parameters;
-use crate::{ErrorCode, OAuthError, Provider, rfc7523, rfc9068::Confirmation};
+use crate::{ErrorCode, OAuthError, Provider, rfc7523, rfc8705, rfc9068::Confirmation};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use doorward_core::ports::{Client, ClientMethod};
 use doorward_crypto::{same, sha256_hex};
@@ -26,6 +26,8 @@ pub struct Caller<'a> {
     pub params: &'a Parameters,
     /// Where it comes from, as far as that may be believed.
     pub address: IpAddr,
+    /// The certificate that came along.
+    pub(crate) certificate: Option<&'a rfc8705::Shown>,
     /// What its tokens are to be bound to.
     pub(crate) confirmation: Option<&'a Confirmation>,
 }
@@ -33,7 +35,22 @@ pub struct Caller<'a> {
 impl<'a> Caller<'a> {
     /// A request with these headers and parameters, from there. What it binds its tokens to is found out on the way.
     pub fn new(headers: &'a HeaderMap, params: &'a Parameters, address: IpAddr) -> Self {
-        Self { headers, params, address, confirmation: None }
+        Self { headers, params, address, certificate: None, confirmation: None }
+    }
+
+    /// The same with the certificate that came along, whether it counts or not.
+    #[must_use]
+    pub fn with_certificate(self, certificate: Option<&'a rfc8705::Shown>) -> Self {
+        Self { certificate, ..self }
+    }
+
+    /// What its tokens are bound to, as the store keeps it.
+    pub(crate) fn binding(&self) -> Option<Arc<str>> {
+        match self.confirmation? {
+            Confirmation::Key(thumbprint) => Some(Arc::clone(thumbprint)),
+            // So that it is never taken for that of a key.
+            Confirmation::Certificate(thumbprint) => Some(format!("x5t#S256:{thumbprint}").into()),
+        }
     }
 
     /// The thumbprint of the key that its tokens are bound to, where it showed one.
@@ -71,14 +88,14 @@ pub async fn authenticate(provider: &Provider<'_>, caller: Caller<'_>) -> Result
         ..OAuthError::new(ErrorCode::TooMany, "Too many attempts failed.")
     })?;
     let shown = shown(caller)?;
-    let judged = judge(provider, &shown).await;
+    let judged = judge(provider, &shown, caller).await;
     if matches!(&judged, Err(error) if error.code == ErrorCode::InvalidClient) {
         throttle.note_failure(caller.address, provider.now());
     }
     judged
 }
 
-async fn judge(provider: &Provider<'_>, shown: &Shown) -> Result<Client, OAuthError> {
+async fn judge(provider: &Provider<'_>, shown: &Shown, caller: Caller<'_>) -> Result<Client, OAuthError> {
     let known = if Client::is_id(&shown.id) { provider.store().client(&shown.id).await? } else { None };
     // Compared in any case, and before anything else.
     let stored = known.as_ref().and_then(|client| client.secret.as_deref()).unwrap_or(NOBODYS);
@@ -87,7 +104,12 @@ async fn judge(provider: &Provider<'_>, shown: &Shown) -> Result<Client, OAuthEr
     if !client.enabled {
         return Err(OAuthError::client("the client is disabled"));
     }
-    if client.method != shown.method {
+    // RFC 8705 2: beside its certificate a client shows its id, and nothing else.
+    let method = match client.method {
+        ClientMethod::TlsClientAuth => ClientMethod::None,
+        other => other,
+    };
+    if method != shown.method {
         return Err(OAuthError::client("the client has another method"));
     }
     match (client.method, &shown.assertion) {
@@ -95,7 +117,8 @@ async fn judge(provider: &Provider<'_>, shown: &Shown) -> Result<Client, OAuthEr
         (ClientMethod::SecretBasic | ClientMethod::SecretPost, _) if right => {}
         (ClientMethod::SecretBasic | ClientMethod::SecretPost, _) => return Err(OAuthError::client("its secret is wrong")),
         (ClientMethod::PrivateKeyJwt, Some(assertion)) => rfc7523::verify(provider, &client, assertion).await?,
-        (ClientMethod::PrivateKeyJwt | ClientMethod::TlsClientAuth, _) => return Err(OAuthError::client("it shows nothing")),
+        (ClientMethod::TlsClientAuth, _) => rfc8705::verify(provider, &client, caller.certificate)?,
+        (ClientMethod::PrivateKeyJwt, None) => return Err(OAuthError::client("it shows nothing")),
     }
     Ok(client)
 }

@@ -6,7 +6,7 @@ use super::{
     grants,
 };
 use crate::{
-    ErrorCode, OAuthError, Provider,
+    ErrorCode, OAuthError, Provider, rfc8705,
     rfc9068::{AccessToken, Confirmation},
     rfc9449,
 };
@@ -88,8 +88,7 @@ pub async fn answer(provider: &Provider<'_>, caller: Caller<'_>) -> Outcome {
         Ok(grant) => grant,
         Err(error) => return Outcome { client: Some(client), grant: None, result: Err(error) },
     };
-    // RFC 9449 5: whoever shows a key gets tokens that are bound to it.
-    let confirmation = match bound(provider, caller).await {
+    let confirmation = match bound(provider, &client, caller).await {
         Ok(confirmation) => confirmation,
         Err(error) => return Outcome { client: Some(client), grant: Some(grant), result: Err(error) },
     };
@@ -104,9 +103,17 @@ pub async fn answer(provider: &Provider<'_>, caller: Caller<'_>) -> Outcome {
 }
 
 /// What the tokens of a request are to be bound to.
-async fn bound(provider: &Provider<'_>, caller: Caller<'_>) -> Result<Option<Confirmation>, OAuthError> {
+async fn bound(provider: &Provider<'_>, client: &Client, caller: Caller<'_>) -> Result<Option<Confirmation>, OAuthError> {
+    let certificate = rfc8705::binding(provider, client, caller)?;
+    // RFC 9449 5: whoever shows a key gets tokens that are bound to it.
     let url = provider.settings.url(OAuthEndpoint::Token).unwrap_or_default();
-    Ok(rfc9449::binding(provider, caller.headers, &url).await?.map(Confirmation::Key))
+    let key = rfc9449::binding(provider, caller.headers, &url).await?.map(Confirmation::Key);
+    match (certificate, key) {
+        (Some(_), Some(_)) => {
+            Err(OAuthError::new(ErrorCode::InvalidRequest, "The client's tokens are bound to its certificate, not to a key."))
+        }
+        (certificate, key) => Ok(certificate.or(key)),
+    }
 }
 
 /// The grant that the client asks for and may use. Neither `password` nor what the implicit grant had is one (RFC 9700 2.4,

@@ -43,6 +43,7 @@ fn read(provider: &Provider<'_>, client: &Client, assertion: &str) -> Result<([u
     let keys = client.jwks.as_ref().and_then(|jwks| KeySet::parse(jwks.as_bytes()).ok()).ok_or("it has no keys")?;
     let mut audience: Vec<Arc<str>> = vec![Arc::clone(&settings.issuer)];
     audience.extend(settings.url(OAuthEndpoint::Token).map(Arc::from));
+    audience.extend(settings.mtls_url(OAuthEndpoint::Token).map(Arc::from));
     let rules = Rules {
         // Sections 3.1, 3.2: `iss` and `sub` are the client.
         issuer: Some(&client.id),

@@ -13,6 +13,27 @@ const METHODS: [ClientMethod; 4] =
     [ClientMethod::None, ClientMethod::SecretBasic, ClientMethod::SecretPost, ClientMethod::PrivateKeyJwt];
 /// The grants that there are.
 const GRANTS: [Grant; 4] = Grant::ALL;
+/// The endpoints that are named, if they are there.
+const ENDPOINTS: [(&str, OAuthEndpoint); 9] = [
+    ("authorization_endpoint", OAuthEndpoint::Authorize),
+    ("token_endpoint", OAuthEndpoint::Token),
+    ("jwks_uri", OAuthEndpoint::Keys),
+    ("introspection_endpoint", OAuthEndpoint::Introspect),
+    ("revocation_endpoint", OAuthEndpoint::Revoke),
+    ("pushed_authorization_request_endpoint", OAuthEndpoint::Pushed),
+    ("device_authorization_endpoint", OAuthEndpoint::DeviceAuthorization),
+    ("userinfo_endpoint", OAuthEndpoint::UserInfo),
+    ("end_session_endpoint", OAuthEndpoint::EndSession),
+];
+/// Those at which a certificate may count.
+const CALLED_BY_CLIENTS: [OAuthEndpoint; 6] = [
+    OAuthEndpoint::Token,
+    OAuthEndpoint::Introspect,
+    OAuthEndpoint::Revoke,
+    OAuthEndpoint::Pushed,
+    OAuthEndpoint::DeviceAuthorization,
+    OAuthEndpoint::UserInfo,
+];
 /// What assertions of clients may be signed with.
 const ALGORITHMS: [Algorithm; 5] = Algorithm::PUBLIC;
 
@@ -22,22 +43,14 @@ pub fn metadata(provider: &Provider<'_>) -> Value {
     let mut all = Map::new();
     let mut say = |name: &str, value: Value| drop(all.insert(name.to_owned(), value));
     say("issuer", (*settings.issuer).into());
-    for (name, endpoint) in [
-        ("authorization_endpoint", OAuthEndpoint::Authorize),
-        ("token_endpoint", OAuthEndpoint::Token),
-        ("jwks_uri", OAuthEndpoint::Keys),
-        ("introspection_endpoint", OAuthEndpoint::Introspect),
-        ("revocation_endpoint", OAuthEndpoint::Revoke),
-        ("pushed_authorization_request_endpoint", OAuthEndpoint::Pushed),
-        ("device_authorization_endpoint", OAuthEndpoint::DeviceAuthorization),
-        ("userinfo_endpoint", OAuthEndpoint::UserInfo),
-        ("end_session_endpoint", OAuthEndpoint::EndSession),
-    ] {
+    for (name, endpoint) in ENDPOINTS {
         if let Some(url) = settings.url(endpoint) {
             say(name, url.into());
         }
     }
-    let methods: Vec<&str> = METHODS.iter().map(|method| method.as_str()).collect();
+    // Where nobody is asked for a certificate, none proves anything.
+    let certificate = settings.mtls.is_some().then_some(ClientMethod::TlsClientAuth);
+    let methods: Vec<&str> = METHODS.iter().copied().chain(certificate).map(ClientMethod::as_str).collect();
     let proving: Vec<&str> = methods.iter().copied().filter(|method| *method != "none").collect();
     let names: Vec<&str> = settings.scopes.iter().map(|scope| &*scope.name).collect();
     say("scopes_supported", json!(names));
@@ -51,6 +64,18 @@ pub fn metadata(provider: &Provider<'_>) -> Value {
     say("introspection_endpoint_auth_methods_supported", json!(proving));
     for endpoint in ["token", "revocation", "introspection"] {
         say(&format!("{endpoint}_endpoint_auth_signing_alg_values_supported"), json!(ALGORITHMS.map(Algorithm::as_str)));
+    }
+    if settings.mtls.is_some() {
+        // RFC 8705 3.3, 5.
+        say("tls_client_certificate_bound_access_tokens", true.into());
+        let aliases: Map<String, Value> = ENDPOINTS
+            .iter()
+            .filter(|(_, endpoint)| CALLED_BY_CLIENTS.contains(endpoint))
+            .filter_map(|(name, endpoint)| Some(((*name).to_owned(), settings.mtls_url(*endpoint)?.into())))
+            .collect();
+        if !aliases.is_empty() {
+            say("mtls_endpoint_aliases", aliases.into());
+        }
     }
     say("dpop_signing_alg_values_supported", json!(rfc9449::ALGORITHMS));
     say("subject_types_supported", json!(["public"]));

@@ -18,7 +18,7 @@ use std::sync::Arc;
 const PORTION: u64 = 500;
 
 const CLIENT: &str = "id, name, method, secret, jwks, certificate, redirect_uris, post_logout_redirect_uris, grants, scopes, \
-     resources, enabled, tokens_not_before, created, updated";
+     resources, enabled, tokens_not_before, created, updated, certificate_bound";
 
 #[async_trait]
 impl ClientStore for Sqlite {
@@ -148,6 +148,7 @@ fn alter(connection: &Connection, id: &str, change: ClientChange, now: Time) -> 
     client.scopes = change.scopes.unwrap_or(client.scopes);
     client.resources = change.resources.unwrap_or(client.resources);
     client.enabled = change.enabled.unwrap_or(client.enabled);
+    client.certificate_bound = change.certificate_bound.unwrap_or(client.certificate_bound);
     if change.end_tokens || !client.enabled {
         client.tokens_not_before = client.tokens_not_before.max(now);
     }
@@ -160,7 +161,8 @@ fn alter(connection: &Connection, id: &str, change: ClientChange, now: Time) -> 
 fn write(connection: &Connection, client: &Client) -> Outcome<()> {
     let grants: Vec<&str> = client.grants.iter().map(|grant| grant.as_str()).collect();
     let sql = format!(
-        "INSERT OR REPLACE INTO oauth_client ({CLIENT}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+        "INSERT OR REPLACE INTO oauth_client ({CLIENT}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, \
+         ?16)"
     );
     connection.prepare_cached(&sql)?.execute(params![
         client.id,
@@ -178,6 +180,7 @@ fn write(connection: &Connection, client: &Client) -> Outcome<()> {
         integer(client.tokens_not_before.0),
         integer(client.created.0),
         integer(client.updated.0),
+        client.certificate_bound,
     ])?;
     Ok(())
 }
@@ -210,5 +213,6 @@ fn client(row: &Row<'_>) -> rusqlite::Result<Client> {
         tokens_not_before: Time(unsigned(row, 12)?),
         created: Time(unsigned(row, 13)?),
         updated: Time(unsigned(row, 14)?),
+        certificate_bound: row.get(15)?,
     })
 }

@@ -26,6 +26,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0011_oauth_grants.sql"),
     include_str!("../../migrations/0012_identities.sql"),
     include_str!("../../migrations/0013_one_place_for_what_is_spent.sql"),
+    include_str!("../../migrations/0014_oauth_clients_by_certificate.sql"),
 ];
 
 /// Brings the database to the version of the last of `migrations`.

@@ -275,6 +275,7 @@ async fn a_client_that_is_deleted_takes_along_what_it_was_allowed() {
             secret: None,
             jwks: None,
             certificate: None,
+            certificate_bound: false,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             grants: Vec::new(),

@@ -36,9 +36,10 @@ pub(super) fn no_grant(why: &'static str) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidGrant, "It is none that counts, or none any more.").because(why)
 }
 
-/// The key that the refresh tokens of a public client are bound to, where it showed one (RFC 9449 5): others prove who they are.
+/// What the refresh tokens of a public client are bound to, where it showed a key (RFC 9449 5) or a certificate (RFC 8705 4):
+/// others prove who they are.
 pub(super) fn binding(client: &Client, caller: Caller<'_>) -> Option<Arc<str>> {
-    caller.key().filter(|_| client.is_public()).cloned()
+    caller.binding().filter(|_| client.is_public())
 }
 
 /// A first refresh token, for clients that may use one.

@@ -19,9 +19,9 @@ pub(in crate::rfc6749) async fn run(provider: &Provider<'_>, client: &Client, ca
         None
     } else {
         person::check(provider, client, caller, &found.authorization)?;
-        // RFC 9449 5: whoever stole it has not the key.
-        if found.authorization.binding.as_ref().is_some_and(|key| caller.key() != Some(key)) {
-            return Err(no_grant("the refresh token is bound to another key"));
+        // RFC 9449 5, RFC 8705 4: whoever stole it has not the key.
+        if found.authorization.binding.is_some() && found.authorization.binding != caller.binding() {
+            return Err(no_grant("the refresh token is bound to another key or certificate"));
         }
         Some(person::grounds(provider, &found.authorization, caller.address).await?)
     };

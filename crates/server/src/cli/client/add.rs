@@ -37,7 +37,8 @@ pub(super) async fn add(
         method,
         secret: secret.as_ref().map(|secret| hash_secret(&secret.text).into()),
         jwks: details::jwks(&details)?,
-        certificate: None,
+        certificate: details::certificate(&details)?,
+        certificate_bound: details.certificate_bound,
         redirect_uris: details::uris(&details.redirect_uris)?,
         post_logout_redirect_uris: details::uris(&details.post_logout_redirect_uris)?,
         grants,
@@ -48,7 +49,7 @@ pub(super) async fn add(
         created: now,
         updated: now,
     };
-    details::sound(&client)?;
+    details::sound(&settings, &client)?;
     context.store.add_client(&client).await?;
     context.changed().await?;
     tell(context, format!("added the client {id}"), &client, secret)

@@ -7,10 +7,12 @@ use crate::cli::{
 use clap::{Args, ValueEnum};
 use doorward_core::{
     OAuth,
+    certificate::{CertificateKind, CertificateName},
     ports::{Client, ClientMethod, Grant},
 };
 use doorward_crypto::jwt::KeySet;
 use doorward_oauth::rfc6749::RedirectUri;
+use doorward_tls::canonical_subject;
 use std::{path::PathBuf, sync::Arc};
 
 /// How long a set of keys may be, in bytes.
@@ -41,6 +43,32 @@ pub(crate) struct Details {
     /// Its public keys as a JWK set, for private_key_jwt
     #[arg(long, value_name = "FILE")]
     pub(super) jwks: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) certificate: CertificateArgs,
+    /// Bind its tokens to the certificate that it shows
+    #[arg(long)]
+    pub(super) certificate_bound: bool,
+}
+
+/// The one name that its certificate has, for tls_client_auth.
+#[derive(Args, Debug)]
+#[group(multiple = false)]
+pub(crate) struct CertificateArgs {
+    /// The subject of its certificate (RFC 4514), for tls_client_auth
+    #[arg(long, value_name = "NAME")]
+    tls_subject_dn: Option<String>,
+    /// A DNS name of its certificate
+    #[arg(long, value_name = "NAME")]
+    tls_san_dns: Option<String>,
+    /// A URI of its certificate
+    #[arg(long, value_name = "URI")]
+    tls_san_uri: Option<String>,
+    /// An address of its certificate
+    #[arg(long, value_name = "ADDRESS")]
+    tls_san_ip: Option<String>,
+    /// An e-mail address of its certificate
+    #[arg(long, value_name = "ADDRESS")]
+    tls_san_email: Option<String>,
 }
 
 /// How a confidential client proves that it is itself.
@@ -53,6 +81,8 @@ pub(crate) enum Method {
     ClientSecretPost,
     /// A token that its own key signed
     PrivateKeyJwt,
+    /// Its certificate
+    TlsClientAuth,
 }
 
 impl From<Method> for ClientMethod {
@@ -61,6 +91,7 @@ impl From<Method> for ClientMethod {
             Method::ClientSecretBasic => ClientMethod::SecretBasic,
             Method::ClientSecretPost => ClientMethod::SecretPost,
             Method::PrivateKeyJwt => ClientMethod::PrivateKeyJwt,
+            Method::TlsClientAuth => ClientMethod::TlsClientAuth,
         }
     }
 }
@@ -101,9 +132,17 @@ pub(super) fn usual_grants(details: &Details, method: ClientMethod) -> Vec<Grant
 }
 
 /// What a client cannot be.
-pub(super) fn sound(client: &Client) -> Result<(), Failure> {
+pub(super) fn sound(settings: &OAuth, client: &Client) -> Result<(), Failure> {
     if client.jwks.is_some() != (client.method == ClientMethod::PrivateKeyJwt) {
         return Err(Failure::usage("private_key_jwt needs the client's public keys (--jwks), and only that method does"));
+    }
+    if client.certificate.is_some() != (client.method == ClientMethod::TlsClientAuth) {
+        let rule = "tls_client_auth needs a name of the client's certificate (--tls-subject-dn or --tls-san-...), and only that method does";
+        return Err(Failure::usage(rule));
+    }
+    if settings.mtls.is_none() && (client.certificate.is_some() || client.certificate_bound) {
+        let rule = "nobody is asked for a certificate: name the place in `mtls_url` of [oauth]";
+        return Err(Failure::new(rule));
     }
     if client.is_public() && !client.resources.is_empty() {
         return Err(Failure::usage("a public client proves nothing, so it learns nothing of tokens"));
@@ -155,6 +194,28 @@ pub(super) fn jwks(details: &Details) -> Result<Option<Arc<str>>, Failure> {
         (_, Some((place, bad))) => Err(trouble(&format!("key {}: {bad}", place + 1))),
         (true, None) => Err(trouble(&"there is no key in it")),
     }
+}
+
+/// The name of its certificate, in the one spelling that is compared.
+pub(super) fn certificate(details: &Details) -> Result<Option<Arc<str>>, Failure> {
+    let CertificateArgs { tls_subject_dn, tls_san_dns, tls_san_uri, tls_san_ip, tls_san_email } = &details.certificate;
+    let given = [
+        (CertificateKind::Subject, tls_subject_dn),
+        (CertificateKind::Dns, tls_san_dns),
+        (CertificateKind::Uri, tls_san_uri),
+        (CertificateKind::Ip, tls_san_ip),
+        (CertificateKind::Email, tls_san_email),
+    ];
+    let Some((kind, text)) = given.into_iter().find_map(|(kind, text)| Some((kind, text.as_ref()?))) else { return Ok(None) };
+    let named = match kind {
+        CertificateKind::Subject => {
+            let written = canonical_subject(text).ok_or("is no name as RFC 4514 writes it, such as CN=shop,O=Example");
+            written.and_then(|text| CertificateName::new(kind, &text))
+        }
+        _ => CertificateName::new(kind, text),
+    };
+    let named = named.map_err(|why| Failure::usage(format_args!("{:?} {why}", harmless(text))))?;
+    Ok(Some(named.to_string().into()))
 }
 
 /// RFC 6749 3.1.2: absolute, without fragment. They are compared as they stand.

@@ -16,6 +16,7 @@ use doorward_core::{OAuth, ports::ClientMethod};
 use serde_json::json;
 use show::{describe, find, shown};
 use std::sync::Arc;
+use update::Turned;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClientCommand {
@@ -60,6 +61,9 @@ pub(crate) enum ClientCommand {
         /// End the access tokens that it has
         #[arg(long)]
         end_tokens: bool,
+        /// Bind its tokens to no certificate any more
+        #[arg(long, conflicts_with = "certificate_bound")]
+        not_certificate_bound: bool,
     },
     /// Delete a client; its access tokens end
     Delete {
@@ -90,9 +94,9 @@ pub(crate) async fn run(command: ClientCommand, context: &mut Context<'_>) -> Re
             let client = find(context, &id).await?;
             context.terminal.say(shown(&client), &describe(&client))?;
         }
-        ClientCommand::Update { id, details, disable, enable, end_tokens } => {
+        ClientCommand::Update { id, details, disable, enable, end_tokens, not_certificate_bound: unbound } => {
             let enabled = if enable { Some(true) } else { disable.then_some(false) };
-            update::update(context, &id, details, enabled, end_tokens).await?;
+            update::update(context, &id, details, Turned { enabled, end_tokens, unbound }).await?;
         }
         ClientCommand::Delete { id } => {
             find(context, &id).await?;

@@ -50,6 +50,10 @@ pub(super) fn shown(client: &Client) -> String {
     lines.extend(client.redirect_uris.iter().map(|uri| format!("redirect  {uri}")));
     lines.extend(client.resources.iter().map(|uri| format!("serves    {uri}")));
     lines.extend(client.post_logout_redirect_uris.iter().map(|uri| format!("logout    {uri}")));
+    lines.extend(client.certificate.iter().map(|name| format!("certified {name}")));
+    if client.certificate_bound {
+        lines.push("bound     its tokens are bound to its certificate".into());
+    }
     lines.push(format!("made      {}", moment(client.created)));
     lines.join("\n")
 }
@@ -67,6 +71,8 @@ pub(super) fn describe(client: &Client) -> Value {
         "grants": grants,
         "scopes": client.scopes,
         "resources": client.resources,
+        "certificate": client.certificate,
+        "certificate_bound": client.certificate_bound,
         "enabled": client.enabled,
         "created": moment(client.created),
         "updated": moment(client.updated),

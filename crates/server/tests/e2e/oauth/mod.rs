@@ -1,5 +1,6 @@
 //! The authorization server, as clients see it.
 
+mod certificates;
 mod clients;
 mod code;
 mod device;

@@ -53,7 +53,7 @@ fn call(site: &Site, server: &Server, client: Option<&str>, more: &[&str]) -> Go
 }
 
 /// The serial numbers that the authority revoked, in `list.pem`, which is out of date in this year.
-pub(super) fn revoke(site: &Site, authority: &Authority, serials: &[Vec<u8>], until: i32) {
+pub(crate) fn revoke(site: &Site, authority: &Authority, serials: &[Vec<u8>], until: i32) {
     let revoked = serials.iter().map(|serial| RevokedCertParams {
         serial_number: SerialNumber::from(serial.clone()),
         revocation_time: date_time_ymd(2026, 1, 1),

@@ -13,6 +13,7 @@ pub(crate) mod tools;
 
 use crate::support::{Site, upstream::Upstream};
 pub(crate) use authority::Authority;
+pub(crate) use clients::revoke;
 
 /// Everything open, behind `public_url` at `shop.test`.
 fn site(upstream: &Upstream, server: &str, rest: &str) -> (Site, Authority) {

@@ -12,9 +12,9 @@ use std::{
 
 /// What curl printed: head and body, and its exit code.
 #[derive(Debug)]
-pub(super) struct Got {
-    pub(super) code: i32,
-    pub(super) text: String,
+pub(crate) struct Got {
+    pub(crate) code: i32,
+    pub(crate) text: String,
     /// For messages.
     #[allow(dead_code, clippy::allow_attributes, reason = "shown where a test fails")]
     pub(super) err: String,
@@ -22,7 +22,7 @@ pub(super) struct Got {
 
 impl Got {
     /// The status of the answer; 0 without one.
-    pub(super) fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         self.text.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0)
     }
 
@@ -40,7 +40,7 @@ impl Got {
 }
 
 /// `curl -i https://HOST:PORT/PATH` with more arguments, HOST being this machine.
-pub(super) fn curl(server: &Server, host: &str, path: &str, arguments: &[&str]) -> Got {
+pub(crate) fn curl(server: &Server, host: &str, path: &str, arguments: &[&str]) -> Got {
     curl_at(server.public.port(), host, path, arguments)
 }
 

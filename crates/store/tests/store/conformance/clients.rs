@@ -18,6 +18,7 @@ fn client(id: &str) -> Client {
         secret: Some("sha256:00".into()),
         jwks: None,
         certificate: None,
+        certificate_bound: false,
         redirect_uris: vec!["https://shop.example.com/back".into(), "http://127.0.0.1/back".into()],
         post_logout_redirect_uris: vec!["https://shop.example.com/".into()],
         grants: vec![Grant::ClientCredentials, Grant::AuthorizationCode],
@@ -46,13 +47,26 @@ async fn keeps_clients_as_they_are(store: &dyn Store) {
     let expected = Client { secret: Some("sha256:11".into()), scopes: vec!["orders".into()], updated: later, ..client("shop") };
     assert_eq!(changed, expected);
     assert_eq!(store.client("shop").await.unwrap(), Some(expected));
+    let bound = ClientChange {
+        certificate: Some("san_dns:shop.example.com".into()),
+        certificate_bound: Some(true),
+        ..ClientChange::default()
+    };
+    let changed = store.change_client("shop", bound, later).await.unwrap();
+    assert_eq!((changed.certificate.as_deref(), changed.certificate_bound), (Some("san_dns:shop.example.com"), true));
+    assert_eq!(store.client("shop").await.unwrap(), Some(changed));
     store.delete_client("app").await.unwrap();
     assert_eq!(store.client("app").await.unwrap(), None);
     assert!(matches!(store.delete_client("app").await, Err(StoreError::Missing(_))));
     assert!(matches!(store.change_client("app", ClientChange::default(), NOW).await, Err(StoreError::Missing(_))));
     let said = |id: &str, deed| Changed::Client(id.into(), deed);
-    let expected =
-        [said("shop", Deed::Added), said("app", Deed::Added), said("shop", Deed::Password), said("app", Deed::Deleted)];
+    let expected = [
+        said("shop", Deed::Added),
+        said("app", Deed::Added),
+        said("shop", Deed::Password),
+        said("shop", Deed::Changed),
+        said("app", Deed::Deleted),
+    ];
     assert_eq!(news(store, before).await, expected);
     assert!(!format!("{:?}", client("x")).contains("sha256"), "no hash is shown");
 }

@@ -1,0 +1,170 @@
+//! Clients that show certificates at the authorization server (RFC 8705), and tokens that are bound to one.
+
+use crate::{
+    support::{Server, Site, eventually},
+    tls::{Authority, authority::params, revoke, tools::curl},
+};
+use rcgen::{CertificateParams, DnType, SanType, SerialNumber};
+use serde_json::{Value, json};
+
+const CONFIG: &str = r#"[server]
+listen = "127.0.0.1:0"
+public_url = "https://shop.test"
+hosts = ["shop.test", "mtls.test"]
+[server.tls]
+certificate = "server.pem"
+private_key = "server.key"
+client_ca = "clients.pem"
+[operations]
+listen = "127.0.0.1:0"
+[[directory]]
+name = "admins"
+kind = "admin"
+[oauth]
+mtls_url = "https://mtls.test"
+"#;
+
+/// A program with names of every kind.
+fn program() -> CertificateParams {
+    let mut params = params(&[]);
+    params.distinguished_name.push(DnType::OrganizationName, "Example, Inc");
+    params.distinguished_name.push(DnType::CommonName, "report");
+    params.subject_alt_names = vec![
+        SanType::DnsName("report.example.com".try_into().unwrap()),
+        SanType::URI("spiffe://example.com/report".try_into().unwrap()),
+        SanType::IpAddress("192.0.2.7".parse().unwrap()),
+        SanType::Rfc822Name("report@example.com".try_into().unwrap()),
+    ];
+    params.serial_number = Some(SerialNumber::from(vec![0x04, 0xd2]));
+    params
+}
+
+fn site(more: &str) -> (Site, Authority) {
+    let site = Site::new(&format!("{CONFIG}{more}"));
+    Authority::root(site.path(), "root").server("server", &["shop.test", "mtls.test"]);
+    let clients = Authority::root(site.path(), "clients");
+    clients.issue("report", &program(), "");
+    clients.issue("other", &params(&["other.example.com"]), "");
+    (site, clients)
+}
+
+/// A request of curl with the certificate of this name, if any: status and document.
+fn call(site: &Site, server: &Server, host: &str, path: &str, client: Option<&str>, arguments: &[&str]) -> (u16, Value) {
+    let file = |name: &str| site.path().join(name).to_string_lossy().into_owned();
+    let mut all = vec!["--cacert".to_owned(), file("root.pem")];
+    if let Some(client) = client {
+        all.extend(["--cert".into(), file(&format!("{client}.pem")), "--key".into(), file(&format!("{client}.key"))]);
+    }
+    all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let got = curl(server, host, path, &all);
+    let body = got.text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (got.status(), serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+fn ask(site: &Site, server: &Server, host: &str, client: Option<&str>, id: &str) -> (u16, Value) {
+    call(site, server, host, "/token", client, &["-d", &format!("grant_type=client_credentials&client_id={id}")])
+}
+
+#[test]
+fn a_certificate_proves_a_client_by_the_one_name_that_is_registered() {
+    let (site, _clients) = site("");
+    let add = |id: &str, option: &str, name: &str| {
+        site.ok(&["client", "add", id, "--auth-method", "tls_client_auth", option, name], "");
+    };
+    // Another spelling of the same name (RFC 4514).
+    add("subject", "--tls-subject-dn", "cn=report, o=Example\\2c Inc");
+    add("dns", "--tls-san-dns", "REPORT.example.com");
+    add("uri", "--tls-san-uri", "spiffe://example.com/report");
+    add("ip", "--tls-san-ip", "192.0.2.7");
+    add("email", "--tls-san-email", "report@example.com");
+    add("elsewhere", "--tls-subject-dn", "CN=report");
+    let server = site.serve();
+    for id in ["subject", "dns", "uri", "ip", "email"] {
+        let (status, said) = ask(&site, &server, "mtls.test", Some("report"), id);
+        assert_eq!((status, &said["token_type"]), (200, &"Bearer".into()), "{id}: {said}");
+        for (host, client) in [("mtls.test", Some("other")), ("mtls.test", None), ("shop.test", Some("report"))] {
+            let (status, said) = ask(&site, &server, host, client, id);
+            assert_eq!((status, &said["error"]), (401, &"invalid_client".into()), "{id} at {host} with {client:?}: {said}");
+        }
+    }
+    assert_eq!(ask(&site, &server, "mtls.test", Some("report"), "elsewhere").0, 401);
+    assert!(server.logged("its certificate has another name").contains("token_refused"));
+    // RFC 8414, RFC 8705 3.3 and 5.
+    let said = call(&site, &server, "shop.test", "/.well-known/oauth-authorization-server", None, &[]).1;
+    assert!(said["token_endpoint_auth_methods_supported"].as_array().unwrap().contains(&"tls_client_auth".into()), "{said}");
+    assert_eq!(said["tls_client_certificate_bound_access_tokens"], true);
+    assert_eq!(said["mtls_endpoint_aliases"]["token_endpoint"], "https://mtls.test/token");
+    assert_eq!(said["mtls_endpoint_aliases"].get("authorization_endpoint"), None);
+    let shown = site.ok(&["client", "show", "subject"], "").out;
+    assert!(shown.contains("certified subject_dn:CN=report,O=Example\\, Inc"), "{shown}");
+}
+
+#[test]
+fn a_certificate_that_was_revoked_proves_nothing() {
+    let (site, clients) = site("");
+    revoke(&site, &clients, &[vec![0x7]], 2100);
+    site.write("doorward.toml", &CONFIG.replace("client_ca =", "client_crl = [\"list.pem\"]\nclient_ca ="));
+    site.ok(&["client", "add", "report", "--auth-method", "tls_client_auth", "--tls-san-dns", "report.example.com"], "");
+    let server = site.serve();
+    assert_eq!(ask(&site, &server, "mtls.test", Some("report"), "report").0, 200);
+    revoke(&site, &clients, &[vec![0x04, 0xd2]], 2100);
+    server.signal("HUP");
+    eventually("the certificate counts no more", || {
+        (ask(&site, &server, "mtls.test", Some("report"), "report").0 != 200).then_some(())
+    });
+}
+
+#[test]
+fn tokens_are_bound_to_the_certificate_where_the_client_says_so() {
+    let (site, _clients) = site("");
+    let add = ["client", "add", "report", "--auth-method", "tls_client_auth", "--tls-san-dns", "report.example.com"];
+    site.ok(&[&add[..], &["--certificate-bound"]].concat(), "");
+    let made = site.ok(&["client", "add", "post", "--auth-method", "client_secret_post", "--certificate-bound", "--json"], "");
+    let secret = made.json()["secret"].as_str().unwrap().to_owned();
+    let server = site.serve();
+    let (_, tokens) = ask(&site, &server, "mtls.test", Some("report"), "report");
+    let token = tokens["access_token"].as_str().unwrap();
+    let der = std::process::Command::new("openssl")
+        .args(["x509", "-noout", "-fingerprint", "-sha256", "-in", "report.pem"])
+        .current_dir(site.path())
+        .output()
+        .unwrap();
+    let hex = String::from_utf8(der.stdout).unwrap().split_once('=').unwrap().1.trim().replace(':', "");
+    let bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let thumbprint = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes);
+    assert_eq!(super::part(token, 1)["cnf"], json!({ "x5t#S256": thumbprint }));
+    let form = format!("client_id=report&token={token}");
+    let (_, said) = call(&site, &server, "mtls.test", "/introspect", Some("report"), &["-d", &form]);
+    assert_eq!((&said["active"], &said["cnf"]["x5t#S256"]), (&true.into(), &thumbprint.as_str().into()), "{said}");
+    // A client of another method is bound to whatever it shows, and gets nothing that is not bound.
+    let form = format!("grant_type=client_credentials&client_id=post&client_secret={secret}");
+    let (status, said) = call(&site, &server, "mtls.test", "/token", Some("other"), &["-d", &form]);
+    assert_eq!(status, 200, "{said}");
+    assert_ne!(super::part(said["access_token"].as_str().unwrap(), 1)["cnf"]["x5t#S256"], thumbprint.as_str());
+    let (status, said) = call(&site, &server, "mtls.test", "/token", None, &["-d", &form]);
+    assert_eq!((status, &said["error"]), (400, &"invalid_request".into()));
+    site.ok(&["client", "update", "post", "--not-certificate-bound"], "");
+    assert_eq!(call(&site, &server, "mtls.test", "/token", None, &["-d", &form]).0, 200);
+}
+
+#[test]
+fn a_client_by_certificate_is_registered_soundly() {
+    let (site, _clients) = site("");
+    for (arguments, code, said) in [
+        (vec!["--auth-method", "tls_client_auth"], 2, "needs a name"),
+        (vec!["--tls-san-dns", "a.example.com"], 2, "needs a name"),
+        (vec!["--auth-method", "tls_client_auth", "--tls-san-dns", "*.example.com"], 2, "is no DNS name"),
+        (vec!["--auth-method", "tls_client_auth", "--tls-subject-dn", "/C=FR/CN=x"], 2, "RFC 4514"),
+        (vec!["--auth-method", "tls_client_auth", "--tls-san-ip", "1.2.3"], 2, "is no address"),
+        (vec!["--auth-method", "tls_client_auth", "--tls-san-ip", "::1", "--tls-san-dns", "a"], 2, "cannot be used with"),
+        (vec!["--public", "--grant", "device_code", "--tls-san-dns", "a"], 2, "needs a name"),
+    ] {
+        let output = site.run(&[&["client", "add", "x"], &arguments[..]].concat(), "");
+        assert_eq!(output.code, code, "{arguments:?}: {output:?}");
+        assert!(output.err.contains(said), "{arguments:?}: {output:?}");
+    }
+    site.write("doorward.toml", &CONFIG.replace("mtls_url = \"https://mtls.test\"\n", ""));
+    let output = site.run(&["client", "add", "x", "--auth-method", "tls_client_auth", "--tls-san-dns", "a"], "");
+    assert!(output.code == 1 && output.err.contains("mtls_url"), "{output:?}");
+}
