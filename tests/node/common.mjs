@@ -33,6 +33,8 @@ export async function refused(what, attempt) {
 /** A browser without scripts: it fills in forms and follows redirects as far as they stay here. */
 export class Person {
   cookies = new Map()
+  /** The pages that were shown. */
+  seen = []
 
   constructor(base, login, password) {
     Object.assign(this, { base, login, password })
@@ -62,6 +64,7 @@ export class Person {
         continue
       }
       const page = await answer.text()
+      this.seen.push(page)
       const plain = (text) => text.replaceAll('&#38;', '&').replaceAll('&#34;', '"').replaceAll('&#39;', "'")
       fields = Object.fromEntries([...page.matchAll(/name="([^"]+)" value="([^"]*)"/g)].map(([, name, value]) => [name, plain(value)]))
       if (page.includes('_password')) Object.assign(fields, { _username: this.login, _password: this.password })

@@ -8,8 +8,8 @@ use doorward_core::{
     policy::{CookieSpec, Directory, SameSite},
     ports::{
         AccountChange, AccountCount, AccountFilter, AccountRecord, Change, Client, ClientChange, ClientStore, Clock, Customers,
-        ExchangeKey, Exchanged, Exchanges, Identities, Link, LinkKey, LinkPurpose, Links, NewAccount, OAuthGrants, SessionFilter,
-        SpentUse, Store, StoreError, StoredKey, TokenKey, TokenRecord, TokenStore,
+        ExchangeKey, Exchanged, Exchanges, Identities, Link, LinkKey, LinkPurpose, Links, NewAccount, OAuthGrants, Registering,
+        RegistrationToken, SessionFilter, SpentUse, Store, StoreError, StoredKey, TokenKey, TokenRecord, TokenStore,
     },
     session::{Replaced, Session, SessionKey},
 };
@@ -282,6 +282,21 @@ impl ClientStore for Watched {
     }
     async fn delete_client(&self, id: &str) -> Result<(), StoreError> {
         self.there()?.delete_client(id).await
+    }
+    async fn add_registration_token(&self, token: &RegistrationToken) -> Result<(), StoreError> {
+        self.there()?.add_registration_token(token).await
+    }
+    async fn registration_tokens(&self) -> Result<Vec<RegistrationToken>, StoreError> {
+        self.there()?.registration_tokens().await
+    }
+    async fn registration_token(&self, key: &TokenKey, now: Time) -> Result<Option<RegistrationToken>, StoreError> {
+        self.there()?.registration_token(key, now).await
+    }
+    async fn delete_registration_token(&self, id: &str) -> Result<(), StoreError> {
+        self.there()?.delete_registration_token(id).await
+    }
+    async fn register_client(&self, client: &Client, token: &TokenKey, most: u64, now: Time) -> Result<Registering, StoreError> {
+        self.there()?.register_client(client, token, most, now).await
     }
     async fn spend(&self, usage: SpentUse, key: &[u8; 32], until: Time, now: Time) -> Result<bool, StoreError> {
         self.there()?.spend(usage, key, until, now).await

@@ -1,6 +1,6 @@
 //! The authorization server as the configuration wants it.
 
-use crate::firewall::Firewall;
+use crate::{firewall::Firewall, ports::Grant};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 
@@ -28,10 +28,21 @@ pub struct OAuth {
     pub dpop_nonce: bool,
     /// Where clients call that prove themselves, or bind their tokens, by a certificate (RFC 8705); `None` takes none.
     pub mtls: Option<Mtls>,
+    /// What clients may be that register themselves (RFC 7591); `None` lets nobody.
+    pub registration: Option<Registration>,
     /// Its endpoints, each at a path of its own.
     pub paths: Vec<(Arc<str>, OAuthEndpoint)>,
     /// What judges those that clients call: everyone is a guest, because each of them proves who it is to the endpoint itself.
     pub firewall: Arc<Firewall>,
+}
+
+/// What clients may be that register themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Which ways to tokens they may have; at least one.
+    pub grants: Vec<Grant>,
+    /// How many there may be.
+    pub most: u64,
 }
 
 /// Where clients show certificates.
@@ -82,6 +93,8 @@ pub enum OAuthEndpoint {
     UserInfo,
     /// Signing out at a client's wish (OpenID Connect RP-Initiated Logout).
     EndSession,
+    /// Where clients register themselves (RFC 7591).
+    Register,
 }
 
 impl OAuth {

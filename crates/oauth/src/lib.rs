@@ -10,6 +10,7 @@ mod provider;
 pub mod rfc6749;
 pub mod rfc7009;
 pub mod rfc7523;
+pub mod rfc7591;
 pub mod rfc7636;
 pub mod rfc7662;
 pub mod rfc8414;

@@ -83,6 +83,7 @@ impl Bench {
             jwks: None,
             certificate: None,
             certificate_bound: false,
+            registered: None,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             grants: Grant::ALL.to_vec(),
@@ -112,6 +113,7 @@ fn oauth() -> OAuth {
         refresh_token_lifetime: Duration::from_secs(30 * 24 * 3600),
         dpop_nonce: false,
         mtls: None,
+        registration: None,
         paths: vec![("/token".into(), OAuthEndpoint::Token), ("/authorize/jwks".into(), OAuthEndpoint::Keys)],
         firewall: Arc::new(Firewall {
             name: "oauth".into(),

@@ -1,6 +1,6 @@
 //! The table about the authorization server.
 
-use super::{FLAG, SPAN, TEXT, TEXTS, Table, key};
+use super::{COUNT, FLAG, SPAN, TEXT, TEXTS, Table, key};
 
 /// The authorization server.
 pub(super) const OAUTH: &[Table] = &[Table {
@@ -39,6 +39,13 @@ pub(super) const OAUTH: &[Table] = &[Table {
             "none",
             "Where clients call that show certificates (RFC 8705): scheme and host of one of `hosts`, whose handshakes then ask for one. It needs `client_ca`, or `header` of `[certificate]`. Without it certificates of clients mean nothing here.",
         ),
+        key(
+            "registration",
+            TEXTS,
+            "none",
+            "Lets clients register themselves (RFC 7591), each with a token of `doorward client registration-token add`, and says which grants they may have: `authorization_code`, `refresh_token`, `device_code`, `client_credentials`.",
+        ),
+        key("registration_limit", COUNT, "`1000`", "How many clients may have registered themselves."),
         key("access_token_lifetime", SPAN, "\"1h\"", "How long an access token lasts; at most a day."),
         key("code_lifetime", SPAN, "\"1m\"", "How long an authorization code waits for its client; at most ten minutes."),
         key(
@@ -77,6 +84,7 @@ pub(super) const OAUTH: &[Table] = &[Table {
         key("par_path", TEXT, "\"/par\"", "Where applications leave requests before people's browsers bring them (RFC 9126)."),
         key("device_authorization_path", TEXT, "\"/device_authorization\"", "Where devices without a browser begin (RFC 8628)."),
         key("device_path", TEXT, "\"/device\"", "Where people type the code of such a device."),
+        key("registration_path", TEXT, "\"/register\"", "Where clients register themselves, where `registration` lets them."),
         key("token_path", TEXT, "\"/token\"", "Where clients get tokens."),
         key("introspection_path", TEXT, "\"/introspect\"", "Where services ask what a token says."),
         key("revocation_path", TEXT, "\"/revoke\"", "Where clients end tokens."),

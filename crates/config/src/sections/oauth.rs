@@ -8,7 +8,8 @@ use crate::{
 use doorward_core::{
     OAuth, OAuthEndpoint,
     firewall::{Authentication, Entry, Firewall, Guards, Invalid},
-    oauth::{Mtls, Scope},
+    oauth::{Mtls, Registration, Scope},
+    ports::Grant,
     scopes::is_scope,
 };
 use std::{sync::Arc, time::Duration};
@@ -53,6 +54,7 @@ pub(crate) fn read(
     let own = public_url.map_or_else(Arc::default, |url| Arc::from(url.origin.as_str()));
     let (scopes, default_scopes) = scopes(r, &section);
     let hour = Duration::from_secs(3600);
+    let registration = registration(r, &section);
     let oauth = OAuth {
         issuer: issuer(r, &section, hosts).unwrap_or(own),
         audience: r.text(&section, "audience").and_then(|text| r.parsed(&text, resource)),
@@ -64,7 +66,8 @@ pub(crate) fn read(
         refresh_token_lifetime: r.duration(&section, "refresh_token_lifetime", 30 * 24 * hour),
         dpop_nonce: r.flag(&section, "dpop_nonce", false),
         mtls: mtls(r, &section, hosts),
-        paths: paths(r, &section),
+        paths: paths(r, &section, registration.is_some()),
+        registration,
         firewall: Arc::new(nobody(r, &section)),
     };
     let words = [("EdDSA", OAuthAlgorithm::EdDsa), ("ES256", OAuthAlgorithm::Es256), ("RS256", OAuthAlgorithm::Rs256)];
@@ -128,6 +131,31 @@ fn issuer(r: &mut Reader<'_>, section: &Section<'_>, hosts: Option<&[Arc<str>]>)
         r.error_with(text.span, "the host of the issuer is not served", format!("add \"{}\" to `hosts`", url.host));
     }
     Some(url.origin.into())
+}
+
+/// What clients may be that register themselves. The list turns it on; there is no registration without a token.
+fn registration(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Registration> {
+    let most = r.count(section, "registration_limit", 1, 1000);
+    let Some(texts) = r.some_texts(section, "registration") else {
+        for key in ["registration_path", "registration_limit"] {
+            if section.has(key) {
+                r.error_with(
+                    section.place(key),
+                    "nobody can register",
+                    "name the grants that clients may register in `registration`",
+                );
+            }
+        }
+        return None;
+    };
+    let grants = distinct(r, texts, "this grant is listed twice", |text| {
+        let short = |grant: &Grant| grant.as_str() == text || grant.as_str().rsplit(':').next() == Some(text);
+        let known = Grant::ALL.into_iter().find(short);
+        known.ok_or_else(|| {
+            "is no grant\nwrite \"authorization_code\", \"refresh_token\", \"client_credentials\" or \"device_code\"".into()
+        })
+    });
+    Some(Registration { grants, most })
 }
 
 /// Where clients show certificates: it may be the issuer's own place.
@@ -214,7 +242,7 @@ fn rotation(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Duration> {
 }
 
 /// Each endpoint has a path of its own.
-fn paths(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<(Arc<str>, OAuthEndpoint)> {
+fn paths(r: &mut Reader<'_>, section: &Section<'_>, registration: bool) -> Vec<(Arc<str>, OAuthEndpoint)> {
     let keys = [
         ("authorize_path", "/authorize", OAuthEndpoint::Authorize),
         ("token_path", "/token", OAuthEndpoint::Token),
@@ -227,9 +255,13 @@ fn paths(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<(Arc<str>, OAuthEndpo
         ("userinfo_path", "/userinfo", OAuthEndpoint::UserInfo),
         ("end_session_path", "/end-session", OAuthEndpoint::EndSession),
         ("applications_path", "/account/applications", OAuthEndpoint::Applications),
+        ("registration_path", "/register", OAuthEndpoint::Register),
     ];
     let mut all: Vec<(Arc<str>, OAuthEndpoint)> = Vec::new();
     for (key, usual, endpoint) in keys {
+        if endpoint == OAuthEndpoint::Register && !registration {
+            continue;
+        }
         let own = |text: &str| match web::path_prefix(text) {
             Ok(path) if path.is_empty() => Err(format!("is no path of its own\nfor example: \"{usual}\"")),
             Ok(path) if path.starts_with("/.well-known/") => Err("is where others look for something else".into()),

@@ -19,7 +19,7 @@ pub use fetch::{Answer, Call, Fetch, FetchError, RemoteUrl};
 pub use identities::{EndedThere, Identities, IdentityFilter, LinkedIdentity, ProviderSession, Subject};
 pub use imports::{ImportAccount, ImportBatch, ImportItem, ImportStore, ImportToken, Imported};
 pub use links::{Link, LinkKey, LinkPurpose, Links};
-pub use oauth::{Client, ClientChange, ClientMethod, ClientStore, Grant, SpentUse};
+pub use oauth::{Client, ClientChange, ClientMethod, ClientStore, Grant, Registering, RegistrationToken, SpentUse};
 pub use oauth_grants::{Authorization, Code, Consent, Device, OAuthGrants, Once, Polled, Pushed, Refresh};
 pub use tokens::{StoredKey, TokenKey, TokenRecord, TokenStore};
 

@@ -112,6 +112,9 @@ pub struct Client {
     pub scopes: Vec<Arc<str>>,
     /// Which places it serves: it may know what tokens for them say (RFC 7662).
     pub resources: Vec<Arc<str>>,
+    /// The id of the token by which it registered itself (RFC 7591): nobody has looked at what it says of itself. `None` was made
+    /// by an operator.
+    pub registered: Option<Arc<str>>,
     /// Whether it may do anything.
     pub enabled: bool,
     /// Access tokens that were issued to it up to this moment no longer count.
@@ -188,6 +191,36 @@ pub struct ClientChange {
     pub end_tokens: bool,
 }
 
+/// What lets a program register itself as a client (RFC 7591 3, an initial access token).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistrationToken {
+    /// Its name for operators. It is no secret.
+    pub id: Arc<str>,
+    /// Its hash.
+    pub key: TokenKey,
+    /// What it is for.
+    pub name: Arc<str>,
+    /// What its clients may ask for.
+    pub scopes: Vec<Arc<str>>,
+    /// For how many more clients it is good.
+    pub left: u32,
+    /// When it was made.
+    pub created: Time,
+    /// From when on it counts no more.
+    pub expires: Time,
+}
+
+/// What became of a registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registering {
+    /// The client is there, and the token good for one less.
+    Done,
+    /// There is no such token, or none any more.
+    Never,
+    /// As many have registered as may.
+    Full,
+}
+
 /// What something that may be used once is good for: the same value may be spent once for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SpentUse {
@@ -227,6 +260,18 @@ pub trait ClientStore: Send + Sync {
     async fn change_client(&self, id: &str, change: ClientChange, now: Time) -> Result<Client, StoreError>;
     /// Deletes a client. It fails with [`StoreError::Missing`].
     async fn delete_client(&self, id: &str) -> Result<(), StoreError>;
+
+    /// Stores a token for registrations.
+    async fn add_registration_token(&self, token: &RegistrationToken) -> Result<(), StoreError>;
+    /// All of them, used up or not, oldest first.
+    async fn registration_tokens(&self) -> Result<Vec<RegistrationToken>, StoreError>;
+    /// One that counts now.
+    async fn registration_token(&self, key: &TokenKey, now: Time) -> Result<Option<RegistrationToken>, StoreError>;
+    /// Deletes one by its id. It fails with [`StoreError::Missing`].
+    async fn delete_registration_token(&self, id: &str) -> Result<(), StoreError>;
+    /// Makes a client by such a token, if no more than `most` have registered before: of all that bring it at the same time, as
+    /// many succeed as it is good for.
+    async fn register_client(&self, client: &Client, token: &TokenKey, most: u64, now: Time) -> Result<Registering, StoreError>;
 
     /// Uses up what may be used once, until `until`; whether this was the first use, and of all that ask at the same time
     /// exactly one is. `key` is a SHA-256.

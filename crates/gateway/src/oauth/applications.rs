@@ -59,8 +59,8 @@ async fn end(settings: &OAuth, mut call: Call<'_>) -> Response<Body> {
     }
 }
 
-/// A session, what its account allowed, and the names of the clients.
-type Allowed = (Presented, Vec<(Consent, Arc<str>)>);
+/// A session, what its account allowed, the names of the clients, and whether they chose these themselves.
+type Allowed = (Presented, Vec<(Consent, Arc<str>, bool)>);
 
 async fn all(call: &Call<'_>) -> Result<Option<Vec<Allowed>>, StoreError> {
     let sessions = pages::live_sessions(call, &call.directories()).await?;
@@ -73,8 +73,9 @@ async fn all(call: &Call<'_>) -> Result<Option<Vec<Allowed>>, StoreError> {
         let mut named = Vec::new();
         for consent in call.auth.store().grants().consents_of(account.kind, account.id).await? {
             let client = call.auth.store().client(&consent.client).await?;
+            let unverified = client.as_ref().is_some_and(|client| client.registered.is_some());
             let name = client.map_or_else(|| Arc::clone(&consent.client), |client| client.name);
-            named.push((consent, name));
+            named.push((consent, name, unverified));
         }
         all.push((session, named));
     }
@@ -85,14 +86,15 @@ fn list(settings: &OAuth, call: &Call<'_>, all: &[Allowed]) -> Response<Body> {
     let accounts: Vec<_> = all.iter().map(|(session, consents)| (session, session.live.account(), consents)).collect();
     let scopes: Vec<Vec<Scopes>> = all
         .iter()
-        .map(|(_, consents)| consents.iter().map(|(consent, _)| consent.scopes.iter().cloned().collect()).collect())
+        .map(|(_, consents)| consents.iter().map(|(consent, ..)| consent.scopes.iter().cloned().collect()).collect())
         .collect();
     let mut applications = Vec::new();
     for ((session, account, consents), scopes) in accounts.iter().zip(&scopes) {
-        for ((consent, name), scopes) in consents.iter().zip(scopes) {
+        for ((consent, name, unverified), scopes) in consents.iter().zip(scopes) {
             applications.push(html::Application {
                 client: &consent.client,
                 name,
+                unverified: *unverified,
                 login: &account.login,
                 directory: &account.directory,
                 scopes: in_words(settings, scopes),

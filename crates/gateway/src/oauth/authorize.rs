@@ -250,6 +250,7 @@ fn ask(call: &Call<'_>, settings: &OAuth, asked: &Asked, session: &Presented) ->
         field: REQUEST,
         value,
         client: &client.name,
+        unverified: client.registered.is_some(),
         login: &account.login,
         directory: &account.directory,
         scopes: &people::in_words(settings, &request.scopes),

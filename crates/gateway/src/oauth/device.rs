@@ -236,6 +236,7 @@ fn ask(
         field: "user_code",
         value: code,
         client: &client.name,
+        unverified: client.registered.is_some(),
         login: &account.login,
         directory: &account.directory,
         scopes: &people::in_words(settings, scopes),

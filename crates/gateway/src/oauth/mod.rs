@@ -8,6 +8,7 @@ mod end_session;
 mod introspect;
 mod people;
 mod pushed;
+mod register;
 mod revoke;
 mod token;
 mod userinfo;
@@ -55,6 +56,7 @@ pub(crate) fn own(endpoint: OAuthEndpoint) -> Own {
         OAuthEndpoint::Revoke => apart("oauth.revoke"),
         OAuthEndpoint::Metadata => apart("oauth.metadata"),
         OAuthEndpoint::UserInfo => apart("oauth.userinfo"),
+        OAuthEndpoint::Register => apart("oauth.register"),
         OAuthEndpoint::Pushed => apart("oauth.par"),
         OAuthEndpoint::DeviceAuthorization => apart("oauth.device_authorization"),
         OAuthEndpoint::Device => page("oauth.device", true),
@@ -91,7 +93,10 @@ async fn run(endpoint: OAuthEndpoint, settings: &OAuth, call: Call<'_>) -> Respo
         (OAuthEndpoint::Device, &Method::POST) => device::submit(settings, call).await,
         (OAuthEndpoint::Pushed, &Method::POST) => pushed::run(settings, call).await,
         (OAuthEndpoint::DeviceAuthorization, &Method::POST) => device::begin(settings, call).await,
-        (OAuthEndpoint::Consent | OAuthEndpoint::Pushed | OAuthEndpoint::DeviceAuthorization, _) => not_allowed(&call, "POST"),
+        (OAuthEndpoint::Register, &Method::POST) => register::run(settings, call).await,
+        (OAuthEndpoint::Consent | OAuthEndpoint::Pushed | OAuthEndpoint::DeviceAuthorization | OAuthEndpoint::Register, _) => {
+            not_allowed(&call, "POST")
+        }
         (
             OAuthEndpoint::Authorize
             | OAuthEndpoint::Device
@@ -213,23 +218,35 @@ fn refuse(error: &OAuthError, to: &Reader) -> Response<Body> {
     response
 }
 
+/// The same for whom there is a challenge (RFC 6750 3).
+fn challenge(mut response: Response<Body>, value: HeaderValue) -> Response<Body> {
+    response.headers_mut().insert(WWW_AUTHENTICATE, value);
+    response
+}
+
 /// Writes down what a client did, or did not get.
 fn audit(call: &Call<'_>, event: &str, client: Option<&Client>, grant: Option<Grant>, result: Result<&str, &OAuthError>) {
-    let identity = client.map(|client| format!("client/{}", client.id));
     let detail = match result {
-        Ok(detail) => detail.to_owned(),
-        Err(error) if error.why.is_empty() => error.description.to_string(),
-        Err(error) => error.why.to_string(),
+        Ok(detail) => detail,
+        Err(error) if error.why.is_empty() => &error.description,
+        Err(error) => &error.why,
     };
+    let outcome = result.err().map_or("success", |error| error.code.as_str());
+    write_down(call, event, client.map(|client| &*client.id), grant, (outcome, detail));
+}
+
+/// Writes down what became of a client of this id, where there is one: its outcome in a word, and more.
+fn write_down(call: &Call<'_>, event: &str, client: Option<&str>, grant: Option<Grant>, (outcome, detail): (&str, &str)) {
+    let identity = client.map(|id| format!("client/{id}"));
     call.recorder.audit(&AuditEvent {
         event,
-        outcome: result.err().map_or("success", |error| error.code.as_str()),
+        outcome,
         request_id: call.request.request_id,
         directory: "-",
         identity: identity.as_deref().unwrap_or("-"),
         login: "",
         client: Some(call.request.client),
         method: grant.map_or("oauth", Grant::as_str),
-        detail: &detail,
+        detail,
     });
 }

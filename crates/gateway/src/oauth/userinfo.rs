@@ -1,6 +1,6 @@
 //! Who somebody is, for a client (OpenID Connect Core 5.3). The token stands in the header, never in the URL (RFC 9700 4.3.2).
 
-use super::{document, provider};
+use super::{challenge, document, provider};
 use crate::{
     Body,
     api::{Call, header},
@@ -10,10 +10,7 @@ use doorward_oauth::{
     oidc::userinfo::{self, Refused},
     rfc9449::{self, Scheme, Sent},
 };
-use http::{
-    HeaderValue, Response, StatusCode,
-    header::{AUTHORIZATION, WWW_AUTHENTICATE},
-};
+use http::{HeaderValue, Response, StatusCode, header::AUTHORIZATION};
 use serde_json::json;
 
 /// `GET` and `POST /userinfo`.
@@ -55,9 +52,4 @@ pub(super) async fn run(settings: &OAuth, call: Call<'_>) -> Response<Body> {
         Scheme::Dpop => challenge(response, rfc9449::challenge(Some(error))),
         Scheme::Bearer => challenge(response, HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("Bearer"))),
     }
-}
-
-fn challenge(mut response: Response<Body>, value: HeaderValue) -> Response<Body> {
-    response.headers_mut().insert(WWW_AUTHENTICATE, value);
-    response
 }

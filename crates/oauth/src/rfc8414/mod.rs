@@ -14,7 +14,7 @@ const METHODS: [ClientMethod; 4] =
 /// The grants that there are.
 const GRANTS: [Grant; 4] = Grant::ALL;
 /// The endpoints that are named, if they are there.
-const ENDPOINTS: [(&str, OAuthEndpoint); 9] = [
+const ENDPOINTS: [(&str, OAuthEndpoint); 10] = [
     ("authorization_endpoint", OAuthEndpoint::Authorize),
     ("token_endpoint", OAuthEndpoint::Token),
     ("jwks_uri", OAuthEndpoint::Keys),
@@ -22,6 +22,7 @@ const ENDPOINTS: [(&str, OAuthEndpoint); 9] = [
     ("revocation_endpoint", OAuthEndpoint::Revoke),
     ("pushed_authorization_request_endpoint", OAuthEndpoint::Pushed),
     ("device_authorization_endpoint", OAuthEndpoint::DeviceAuthorization),
+    ("registration_endpoint", OAuthEndpoint::Register),
     ("userinfo_endpoint", OAuthEndpoint::UserInfo),
     ("end_session_endpoint", OAuthEndpoint::EndSession),
 ];

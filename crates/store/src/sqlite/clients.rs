@@ -3,13 +3,16 @@
 use super::{
     Sqlite, changes,
     failure::Outcome,
-    grants,
+    grants, registrations,
     values::{integer, malformed, unsigned},
 };
 use async_trait::async_trait;
 use doorward_core::{
     Time,
-    ports::{Client, ClientChange, ClientMethod, ClientStore, Deed, Grant, SpentUse, StoreError, TokenKey},
+    ports::{
+        Client, ClientChange, ClientMethod, ClientStore, Deed, Grant, Registering, RegistrationToken, SpentUse, StoreError,
+        TokenKey,
+    },
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use std::sync::Arc;
 const PORTION: u64 = 500;
 
 const CLIENT: &str = "id, name, method, secret, jwks, certificate, redirect_uris, post_logout_redirect_uris, grants, scopes, \
-     resources, enabled, tokens_not_before, created, updated, certificate_bound";
+     resources, enabled, tokens_not_before, created, updated, certificate_bound, registered";
 
 #[async_trait]
 impl ClientStore for Sqlite {
@@ -57,6 +60,30 @@ impl ClientStore for Sqlite {
         .await
     }
 
+    async fn add_registration_token(&self, token: &RegistrationToken) -> Result<(), StoreError> {
+        let token = token.clone();
+        self.write(move |c| registrations::add(c, &token)).await
+    }
+
+    async fn registration_tokens(&self) -> Result<Vec<RegistrationToken>, StoreError> {
+        self.read(registrations::all).await
+    }
+
+    async fn registration_token(&self, key: &TokenKey, now: Time) -> Result<Option<RegistrationToken>, StoreError> {
+        let key = *key;
+        self.read(move |c| registrations::find(c, &key, now)).await
+    }
+
+    async fn delete_registration_token(&self, id: &str) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.write(move |c| registrations::delete(c, &id)).await
+    }
+
+    async fn register_client(&self, client: &Client, token: &TokenKey, most: u64, now: Time) -> Result<Registering, StoreError> {
+        let (client, token) = (client.clone(), *token);
+        self.write(move |c| registrations::register(c, &client, &token, most, now)).await
+    }
+
     async fn spend(&self, usage: SpentUse, key: &[u8; 32], until: Time, now: Time) -> Result<bool, StoreError> {
         let key = *key;
         self.write(move |c| spend(c, usage, &key, until, now)).await
@@ -83,6 +110,7 @@ impl ClientStore for Sqlite {
         let mut all = 0;
         for sql in [
             "DELETE FROM oauth_spent WHERE (usage, key) IN (SELECT usage, key FROM oauth_spent WHERE until < ?1 LIMIT ?2)",
+            "DELETE FROM oauth_registration WHERE id IN (SELECT id FROM oauth_registration WHERE expires < ?1 LIMIT ?2)",
             "DELETE FROM oauth_revoked WHERE key IN (SELECT key FROM oauth_revoked WHERE until < ?1 LIMIT ?2)",
         ] {
             loop {
@@ -116,7 +144,7 @@ fn find(connection: &Connection, id: &str) -> Outcome<Option<Client>> {
     Ok(connection.prepare_cached(&sql)?.query_row([id], client).optional()?)
 }
 
-fn add(connection: &Connection, client: &Client) -> Outcome<()> {
+pub(super) fn add(connection: &Connection, client: &Client) -> Outcome<()> {
     if !Client::is_id(&client.id) {
         let rule = "a client's id has 1 to 128 letters, digits, `-`, `_` and `.`, and begins with a letter or a digit";
         return Err(StoreError::Unfit(rule.into()).into());
@@ -162,7 +190,7 @@ fn write(connection: &Connection, client: &Client) -> Outcome<()> {
     let grants: Vec<&str> = client.grants.iter().map(|grant| grant.as_str()).collect();
     let sql = format!(
         "INSERT OR REPLACE INTO oauth_client ({CLIENT}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, \
-         ?16)"
+         ?16, ?17)"
     );
     connection.prepare_cached(&sql)?.execute(params![
         client.id,
@@ -181,11 +209,12 @@ fn write(connection: &Connection, client: &Client) -> Outcome<()> {
         integer(client.created.0),
         integer(client.updated.0),
         client.certificate_bound,
+        client.registered,
     ])?;
     Ok(())
 }
 
-fn list<T: AsRef<str>>(texts: &[T]) -> String {
+pub(super) fn list<T: AsRef<str>>(texts: &[T]) -> String {
     texts.iter().map(AsRef::as_ref).map(serde_json::Value::from).collect::<serde_json::Value>().to_string()
 }
 
@@ -214,5 +243,6 @@ fn client(row: &Row<'_>) -> rusqlite::Result<Client> {
         created: Time(unsigned(row, 13)?),
         updated: Time(unsigned(row, 14)?),
         certificate_bound: row.get(15)?,
+        registered: row.get(16)?,
     })
 }

@@ -15,6 +15,7 @@ mod links;
 mod open;
 mod queue;
 mod readers;
+mod registrations;
 mod roles;
 mod schema;
 mod search;

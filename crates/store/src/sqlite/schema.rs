@@ -27,6 +27,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0012_identities.sql"),
     include_str!("../../migrations/0013_one_place_for_what_is_spent.sql"),
     include_str!("../../migrations/0014_oauth_clients_by_certificate.sql"),
+    include_str!("../../migrations/0015_oauth_registration.sql"),
 ];
 
 /// Brings the database to the version of the last of `migrations`.

@@ -276,6 +276,7 @@ async fn a_client_that_is_deleted_takes_along_what_it_was_allowed() {
             jwks: None,
             certificate: None,
             certificate_bound: false,
+            registered: None,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             grants: Vec::new(),

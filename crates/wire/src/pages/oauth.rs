@@ -16,6 +16,8 @@ pub struct Consent<'a> {
     pub value: &'a str,
     /// The client's name.
     pub client: &'a str,
+    /// Whether it chose the name itself, and nobody looked at it.
+    pub unverified: bool,
     /// Whose account.
     pub login: &'a str,
     /// Of which directory.
@@ -49,6 +51,8 @@ pub struct Application<'a> {
     pub client: &'a str,
     /// What people read.
     pub name: &'a str,
+    /// Whether it chose the name itself.
+    pub unverified: bool,
     /// Whose account.
     pub login: &'a str,
     /// Of which directory.

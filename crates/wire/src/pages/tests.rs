@@ -86,6 +86,7 @@ fn a_consent_says_what_for_whom_and_how_long_and_escapes_what_clients_chose() {
         field: "request",
         value: "client_id=shop&state=\"><script>",
         client: "<b>Shop</b>",
+        unverified: false,
         login: "jane&co",
         directory: "customers",
         scopes: &["See your orders", "<i>all</i>"],

@@ -27,6 +27,8 @@ fn client(id: &str, made: Time) -> Client {
         secret: None,
         jwks: None,
         certificate: None,
+        certificate_bound: false,
+        registered: None,
         redirect_uris: Vec::new(),
         post_logout_redirect_uris: Vec::new(),
         grants: Grant::ALL.to_vec(),

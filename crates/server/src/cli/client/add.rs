@@ -44,6 +44,7 @@ pub(super) async fn add(
         grants,
         scopes,
         resources: details::resources(&settings, &details.resources)?,
+        registered: None,
         enabled: true,
         tokens_not_before: now,
         created: now,

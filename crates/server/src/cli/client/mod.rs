@@ -2,6 +2,7 @@
 
 mod add;
 mod details;
+mod registration;
 mod secret;
 mod show;
 mod update;
@@ -13,6 +14,7 @@ use super::{
 use clap::Subcommand;
 use details::{Details, Method};
 use doorward_core::{OAuth, ports::ClientMethod};
+use registration::RegistrationCommand;
 use serde_json::json;
 use show::{describe, find, shown};
 use std::sync::Arc;
@@ -80,6 +82,9 @@ pub(crate) enum ClientCommand {
         #[arg(long)]
         secret_stdin: bool,
     },
+    /// Tokens with which programs register themselves as clients
+    #[command(subcommand)]
+    RegistrationToken(RegistrationCommand),
 }
 
 /// Runs a command on clients.
@@ -105,6 +110,7 @@ pub(crate) async fn run(command: ClientCommand, context: &mut Context<'_>) -> Re
             context.terminal.say(format_args!("deleted the client {id}"), &json!({ "id": id, "deleted": true }))?;
         }
         ClientCommand::RotateSecret { id, secret_stdin } => secret::rotate(context, &id, secret_stdin).await?,
+        ClientCommand::RegistrationToken(command) => registration::run(command, context).await?,
     }
     Ok(Answer::Done)
 }

@@ -54,6 +54,7 @@ pub(super) fn shown(client: &Client) -> String {
     if client.certificate_bound {
         lines.push("bound     its tokens are bound to its certificate".into());
     }
+    lines.extend(client.registered.iter().map(|token| format!("registered itself with the token {token}")));
     lines.push(format!("made      {}", moment(client.created)));
     lines.join("\n")
 }
@@ -73,6 +74,7 @@ pub(super) fn describe(client: &Client) -> Value {
         "resources": client.resources,
         "certificate": client.certificate,
         "certificate_bound": client.certificate_bound,
+        "registered": client.registered,
         "enabled": client.enabled,
         "created": moment(client.created),
         "updated": moment(client.updated),

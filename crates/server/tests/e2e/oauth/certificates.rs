@@ -1,5 +1,10 @@
 //! Clients that show certificates at the authorization server (RFC 8705), and tokens that are bound to one.
 
+use super::{
+    add,
+    people::{Play, REDIRECT, cookie, exchange, parameter, request},
+    post, refused,
+};
 use crate::{
     support::{Server, Site, eventually},
     tls::{Authority, authority::params, revoke, tools::curl},
@@ -167,4 +172,45 @@ fn a_client_by_certificate_is_registered_soundly() {
     site.write("doorward.toml", &CONFIG.replace("mtls_url = \"https://mtls.test\"\n", ""));
     let output = site.run(&["client", "add", "x", "--auth-method", "tls_client_auth", "--tls-san-dns", "a"], "");
     assert!(output.code == 1 && output.err.contains("mtls_url"), "{output:?}");
+}
+
+/// The line of a proxy that passes this certificate on (RFC 9440).
+fn line(site: &Site, name: &str) -> String {
+    let pem = std::fs::read_to_string(site.path().join(format!("{name}.pem"))).unwrap();
+    let body: String = pem.lines().skip(1).take_while(|line| !line.starts_with('-')).collect();
+    format!("Client-Cert: :{body}:\r\n")
+}
+
+#[test]
+fn a_token_or_refresh_token_of_a_public_client_that_was_stolen_is_worth_nothing_without_its_certificate() {
+    let play = Play::behind_a_proxy();
+    let clients = Authority::root(play.site.path(), "clients");
+    clients.issue("report", &program(), "");
+    clients.issue("other", &params(&["other.example.com"]), "");
+    let (own, other) = (line(&play.site, "report"), line(&play.site, "other"));
+    let scopes = ["--scope", "openid", "--scope", "offline_access"];
+    add(&play.site, "app", &[&["--public", "--certificate-bound", "--redirect-uri", REDIRECT][..], &scopes].concat());
+    let jane = play.jane();
+    let code = || {
+        let query = request(&[("client_id", "app"), ("scope", "openid offline_access")]);
+        parameter(&play.decide(&query, &jane, "allow"), "code").unwrap()
+    };
+    let ask = |line: &str, body: &str| post(&play.server, "/token", line, &format!("{body}&client_id=app"));
+    refused(&ask("", &exchange(&code())), 400, "invalid_request");
+    let tokens = ask(&own, &exchange(&code())).json();
+    let bound = super::part(tokens["access_token"].as_str().unwrap(), 1)["cnf"]["x5t#S256"].clone();
+    assert!(bound.is_string(), "{tokens}");
+    // RFC 8705 4: the refresh token is bound, too.
+    let renew = format!("grant_type=refresh_token&refresh_token={}", tokens["refresh_token"].as_str().unwrap());
+    refused(&ask("", &renew), 400, "invalid_request");
+    refused(&ask(&other, &renew), 400, "invalid_grant");
+    let renewed = ask(&own, &renew).json();
+    let token = renewed["access_token"].as_str().unwrap();
+    assert_eq!(super::part(token, 1)["cnf"]["x5t#S256"], bound, "{renewed}");
+    // RFC 8705 3: whoever uses it shows the certificate.
+    for (line, status) in [(&*own, 200), (&*other, 401), ("", 401)] {
+        let reply = play.server.get("/userinfo", &format!("Authorization: Bearer {token}\r\n{line}"));
+        assert_eq!(reply.status, status, "{line}: {reply:?}");
+    }
+    assert_eq!(play.open("/account/applications", Some(&jane)).status, 200, "{}", cookie(Some(&jane)));
 }

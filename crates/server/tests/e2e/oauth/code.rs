@@ -358,3 +358,17 @@ fn a_request_may_be_posted_and_is_asked_again_by_get() {
     let reply = post(&play.server, "/authorize", "Sec-Fetch-Site: cross-site\r\n", &request(&[]));
     assert_eq!((reply.status, reply.header("location")), (303, Some(&*format!("/authorize?{}", request(&[])))), "{reply:?}");
 }
+
+/// RFC 9700 2.6: browsers are navigated to the authorization endpoint, so no script of another origin may read what it says.
+#[test]
+fn no_script_of_another_origin_reads_what_the_authorization_endpoint_says() {
+    let play = Play::within("[cors]\nallow_origins = [\"https://app.example.com\"]\n");
+    let (jane, origin) = (play.jane(), "Origin: https://app.example.com\r\n");
+    for who in [None, Some(&jane)] {
+        let reply = play.server.get(&format!("/authorize?{}", request(&[])), &format!("{origin}{}", cookie(who)));
+        assert!(reply.header("access-control-allow-origin").is_none(), "{reply:?}");
+    }
+    let asked = format!("{origin}Access-Control-Request-Method: GET\r\n");
+    let preflight = play.server.send("OPTIONS", "/authorize", &asked, "");
+    assert!(preflight.header("access-control-allow-origin").is_none(), "{preflight:?}");
+}

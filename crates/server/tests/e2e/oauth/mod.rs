@@ -11,6 +11,7 @@ mod libraries;
 mod oidc;
 mod people;
 mod pushed;
+mod registration;
 pub(crate) mod resource;
 mod token;
 

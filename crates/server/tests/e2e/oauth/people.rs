@@ -51,6 +51,14 @@ impl Play {
         Self::on(Site::new(&format!("{config}{CHEAP}")))
     }
 
+    /// Behind a proxy on this machine that passes certificates of clients on.
+    pub(super) fn behind_a_proxy() -> Self {
+        let config = super::CONFIG
+            .replace("[operations]\n", "trusted_proxies = [\"127.0.0.1\"]\n[operations]\n")
+            .replace("[oauth]\n", "[oauth]\nmtls_url = \"https://127.0.0.1:8443\"\n");
+        Self::on(Site::new(&format!("{config}{CHEAP}[certificate]\nheader = \"Client-Cert\"\n")))
+    }
+
     fn on(site: Site) -> Self {
         site.user("customers/jane", PASSWORD, &[]);
         let scopes = ["openid", "profile", "email", "offline_access", "orders", "default"];

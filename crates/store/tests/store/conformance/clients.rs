@@ -1,13 +1,14 @@
 //! Clients of the authorization server, and what may be used once.
 
 use super::*;
-use doorward_core::ports::{Client, ClientChange, ClientMethod, Grant, SpentUse};
+use doorward_core::ports::{Client, ClientChange, ClientMethod, Grant, Registering, RegistrationToken, SpentUse};
 
 judge!(
     keeps_clients_as_they_are,
     a_client_that_may_do_nothing_has_no_tokens,
     spends_once_for_each_use,
     an_access_token_ends_before_its_time,
+    a_registration_token_is_good_for_so_many_clients_and_so_long,
 );
 
 fn client(id: &str) -> Client {
@@ -19,6 +20,7 @@ fn client(id: &str) -> Client {
         jwks: None,
         certificate: None,
         certificate_bound: false,
+        registered: None,
         redirect_uris: vec!["https://shop.example.com/back".into(), "http://127.0.0.1/back".into()],
         post_logout_redirect_uris: vec!["https://shop.example.com/".into()],
         grants: vec![Grant::ClientCredentials, Grant::AuthorizationCode],
@@ -126,4 +128,39 @@ async fn of_fifty_that_spend_the_same_at_once_one_does() {
     }
     let spent = tasks.join_all().await.into_iter().filter(|spent| *spent).count();
     assert_eq!(spent, 1);
+}
+
+async fn a_registration_token_is_good_for_so_many_clients_and_so_long(store: &dyn Store) {
+    let (key, until) = (TokenKey([7; 32]), Time(NOW.0 + 1000));
+    let token = RegistrationToken {
+        id: "t".into(),
+        key,
+        name: "Partners".into(),
+        scopes: vec!["orders".into()],
+        left: 2,
+        created: NOW,
+        expires: until,
+    };
+    store.add_registration_token(&token).await.unwrap();
+    assert_eq!(store.registration_token(&key, NOW).await.unwrap(), Some(token.clone()));
+    assert_eq!(store.registration_token(&key, until).await.unwrap(), None);
+    assert_eq!(store.registration_token(&TokenKey([8; 32]), NOW).await.unwrap(), None);
+    let registered = |id: &str| Client { registered: Some("t".into()), ..client(id) };
+    let register = async |id: &str, most, now| store.register_client(&registered(id), &key, most, now).await;
+    store.add_client(&client("made")).await.unwrap();
+    assert_eq!(register("one", 1, NOW).await.unwrap(), Registering::Done);
+    assert_eq!(register("two", 1, NOW).await.unwrap(), Registering::Full);
+    assert!(matches!(register("one", 9, NOW).await, Err(StoreError::Exists(_))));
+    assert_eq!(
+        store.registration_tokens().await.unwrap(),
+        [RegistrationToken { left: 1, ..token.clone() }],
+        "nothing was used up"
+    );
+    assert_eq!(register("two", 9, until).await.unwrap(), Registering::Never);
+    assert_eq!(register("two", 9, NOW).await.unwrap(), Registering::Done);
+    assert_eq!(register("three", 9, NOW).await.unwrap(), Registering::Never);
+    assert_eq!(store.client("two").await.unwrap(), Some(registered("two")));
+    assert_eq!(store.registration_token(&key, NOW).await.unwrap(), None);
+    store.delete_registration_token("t").await.unwrap();
+    assert!(matches!(store.delete_registration_token("t").await, Err(StoreError::Missing(_))));
 }
