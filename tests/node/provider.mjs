@@ -7,6 +7,9 @@
 // name and nothing else, and whoever has signed in there is asked no more. `ann` and `ben` have verified addresses, everybody else has
 // one that was not. POST /sign-out?name=NAME ends the sessions of NAME and tells the clients. POST /restart?alg=ALG makes everything
 // anew: another key, of this algorithm, and nobody signed in.
+//
+// With PROVIDER_API=1 in the environment it also gives the client `robot` opaque access tokens for `urn:example:shop`, by client
+// credentials, and tells the client `door` about them.
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -40,6 +43,28 @@ const kinds = {
 
 const newKey = (alg) => ({ ...generateKeyPairSync(...kinds[alg]).privateKey.export({ format: 'jwk' }), alg, use: 'sig' });
 
+const machine = { redirect_uris: [], response_types: [], grant_types: ['client_credentials'] };
+const api = process.env.PROVIDER_API === '1' && {
+  clients: [
+    { ...machine, client_id: 'door', client_secret: 'a secret: of & two' },
+    { ...machine, client_id: 'robot', client_secret: 'tin', token_endpoint_auth_method: 'client_secret_post' },
+  ],
+  features: {
+    introspection: { enabled: true },
+    revocation: { enabled: true },
+    clientCredentials: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo: () => ({
+        scope: 'orders:read orders:all',
+        audience: 'urn:example:shop',
+        accessTokenFormat: 'opaque',
+        accessTokenTTL: 600,
+      }),
+    },
+  },
+};
+
 let sessions, provider, callback;
 
 function begin(alg) {
@@ -67,10 +92,11 @@ const make = (alg) => new Provider(issuer, {
       backchannel_logout_uri: `${client}/oauth2/backchannel/${name}`,
       backchannel_logout_session_required: true,
     },
+    ...(api ? api.clients : []),
   ],
   claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['given_name', 'family_name', 'groups'] },
   cookies: { keys: ['one of loopback'] },
-  features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true } },
+  features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true }, ...(api && api.features) },
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
   pkce: { required: () => true, methods: ['S256'] },
   findAccount: (_, name) => ({

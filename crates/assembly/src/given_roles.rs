@@ -25,6 +25,9 @@ pub fn without_role<'r>(settings: &Settings, there: impl IntoIterator<Item = &'r
     for issuer in &settings.issuers {
         look(format!("the issuer `{}`", issuer.issuer), &issuer.roles, "it holds nothing");
     }
+    for server in &settings.introspections {
+        look(format!("the issuer `{}`", server.issuer), &server.roles, "it holds nothing");
+    }
     for provider in &settings.providers {
         look(format!("the provider `{}`", provider.name), &provider.roles, "nobody gets it");
     }

@@ -1,15 +1,17 @@
 //! Other issuers, as the configuration names them.
 
 use async_trait::async_trait;
-use doorward_auth::{ClaimPath, FetchedKeys, IssuerSettings, KeySource, RoleClaims};
+use doorward_auth::{ClaimPath, FetchedKeys, IntrospectionSettings, IssuerSettings, KeySource, RoleClaims};
 use doorward_config::{
     Settings,
-    settings::{Issuer, IssuerKeys, IssuerUser},
+    settings::{Introspection, Issuer, IssuerKeys, IssuerUser},
 };
 use doorward_core::ports::{Answer, Call, Clock, Fetch, FetchError};
 use doorward_crypto::jwt::KeySet;
 use doorward_fetch::{Fetcher, Limits};
+use doorward_oauth::client::client_secret_basic;
 use doorward_tls::Authorities;
+use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Whom a fetcher believes (`None`: the system's authorities), and the fetcher.
@@ -55,6 +57,17 @@ impl Fetch for Nobody {
     }
 }
 
+/// Asks nobody, and always has this JSON for an answer.
+pub struct Always(pub String);
+
+#[async_trait]
+impl Fetch for Always {
+    async fn fetch(&self, _call: Call) -> Result<Answer, FetchError> {
+        let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))].into_iter().collect();
+        Ok(Answer { status: StatusCode::OK, headers, body: self.0.clone().into_bytes() })
+    }
+}
+
 /// How their tokens are read; `fetch` gives whoever fetches keys of one.
 pub fn settings(settings: &Settings, fetch: impl Fn(Option<&Authorities>) -> Arc<dyn Fetch>) -> Vec<IssuerSettings> {
     settings.issuers.iter().filter_map(|issuer| one(issuer, &fetch)).collect()
@@ -90,5 +103,36 @@ fn one(issuer: &Issuer, fetch: &impl Fn(Option<&Authorities>) -> Arc<dyn Fetch>)
         algorithms: issuer.algorithms.clone(),
         types: issuer.types.clone(),
         leeway: issuer.leeway,
+    })
+}
+
+/// Whom to ask about opaque tokens; `fetch` gives whoever asks one.
+pub fn introspections(settings: &Settings, fetch: impl Fn(Option<&Authorities>) -> Arc<dyn Fetch>) -> Vec<IntrospectionSettings> {
+    settings.introspections.iter().filter_map(|server| introspection(server, &fetch)).collect()
+}
+
+/// `None` for what the configuration does not admit: a claim without a name, a secret that cannot be sent.
+fn introspection(
+    server: &Introspection,
+    fetch: &impl Fn(Option<&Authorities>) -> Arc<dyn Fetch>,
+) -> Option<IntrospectionSettings> {
+    let path = |names: &Vec<Box<str>>| ClaimPath::new(names.iter().cloned());
+    let roles = match &server.roles_claim {
+        Some(names) => Some(RoleClaims { path: path(names)?, roles: server.roles.clone() }),
+        None => None,
+    };
+    Some(IntrospectionSettings {
+        issuer: Arc::clone(&server.issuer),
+        endpoint: server.endpoint.clone(),
+        fetch: fetch(server.authorities.as_ref()),
+        authorization: client_secret_basic(&server.client_id, server.client_secret.0.first()?)?,
+        client: Arc::clone(&server.client_id),
+        audience: server.audience.as_slice().into(),
+        directory: Arc::clone(&server.directory),
+        login: path(&server.login_claim)?,
+        roles,
+        leeway: server.leeway,
+        timeout: server.timeout,
+        cache: server.cache,
     })
 }

@@ -107,6 +107,10 @@ impl Assembly {
         if old.issuers != new.issuers {
             auth.tokens().set_issuers(issuers::settings(&new, |authorities| fetchers.believing(authorities)));
         }
+        if old.introspections != new.introspections {
+            let servers = issuers::introspections(&new, |authorities| fetchers.believing(authorities));
+            auth.tokens().set_introspection(servers);
+        }
         if old.providers != new.providers {
             self.gateway.providers().set(providers::settings(&new, |authorities| fetchers.believing(authorities)));
         }
@@ -132,6 +136,7 @@ async fn open_auth(settings: &Settings, policy: &Policy, store: &Arc<dyn Store>,
     auth.tokens().set_web_settings(parts::web_tokens(settings));
     auth.tokens().set_oauth_keys(parts::oauth_keys(settings));
     auth.tokens().set_issuers(issuers::settings(settings, |authorities| world.fetchers.believing(authorities)));
+    auth.tokens().set_introspection(issuers::introspections(settings, |authorities| world.fetchers.believing(authorities)));
     auth.set_account_rules(parts::account_rules(settings, policy));
     Ok(auth)
 }

@@ -32,6 +32,7 @@ impl Auth {
             self.sessions().sweep(&self.directories()).await;
             self.tokens().sweep();
             self.tokens().tend_issuers();
+            self.tokens().tend_introspected();
             self.tokens().tend_own().await;
             if flushed.elapsed() >= FLUSH {
                 self.flush().await;

@@ -5,8 +5,8 @@ use crate::{
     reader::{Reader, Span},
     rules,
     sections::{
-        access, accounts, api, basic, certificate, directory, firewall, forward_auth, integration, issuer, jwt, mail, oauth,
-        operation, provider, server, storage, store_view, tokens, upstream, upstream_exchange, upstream_identity,
+        access, accounts, api, basic, certificate, directory, firewall, forward_auth, integration, introspection, issuer, jwt,
+        mail, oauth, operation, provider, server, storage, store_view, tokens, upstream, upstream_exchange, upstream_identity,
     },
     settings::{ClientAddress, Settings},
 };
@@ -14,6 +14,7 @@ use doorward_core::{
     Kind, OAuth, Policy, Source, Stores,
     firewall::Authentication,
     policy::{Directory, Unmatched, Upstream},
+    protected::TrustedIssuer,
     route::{RouteTable, magento, served, template},
     stores::Sharing,
 };
@@ -197,8 +198,10 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let ours = jwt.issuer.iter().map(|issuer| ("jwt", &**issuer));
     let ours: Vec<_> = ours.chain(oauth.iter().map(|oauth| ("oauth", &*oauth.issuer))).collect();
     let issuers = issuer::read(r, root, &directories, &ours);
+    let introspections = introspection::read(r, root, &directories, oauth.as_ref().map(|oauth| &*oauth.issuer));
     if firewalls_sound {
-        issuer::check(r, root, &issuers, &firewalls, oauth.as_ref());
+        introspection::check(r, root, &introspections, &firewalls);
+        issuer::check(r, root, &issuers, &introspections, &firewalls, oauth.as_ref());
     }
     let providers = provider::read(r, root, &directories);
     let settings = Settings {
@@ -217,6 +220,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         certificate,
         jwt,
         issuers,
+        introspections,
         providers: providers.iter().map(|(provider, _)| provider.clone()).collect(),
         mail,
         oauth: keys,
@@ -262,7 +266,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         forward_auth,
         client_address,
         oauth,
-        foreign_tokens: !settings.issuers.is_empty(),
+        foreign_tokens: !settings.issuers.is_empty() || !settings.introspections.is_empty(),
         oauth_at,
         routes,
         resources,
@@ -286,9 +290,18 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         unmatched: draft.unmatched,
         upstreams: draft.upstreams.into_iter().map(|(upstream, _)| upstream).collect(),
         oauth: draft.oauth.map(Arc::new),
+        issuers: trusted(&settings),
         providers: providers.into_iter().map(|(_, shown)| shown).collect(),
     };
     Some(Config { settings, policy })
+}
+
+/// Whose tokens count besides our own: those that are asked about too, where they have a name that clients can follow.
+fn trusted(settings: &Settings) -> Vec<TrustedIssuer> {
+    let issuers = settings.issuers.iter().map(|one| (&one.issuer, &one.directory));
+    let asked = settings.introspections.iter().map(|one| (&one.issuer, &one.directory));
+    let all = issuers.chain(asked).filter(|(issuer, _)| issuer.starts_with("https://") || issuer.starts_with("http://"));
+    all.map(|(issuer, directory)| TrustedIssuer { issuer: Arc::clone(issuer), directory: Arc::clone(directory) }).collect()
 }
 
 /// Where customers are not shared, their logins are unique on each website only (magento-webapi 4.6).

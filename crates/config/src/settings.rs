@@ -2,7 +2,9 @@
 
 mod others;
 
-pub use others::{FetchedKeys, Issuer, IssuerKeys, IssuerUser, LinkBy, OAuthAlgorithm, OAuthKeys, Provider, Signature};
+pub use others::{
+    FetchedKeys, Introspection, Issuer, IssuerKeys, IssuerUser, LinkBy, OAuthAlgorithm, OAuthKeys, Provider, Signature,
+};
 
 use doorward_core::forward_auth::ForwardAuth;
 use doorward_tls::{Certificates, Clients, Form, Identity, Map, Revoked, Setup};
@@ -42,6 +44,8 @@ pub struct Settings {
     pub jwt: Jwt,
     /// `[[issuer]]`.
     pub issuers: Vec<Issuer>,
+    /// Other servers that are asked about opaque access tokens.
+    pub introspections: Vec<Introspection>,
     /// `[[provider]]`.
     pub providers: Vec<Provider>,
     /// `[mail]`; `None` sends none.

@@ -30,6 +30,7 @@ pub mod password;
 pub mod policy;
 pub mod ports;
 pub mod possession;
+pub mod protected;
 pub mod question;
 pub mod quoted;
 pub mod refusal;

@@ -6,6 +6,7 @@ use crate::{
     access::AccessRule,
     acl::Tree,
     firewall::Firewall,
+    protected::TrustedIssuer,
     route::{Requirement, RouteRule, RouteTable, Unprocessed},
     stores::{self, StoreScope},
 };
@@ -231,6 +232,8 @@ pub struct Policy {
     pub upstreams: Vec<Arc<Upstream>>,
     /// The authorization server, if there is one.
     pub oauth: Option<Arc<OAuth>>,
+    /// Other issuers whose tokens count, in the order of the file.
+    pub issuers: Vec<TrustedIssuer>,
     /// OpenID providers in the order of the file.
     pub providers: Vec<SignInProvider>,
 }

@@ -20,6 +20,7 @@ pub mod rfc8707;
 pub mod rfc9068;
 pub mod rfc9207;
 pub mod rfc9449;
+pub mod rfc9728;
 #[cfg(test)]
 mod testing;
 

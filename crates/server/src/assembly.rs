@@ -238,6 +238,7 @@ fn sampler(auth: &Arc<Auth>) -> impl Fn() -> Sample + Send + Sync + 'static {
             hashes_queued: count(stats.pool.queued),
             hashes_running: count(stats.pool.running),
             issuers: auth.tokens().issuer_keys(),
+            introspections: auth.tokens().introspections(),
             now: auth.clock().now(),
             ..Sample::default()
         }

@@ -20,6 +20,11 @@ pub struct AccessProfile {
     /// # Errors
     /// What is wrong, for the operator.
     pub bound: fn(&jwt::Claims) -> Result<Bound, &'static str>,
+    /// The same of what a server says that was asked about an opaque one.
+    ///
+    /// # Errors
+    /// What is wrong, for the operator.
+    pub introspected: fn(&jwt::Claims) -> Result<Vec<Arc<str>>, &'static str>,
 }
 
 /// Our own authorization server, as it issues tokens.
@@ -64,13 +69,20 @@ impl Tokens {
             if let Some(answer) = self.ask_own(token, asked).await {
                 return answer;
             }
+            if let Some(answer) = self.ask_foreign(token, asked.directories, Some(asked)).await {
+                return answer;
+            }
+            // Whatever names no issuer that is known here is a matter of whoever may be asked.
             let nobody = Err(refused("no issuer that is configured made it", Fault::Invalid));
-            self.ask_foreign(token, asked.directories, Some(asked)).await.unwrap_or(nobody)
+            self.ask_introspection(token, asked).await.unwrap_or(nobody)
         };
         let own = asked.own.map_or([""; 2], |own| [own.issuer, &**own.audience]);
+        let server = self.introspection_key(asked);
         // None of them is empty, so each list ends where it ends.
         let names = asked.directories.iter().map(|directory| &*directory.name).chain([""]);
-        let question = ["access"].into_iter().chain(own).chain(names).chain(asked.audience.iter().map(|place| &**place));
+        let asking = server.iter().map(|part| &**part);
+        let question =
+            ["access"].into_iter().chain(own).chain(asking).chain(names).chain(asked.audience.iter().map(|place| &**place));
         self.find_remembered(token, question, ask).await
     }
 }

@@ -46,6 +46,8 @@ pub(super) enum Origin {
     Web(Option<Arc<str>>),
     /// Another issuer.
     Foreign(Arc<Vouched>),
+    /// Another server, which was asked.
+    Introspected(Arc<Vouched>),
     /// Our own authorization server.
     Own(Arc<Own>),
 }
@@ -60,7 +62,7 @@ impl Claims {
     pub(super) fn is_revoked(&self, record: &AccountRecord) -> bool {
         let unit = match self.origin {
             Origin::Opaque => 1,
-            Origin::Signed(_) | Origin::Web(_) | Origin::Foreign(_) | Origin::Own(_) => 1000,
+            Origin::Signed(_) | Origin::Web(_) | Origin::Foreign(_) | Origin::Introspected(_) | Origin::Own(_) => 1000,
         };
         self.issued.0 / unit <= record.tokens_not_before.0 / unit
     }
@@ -99,7 +101,7 @@ impl LiveToken {
     /// What it is, in a word: `opaque` or `signed`.
     pub fn form(&self) -> &'static str {
         match self.claims.origin {
-            Origin::Opaque => "opaque",
+            Origin::Opaque | Origin::Introspected(_) => "opaque",
             Origin::Signed(_) | Origin::Web(_) | Origin::Foreign(_) | Origin::Own(_) => "signed",
         }
     }
@@ -107,7 +109,7 @@ impl LiveToken {
     /// The other issuer that made it; `None` for one of ours.
     pub fn issuer(&self) -> Option<&Arc<str>> {
         match &self.claims.origin {
-            Origin::Foreign(vouched) => Some(&vouched.issuer),
+            Origin::Foreign(vouched) | Origin::Introspected(vouched) => Some(&vouched.issuer),
             Origin::Opaque | Origin::Signed(_) | Origin::Web(_) | Origin::Own(_) => None,
         }
     }
@@ -126,7 +128,7 @@ impl LiveToken {
     /// What it is bound to: whoever sends it has to show that.
     pub fn bound(&self) -> Bound {
         match &self.claims.origin {
-            Origin::Foreign(vouched) => vouched.bound.clone(),
+            Origin::Foreign(vouched) | Origin::Introspected(vouched) => vouched.bound.clone(),
             Origin::Own(own) => own.bound.clone(),
             Origin::Opaque | Origin::Signed(_) | Origin::Web(_) => Bound::default(),
         }

@@ -6,6 +6,7 @@
 
 mod access;
 mod foreign;
+mod introspection;
 mod keys;
 mod live;
 mod oauth;
@@ -18,6 +19,7 @@ mod web;
 
 pub use access::{AccessAsked, AccessProfile, OwnIssuer, SCOPE_ROLE};
 pub use foreign::{ClaimPath, FetchedKeys, IssuerKeys, IssuerSettings, KeySource, RoleClaims};
+pub use introspection::{IntrospectionCounts, IntrospectionSettings};
 pub use live::LiveToken;
 pub use oauth::PURPOSE as OAUTH_KEYS;
 pub use signing::{KeyRules, PUBLISHED_AHEAD, new_key as new_signing_key};
@@ -132,6 +134,7 @@ pub struct Tokens {
     keys: Keys<TokenSigner>,
     web: web::Web,
     foreign: foreign::Foreign,
+    introspection: introspection::Introspection,
     oauth: oauth::OAuth,
     live: Live,
     owners: Owners,
@@ -154,6 +157,7 @@ impl Tokens {
         Ok(Self {
             web,
             foreign: foreign::Foreign::default(),
+            introspection: introspection::Introspection::default(),
             oauth,
             store,
             clock,
@@ -354,7 +358,8 @@ impl Tokens {
         };
         if let Some((doubts, live)) = known {
             let old = live.claims();
-            let same = (old.kind, old.account, &old.origin) == (claims.kind, claims.account, &claims.origin);
+            let same = (old.kind, old.account, &old.origin) == (claims.kind, claims.account, &claims.origin)
+                && (&old.scopes, old.expires) == (&claims.scopes, claims.expires);
             if same && !live.has_ended() {
                 live.confirm(doubts, &owner.record.account, claims.until);
                 return Ok(live);
@@ -410,7 +415,7 @@ impl Tokens {
     /// Whether what a token says still makes it one of this account.
     fn judge(&self, claims: &Claims, record: &AccountRecord) -> Result<(), TokenError> {
         // That setting is about the tokens that we issue to programs without asking which client they are.
-        if !matches!(claims.origin, Origin::Foreign(_) | Origin::Own(_)) {
+        if !matches!(claims.origin, Origin::Foreign(_) | Origin::Own(_) | Origin::Introspected(_)) {
             self.admits(claims.kind)?;
         }
         if claims.expires.is_some_and(|end| end <= self.clock.now()) {
@@ -437,7 +442,7 @@ impl Tokens {
             Origin::Web(kid) if self.web.knows(kid.as_deref(), self.clock.now()) => {
                 self.store.account(claims.kind, claims.account).await
             }
-            Origin::Foreign(vouched) => {
+            Origin::Foreign(vouched) | Origin::Introspected(vouched) => {
                 let found = self.still_vouched_for(vouched, claims, &live.account().directory).await;
                 found.map(|record| record.map(|record| vouched.dress(record)))
             }
@@ -445,7 +450,7 @@ impl Tokens {
             Origin::Signed(_) | Origin::Web(_) => Ok(None),
         };
         match record {
-            Ok(Some(record)) if self.judge(claims, &record).is_ok() => live.confirm(doubts, &record.account, None),
+            Ok(Some(record)) if self.judge(claims, &record).is_ok() => live.confirm(doubts, &record.account, claims.until),
             Ok(_) => self.live.end(live),
             Err(error) => self.end_unchecked(live, &error),
         }

@@ -88,6 +88,7 @@ impl Tokens {
     pub(super) fn upholds(&self, origin: &Origin, now: Time) -> bool {
         match origin {
             Origin::Own(own) => self.has_oauth_key(&own.kid, now),
+            Origin::Introspected(vouched) => self.introspection.stands(vouched),
             _ => self.foreign.stands(origin, now),
         }
     }

@@ -242,6 +242,9 @@ pub(super) fn own_endpoints(draft: &Draft) -> Vec<Own> {
     all.extend(
         draft.oauth.iter().flat_map(|oauth| &oauth.paths).map(|(path, _)| Own { path: path.to_string(), read_only: false }),
     );
+    if draft.firewalls.iter().any(|(firewall, _)| firewall.authentication == Authentication::OAuth) {
+        all.push(Own { path: doorward_core::protected::WELL_KNOWN.into(), read_only: true });
+    }
     all.extend(draft.jwks_path.as_ref().map(|path| Own { path: path.to_string(), read_only: true }));
     all
 }

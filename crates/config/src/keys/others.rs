@@ -5,7 +5,7 @@ use super::{SPAN, TEXT, TEXTS, Table, key};
 /// A table of its own, which others write into.
 const MAP: &str = "a table of strings or lists of strings";
 
-pub(super) const OTHERS: &[Table] = &[ISSUER, PROVIDER];
+pub(super) const OTHERS: &[Table] = &[ISSUER, INTROSPECTION, PROVIDER];
 
 const ISSUER: Table = Table {
     name: "issuer",
@@ -72,6 +72,57 @@ const ISSUER: Table = Table {
             SPAN,
             "\"10s\"",
             "The pause after a fetch that failed, which doubles up to `refresh`; and the least one between two fetches for the sake of an unknown `kid`.",
+        ),
+    ],
+};
+
+const INTROSPECTION: Table = Table {
+    name: "introspection",
+    many: true,
+    doc: "Another server that is asked about access tokens which say nothing by themselves (RFC 7662), under firewalls with `authentication = \"oauth\"` that ask its directory. A JSON Web Token of `[oauth]` or of an `[[issuer]]` is never asked about.",
+    keys: &[
+        key(
+            "issuer",
+            TEXT,
+            "required",
+            "Its name in logs and metrics, and `iss` of its answers where they have one, letter for letter.",
+        ),
+        key(
+            "endpoint",
+            TEXT,
+            "required",
+            "Where it is asked, over `https` (plain HTTP from this machine alone); a redirect is not followed.",
+        ),
+        key("client_id", TEXT, "required", "Who we are there."),
+        key("client_secret", TEXT, "required", "What proves it, by `client_secret_basic`. May be `file:PATH`."),
+        key("audience", TEXTS, "required", "A token counts of which the answer names one of these in `aud`."),
+        key(
+            "directory",
+            TEXT,
+            "required",
+            "The directory whose accounts it vouches for. No account is ever made. A firewall may ask one such directory.",
+        ),
+        key(
+            "login_claim",
+            TEXTS,
+            "\"username\"",
+            "The member of the answer that is the account's login; written as in `[[issuer]]`.",
+        ),
+        key("roles_claim", TEXTS, "none", "The member of the answer with what `roles` maps."),
+        key("roles", MAP, "none", "Roles by what stands in `roles_claim`, as in `[[issuer]]`."),
+        key(
+            "cache",
+            SPAN,
+            "\"30s\"",
+            "How long an answer counts, from a second to an hour, and never longer than the token. Streams and WebSockets that nothing else was asked for end with it.",
+        ),
+        key("timeout", SPAN, "\"5s\"", "How long an answer may take, up to ten seconds; after that it is 503."),
+        key("leeway", SPAN, "none", "By how much its clock may differ from ours; at most five minutes."),
+        key(
+            "ca",
+            TEXT,
+            "those of the system",
+            "PEM file with the authorities that may vouch for `endpoint`, in place of the system's.",
         ),
     ],
 };

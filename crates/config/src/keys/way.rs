@@ -47,8 +47,8 @@ pub(super) const WAY: &[Table] = &[
             key(
                 "realm",
                 TEXT,
-                "\"Secured Area\"",
-                "What a `basic` firewall's challenges name; browsers show it in their dialog.",
+                "\"Secured Area\"; none of `oauth`",
+                "What challenges of a `basic` firewall name, which browsers show in their dialog, and those of an `oauth` firewall.",
             ),
             key(
                 "guard",

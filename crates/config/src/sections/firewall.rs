@@ -90,7 +90,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
         methods,
         when,
         authentication,
-        realm: if is_basic { realm } else { "".into() },
+        realm: if is_basic { realm.unwrap_or_else(|| "Secured Area".into()) } else { realm.unwrap_or_default() },
         access: if authentication == Authentication::OAuth { access } else { AccessRules::default() },
         directories: if authentication == Authentication::None { Vec::new() } else { asked },
         guards: if is_session { guards } else { Guards { csrf: false, ajax: false } },
@@ -129,15 +129,17 @@ fn authentication(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Authentic
 fn misplaced(r: &mut Reader<'_>, section: &Section<'_>, authentication: Option<Authentication>) {
     let keys: &[(&str, &str)] = match authentication {
         None => &[],
-        Some(Authentication::Session) => &[("realm", "`realm` belongs to `authentication = \"basic\"`")],
+        Some(Authentication::Session) => &[("realm", "`realm` belongs to `authentication = \"basic\"` and \"oauth\"")],
         Some(Authentication::Basic) => &[("guard", "`guard` is for session firewalls only")],
-        Some(Authentication::Jwt | Authentication::OAuth | Authentication::Certificate) => {
-            &[("guard", "`guard` is for session firewalls only"), ("realm", "`realm` belongs to `authentication = \"basic\"`")]
-        }
+        Some(Authentication::OAuth) => &[("guard", "`guard` is for session firewalls only")],
+        Some(Authentication::Jwt | Authentication::Certificate) => &[
+            ("guard", "`guard` is for session firewalls only"),
+            ("realm", "`realm` belongs to `authentication = \"basic\"` and \"oauth\""),
+        ],
         Some(Authentication::None) => &[
             ("guard", "`guard` is for session firewalls only: here everyone is a guest"),
             ("directory", "`directory` says nothing here: everyone is a guest"),
-            ("realm", "`realm` belongs to `authentication = \"basic\"`"),
+            ("realm", "`realm` belongs to `authentication = \"basic\"` and \"oauth\""),
         ],
     };
     for (key, message) in keys.iter().filter(|(key, _)| section.has(key)) {
@@ -164,10 +166,10 @@ fn misplaced(r: &mut Reader<'_>, section: &Section<'_>, authentication: Option<A
     }
 }
 
-/// What challenges name. By default what Symfony says (ibexa-rest 4).
-fn realm(r: &mut Reader<'_>, section: &Section<'_>) -> Arc<str> {
+/// What challenges name. By default those of Basic say what Symfony says (ibexa-rest 4), and others nothing.
+fn realm(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Arc<str>> {
     let text = r.text(section, "realm");
-    text.and_then(|text| r.parsed(&text, sound_realm)).unwrap_or_else(|| "Secured Area".into())
+    text.and_then(|text| r.parsed(&text, sound_realm))
 }
 
 fn sound_realm(text: &str) -> Result<Arc<str>, String> {

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     hints,
     reader::{Reader, Section, Text},
-    settings::{FetchedKeys, Issuer, IssuerKeys, IssuerUser},
+    settings::{FetchedKeys, Introspection, Issuer, IssuerKeys, IssuerUser},
 };
 use doorward_core::{
     Kind, OAuth, firewall::Authentication, identity::ROLE_USER, name::flaw, policy::Directory, ports::RemoteUrl,
@@ -55,18 +55,20 @@ pub(crate) fn check(
     r: &mut Reader<'_>,
     root: &DeTable<'_>,
     issuers: &[Issuer],
+    introspections: &[Introspection],
     firewalls: &[firewall::Placed],
     own: Option<&OAuth>,
 ) {
     for (firewall, place) in firewalls.iter().filter(|(firewall, _)| firewall.authentication == Authentication::OAuth) {
-        let vouched = own.is_some() || issuers.iter().any(|issuer| firewall.directories.contains(&issuer.directory));
+        let mut vouching = issuers.iter().map(|one| &one.directory).chain(introspections.iter().map(|one| &one.directory));
+        let vouched = own.is_some() || vouching.any(|directory| firewall.directories.contains(directory));
         let place = place.clone();
         if let Some(place) = place.clone().filter(|_| !vouched) {
             let message = format!("no [[issuer]] vouches for a directory that `{}` asks: no token counts there", firewall.name);
             r.warn(place, message, "add an [[issuer]] whose access tokens are to count, or [oauth]");
         }
         // Where others issue tokens, too, they may well be for it.
-        let Some((own, place)) = own.zip(place).filter(|_| issuers.is_empty()) else { continue };
+        let Some((own, place)) = own.zip(place).filter(|_| issuers.is_empty() && introspections.is_empty()) else { continue };
         let given = |audience: &Arc<str>| own.usual_audience() == audience || own.resources.contains(audience);
         for audience in firewall.access.audience.iter().filter(|audience| !given(audience)) {
             let message = format!("`{}` wants tokens for \"{audience}\", and nobody issues such", firewall.name);
@@ -183,10 +185,10 @@ fn fetched(r: &mut Reader<'_>, section: &Section<'_>) -> Option<FetchedKeys> {
     Some(FetchedKeys { url: url?, authorities, refresh, stale, retry })
 }
 
-fn audience(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Vec<Arc<str>>> {
+pub(super) fn audience(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Vec<Arc<str>>> {
     if !section.has("audience") {
         let hint = "audience = \"...\": what its tokens for this API name in `aud`; without it tokens for others would count";
-        r.error_with(section.span.clone(), "[[issuer]] needs `audience`", hint);
+        r.error_with(section.span.clone(), format!("{} needs `audience`", section.table.header()), hint);
         return None;
     }
     let texts = r.some_texts(section, "audience")?;
@@ -230,7 +232,7 @@ fn user(r: &mut Reader<'_>, section: &Section<'_>) -> Option<IssuerUser> {
 }
 
 /// Names from the outside in: a text is cut at its dots, a list is not.
-fn claim(r: &mut Reader<'_>, section: &Section<'_>, key: &'static str) -> Option<Vec<Box<str>>> {
+pub(super) fn claim(r: &mut Reader<'_>, section: &Section<'_>, key: &'static str) -> Option<Vec<Box<str>>> {
     let listed = section.value(key)?.get_ref().as_array().is_some();
     let texts = r.some_texts(section, key)?;
     let names: Vec<Box<str>> = match &*texts {

@@ -9,6 +9,7 @@ pub(crate) mod directory;
 pub(crate) mod firewall;
 pub(crate) mod forward_auth;
 pub(crate) mod integration;
+pub(crate) mod introspection;
 pub(crate) mod issuer;
 pub(crate) mod jwt;
 pub(crate) mod mail;

@@ -64,6 +64,37 @@ pub struct FetchedKeys {
     pub retry: Duration,
 }
 
+/// Another server that is asked about opaque access tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Introspection {
+    /// Its name, and `iss` of its answers where they have one.
+    pub issuer: Arc<str>,
+    /// Where it is asked.
+    pub endpoint: RemoteUrl,
+    /// Who we are there.
+    pub client_id: Arc<str>,
+    /// What proves it: one secret.
+    pub client_secret: Secrets,
+    /// One of them must be in `aud`; never empty.
+    pub audience: Vec<Arc<str>>,
+    /// The directory whose accounts it vouches for.
+    pub directory: Arc<str>,
+    /// The claim that is a login: names from the outside in.
+    pub login_claim: Vec<Box<str>>,
+    /// The claim that `roles` maps.
+    pub roles_claim: Option<Vec<Box<str>>>,
+    /// Roles by what stands there.
+    pub roles: Vec<(Box<str>, Vec<Arc<str>>)>,
+    /// Who vouches for it; `None` leaves it to the system's authorities.
+    pub authorities: Option<Authorities>,
+    /// By how much clocks may differ.
+    pub leeway: Duration,
+    /// How long it may take to answer.
+    pub timeout: Duration,
+    /// How long an answer counts.
+    pub cache: Duration,
+}
+
 /// An OpenID provider at which people sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {

@@ -183,6 +183,7 @@ fn policy(shop: &Loaded) -> Policy {
         unmatched: Unmatched::Deny,
         upstreams: vec![],
         oauth: None,
+        issuers: Vec::new(),
         providers: Vec::new(),
     }
 }

@@ -86,6 +86,7 @@ fn policy(unmatched: Unmatched) -> Policy {
         unmatched,
         upstreams: vec![],
         oauth: None,
+        issuers: Vec::new(),
         providers: Vec::new(),
     }
 }

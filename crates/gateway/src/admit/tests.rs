@@ -60,6 +60,7 @@ fn policy() -> Policy {
         unmatched: Unmatched::Allow,
         upstreams: vec![upstream("/keep", true), upstream("/", false)],
         oauth: None,
+        issuers: Vec::new(),
         providers: Vec::new(),
     }
 }

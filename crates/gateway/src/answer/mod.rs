@@ -7,7 +7,7 @@ mod challenge;
 mod tests;
 mod wording;
 
-pub use challenge::{Wrong, challenge_under, refuse_under};
+pub use challenge::{Challenged, Wrong, challenge_under, refuse_under};
 
 use crate::{Admitted, Body, admit::Rejected, api::set_retry_after};
 use doorward_core::{Reason, Refusal, policy::Dialect, refusal::Public};

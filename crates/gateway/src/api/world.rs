@@ -346,6 +346,7 @@ fn policy(directories: Vec<Arc<Directory>>) -> Policy {
         unmatched: Unmatched::Deny,
         upstreams: Vec::new(),
         oauth: None,
+        issuers: Vec::new(),
         providers: Vec::new(),
     }
 }

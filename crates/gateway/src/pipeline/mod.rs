@@ -18,7 +18,7 @@ mod trace;
 use crate::{
     Admitted, Body,
     admit::{Network, Rejected, admit, admit_parts},
-    answer::{self, Reader},
+    answer::{self, Challenged, Reader},
     api::{Asked, cookie},
     exchange::Exchanges,
     listen::{Connection, Handler},
@@ -29,13 +29,8 @@ use crate::{
 use arc_swap::ArcSwap;
 use doorward_auth::Auth;
 use doorward_core::{
-    Found, Offer, Permit, Policy, Reason, Refusal, decide,
-    decide::session_counts,
-    firewall::{Entry, Firewall},
-    forward_auth::ForwardAuth,
-    policy::Dialect,
-    ports::Entropy,
-    refusal::Public,
+    Found, Offer, Permit, Policy, Reason, Refusal, decide, decide::session_counts, firewall::Entry, forward_auth::ForwardAuth,
+    policy::Dialect, ports::Entropy, refusal::Public,
 };
 use doorward_oauth::{client::Providers, rfc9449::NONCE_HEADER};
 use futures_util::FutureExt;
@@ -247,6 +242,10 @@ impl Gateway {
             trace.audit_sign_in(&*self.parts.recorder, sign_in);
         }
         let dialect = admitted.dialect;
+        let own = ours.is_some() || matches!(&verdict, Ok(permit) if permit.rule().is_some_and(|rule| rule.own.is_some()));
+        // Endpoints take the request along.
+        let host = if own { admitted.host.clone() } else { String::new() };
+        let challenged = Challenged { policy, found, host: &host, wrong: identified.wrong() };
         let mut response = match (verdict, ours, found.firewall) {
             // Whoever asks for a verdict alone gets no answer of ours, which could be a session.
             (Ok(permit), ours, _) if matches!(onward, Onward::Verdict(_)) && is_ours(ours.as_ref(), &permit) => {
@@ -257,13 +256,13 @@ impl Gateway {
                 let answer = Box::pin(self.answer_ourselves(ours, policy, admitted, firewall, &permit, identified));
                 let mut response = answer.await;
                 // Some endpoints check more than the decision does, in the order of their contract.
-                self.note_refusal(&mut response, firewall, identified, dialect, trace);
+                self.note_refusal(&mut response, &challenged, dialect, trace);
                 return response;
             }
             (Ok(permit), None, Some(firewall)) if is_ours(None, &permit) => {
                 let answer = Box::pin(self.answer_route(policy, admitted, firewall, found, &permit, identified));
                 let mut response = answer.await;
-                self.note_refusal(&mut response, firewall, identified, dialect, trace);
+                self.note_refusal(&mut response, &challenged, dialect, trace);
                 self.renew_cookie(&mut response, found, &permit, identified);
                 return response;
             }
@@ -279,18 +278,11 @@ impl Gateway {
     }
 
     /// What an endpoint of ours refused by itself is a refusal like all others.
-    fn note_refusal(
-        &self,
-        response: &mut Response<Body>,
-        firewall: &Firewall,
-        identified: &Identified,
-        dialect: Dialect,
-        trace: &mut Trace,
-    ) {
+    fn note_refusal(&self, response: &mut Response<Body>, challenged: &Challenged<'_>, dialect: Dialect, trace: &mut Trace) {
         if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
             trace.refused(&refusal);
             trace.audit_refusal(&*self.parts.recorder);
-            answer::challenge_under(firewall, &refusal, identified.wrong(), dialect, response);
+            answer::challenge_under(challenged, &refusal, dialect, response);
         }
     }
 
@@ -330,8 +322,8 @@ impl Gateway {
             _ => None,
         };
         page.unwrap_or_else(|| {
-            let firewall = found.firewall.map(|firewall| &**firewall);
-            answer::refuse_under(firewall, refusal, identified.wrong(), &Reader::of(admitted))
+            let challenged = Challenged { policy, found, host: &admitted.host, wrong: identified.wrong() };
+            answer::refuse_under(&challenged, refusal, &Reader::of(admitted))
         })
     }
 }

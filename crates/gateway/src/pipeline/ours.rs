@@ -14,6 +14,7 @@ use doorward_core::{
     ports::StoreError,
 };
 use doorward_crypto::{session_id, sha256_hex};
+use doorward_oauth::rfc9728;
 use http::{
     HeaderMap, HeaderValue, Method, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
@@ -28,6 +29,8 @@ pub enum Ours {
     Keys,
     /// The public keys of JSON Web Tokens.
     TokenKeys,
+    /// What clients have to know of an API that takes access tokens.
+    Resource,
     /// Of the authorization server.
     OAuth(OAuthEndpoint),
 }
@@ -41,6 +44,9 @@ const KEYS: Own = Own { name: "assertion.keys", access_control: false, csrf: fal
 /// Theirs.
 const TOKEN_KEYS: Own = Own { name: "token.keys", access_control: false, csrf: false, provenance: false, apart: false };
 
+/// RFC 9728: open to everyone, as the metadata of authorization servers is.
+const RESOURCE: Own = Own { name: "oauth.resource", access_control: false, csrf: false, provenance: false, apart: true };
+
 impl Ours {
     /// What the decision needs to know of it.
     pub fn own(&self) -> Own {
@@ -48,6 +54,7 @@ impl Ours {
             Ours::Endpoint(endpoint) => endpoint.own(),
             Ours::Keys => KEYS,
             Ours::TokenKeys => TOKEN_KEYS,
+            Ours::Resource => RESOURCE,
             Ours::OAuth(endpoint) => oauth::own(*endpoint),
         }
     }
@@ -65,6 +72,9 @@ pub fn recognise(policy: &Policy, jwks_path: Option<&str>, admitted: &Admitted) 
         }
         if policy.serve.jwt && path == TOKEN_KEYS_PATH {
             return Some(Ours::TokenKeys);
+        }
+        if policy.protected_at(&admitted.host, path).is_some() {
+            return Some(Ours::Resource);
         }
     }
     api::recognise(policy, method, path, admitted.dialect, &admitted.prefix).map(Ours::Endpoint)
@@ -87,8 +97,9 @@ impl Gateway {
         let reads = matches!(admitted.method, Method::GET | Method::HEAD);
         match (ours, &policy.oauth) {
             (Ours::Endpoint(endpoint), _) => endpoint.run(call).await,
-            (Ours::Keys, _) => keys(&self.parts.auth.assertion_keys(), &admitted.headers),
+            (Ours::Keys, _) => published(&self.parts.auth.assertion_keys(), KEY_SET, &admitted.headers),
             (Ours::TokenKeys, _) => token_keys(tokens.web_key_set().await, &admitted),
+            (Ours::Resource, _) => resource(policy, &admitted),
             (Ours::OAuth(OAuthEndpoint::Keys), Some(_)) if reads => token_keys(tokens.oauth_key_set().await, &admitted),
             (Ours::OAuth(endpoint), Some(settings)) => oauth::answer(endpoint, settings, call).await,
             // Only a policy with such a server recognises one of its endpoints.
@@ -140,7 +151,7 @@ impl Gateway {
 /// Keys of tokens, which nobody may be able to tell.
 fn token_keys(set: Result<serde_json::Value, StoreError>, admitted: &Admitted) -> Response<Body> {
     match set {
-        Ok(set) => keys(&set, &admitted.headers),
+        Ok(set) => published(&set, KEY_SET, &admitted.headers),
         Err(error) => {
             let refusal = Refusal::new(Reason::Unavailable(error.to_string().into()), false);
             let mut response = answer::refuse(&refusal, &Reader::of(admitted));
@@ -150,8 +161,21 @@ fn token_keys(set: Result<serde_json::Value, StoreError>, admitted: &Admitted) -
     }
 }
 
-/// A set of public keys. Verifiers may keep it for a while, which is why a new key is published before it signs.
-fn keys(set: &serde_json::Value, headers: &HeaderMap) -> Response<Body> {
+/// What is protected here. The recogniser found it, so it is there.
+fn resource(policy: &Policy, admitted: &Admitted) -> Response<Body> {
+    match policy.protected_at(&admitted.host, &admitted.path) {
+        Some(protected) => {
+            published(&rfc9728::metadata(policy, &protected, &admitted.host), "application/json", &admitted.headers)
+        }
+        None => answer::refuse(&Refusal::new(Reason::NoRoute, false), &Reader::of(admitted)),
+    }
+}
+
+/// The media type of sets of keys (RFC 7517 8.5.2).
+const KEY_SET: &str = "application/jwk-set+json";
+
+/// A public document, such as a set of keys. Others may keep it for a while, which is why a new key is published before it signs.
+fn published(set: &serde_json::Value, kind: &'static str, headers: &HeaderMap) -> Response<Body> {
     let body = set.to_string();
     let etag = format!("\"{}\"", &sha256_hex(body.as_bytes())[..32]);
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).flat_map(|line| line.split(','));
@@ -161,7 +185,7 @@ fn keys(set: &serde_json::Value, headers: &HeaderMap) -> Response<Body> {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
     if let Ok(etag) = HeaderValue::try_from(etag) {
         headers.insert(ETAG, etag);

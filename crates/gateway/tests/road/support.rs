@@ -370,6 +370,7 @@ fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
         unmatched: Unmatched::Allow,
         upstreams: vec![Arc::new(upstream)],
         oauth: None,
+        issuers: Vec::new(),
         providers: Vec::new(),
     }
 }

@@ -97,14 +97,18 @@ impl Exchange<'_> {
     }
 }
 
-/// RFC 6749 2.3.1: both are encoded as in a form, then put together.
 fn header(client: &str, secret: &str) -> Result<HeaderValue, Failure> {
+    client_secret_basic(client, secret).ok_or_else(|| Failure::Unavailable("our secret cannot stand in a header".into()))
+}
+
+/// `Authorization` of a client that proves itself by a secret (RFC 6749 2.3.1): both are encoded as in a form, then put together.
+/// `None` when they cannot stand in a header.
+pub fn client_secret_basic(client: &str, secret: &str) -> Option<HeaderValue> {
     let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
     let pair = STANDARD.encode(format!("{}:{}", encoded(client), encoded(secret)));
-    let mut value = HeaderValue::try_from(format!("Basic {pair}"))
-        .map_err(|_| Failure::Unavailable("our secret cannot stand in a header".into()))?;
+    let mut value = HeaderValue::try_from(format!("Basic {pair}")).ok()?;
     value.set_sensitive(true);
-    Ok(value)
+    Some(value)
 }
 
 /// RFC 6749 5.2: the code of an error.

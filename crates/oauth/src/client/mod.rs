@@ -17,7 +17,7 @@ mod metadata;
 mod tests;
 
 pub use claims::{Person, RoleMap};
-pub use code::Secret;
+pub use code::{Secret, client_secret_basic};
 pub use journey::{Journey, LIFETIME};
 
 use crate::rfc6749::Parameters;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// What a token must be besides signed, in time, of the issuer and for us (RFC 9068 4): "The resource server MUST verify that the
 /// \"typ\" header value is \"at+jwt\" or \"application/at+jwt\" and reject tokens carrying any other value". So ID tokens, and JSON
 /// Web Tokens that are for something else, never count.
-pub const PROFILE: AccessProfile = AccessProfile { typ: TYPE, scopes, bound };
+pub const PROFILE: AccessProfile = AccessProfile { typ: TYPE, scopes, bound, introspected };
 
 /// Claims that section 2.2 calls REQUIRED, besides `iss`, `aud`, `exp` and `iat`, which were looked at.
 const REQUIRED: [&str; 3] = ["sub", "client_id", "jti"];
@@ -20,6 +20,15 @@ fn scopes(claims: &Claims) -> Result<Vec<Arc<str>>, &'static str> {
     if REQUIRED.iter().any(|name| claims.text(name).is_none_or(str::is_empty)) {
         return Err("it lacks `sub`, `client_id` or `jti`, which every access token has (RFC 9068 2.2)");
     }
+    scopes_of(claims)
+}
+
+/// What a server says of an opaque token is no token: it need not have all that section 2.2 demands (RFC 7662 2.2).
+fn introspected(claims: &Claims) -> Result<Vec<Arc<str>>, &'static str> {
+    scopes_of(claims)
+}
+
+fn scopes_of(claims: &Claims) -> Result<Vec<Arc<str>>, &'static str> {
     // Section 2.2.3; RFC 6749 3.3.
     match claims.get("scope") {
         None => Ok(Vec::new()),

@@ -177,6 +177,7 @@ fn policy() -> Policy {
         unmatched: Unmatched::Deny,
         upstreams: Vec::new(),
         oauth: None,
+        issuers: Vec::new(),
         providers: Vec::new(),
     }
 }

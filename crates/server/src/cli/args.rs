@@ -226,6 +226,9 @@ pub(crate) struct ExplainArgs {
     /// The credential that the account carries; without it, a session's cookie, or what the firewall for that one reads
     #[arg(long, value_name = "CREDENTIAL", requires = "account")]
     pub(crate) with: Option<With>,
+    /// What the account's access token is good for; may be repeated. Without it, for all scopes that rules demand
+    #[arg(long = "scope", value_name = "SCOPE", requires = "account")]
+    pub(crate) scopes: Vec<String>,
     /// Where the request comes from; forwarding headers are believed of a trusted proxy only
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub(crate) client: IpAddr,

@@ -22,6 +22,8 @@ pub(super) enum Carried {
     Token,
     /// A JSON Web Token.
     WebToken,
+    /// An access token.
+    AccessToken,
     /// Login and password.
     Basic,
     /// A client's certificate.
@@ -44,10 +46,12 @@ pub(super) fn choose(arguments: &ExplainArgs, config: &Config) -> Result<Carried
         Some(With::Certificate) => Carried::Certificate,
         Some(With::Bearer) => match method(&firewall(Carries { bearer: true, ..Carries::default() })?) {
             Some(Authentication::Session) => Carried::Token,
+            Some(Authentication::OAuth) => Carried::AccessToken,
             _ => Carried::WebToken,
         },
         None => match method(&firewall(Carries { cookie: true, ..Carries::default() })?) {
             Some(Authentication::Jwt) if !given => Carried::WebToken,
+            Some(Authentication::OAuth) if !given => Carried::AccessToken,
             Some(Authentication::Basic) if !given => Carried::Basic,
             Some(Authentication::Certificate) => Carried::Certificate,
             _ => Carried::Cookie,

@@ -1,13 +1,13 @@
 //! What `explain` remembers, and the session that it presumes (`--as`): a real one, in a store of its own.
 
-use super::{carried::Carried, holders, pairs::LookedUp};
+use super::{access::Granted, carried::Carried, holders, pairs::LookedUp};
 use crate::cli::{
     Failure,
     args::{AccountName, ExplainArgs},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use doorward_assembly::{issuers, parts};
-use doorward_auth::{Ground, IssuerSettings, KeyRules, Sessions, TokenSettings, Tokens, WebSettings};
+use doorward_auth::{Ground, IntrospectionSettings, IssuerSettings, KeyRules, Sessions, TokenSettings, Tokens, WebSettings};
 use doorward_config::Settings;
 use doorward_core::{
     Found, Kind, Offer, Policy, Time,
@@ -119,7 +119,7 @@ impl Presumed {
             }
             // They count in this command's store alone, unless they are signed by a secret that others have, too: they are
             // shown nowhere.
-            Carried::Token | Carried::WebToken => {
+            Carried::Token | Carried::WebToken | Carried::AccessToken => {
                 let tokens = issue.tokens(&self.store).await?;
                 let (record, now) =
                     (AccountRecord { tokens_not_before: Time::default(), ..self.record.clone() }, SystemClock.now());
@@ -142,12 +142,20 @@ impl Presumed {
     }
 
     /// What is assumed of the account for this request.
-    pub(super) fn assumption(&self, carried: Carried) -> String {
+    pub(super) fn assumption(&self, carried: Carried, granted: Option<&Granted>) -> String {
         let account = format!("{}/{}", self.directory.name, self.record.account.login);
+        if let Some(granted) = granted.filter(|_| self.record.enabled) {
+            let scopes = if granted.scopes.is_empty() { "no scope".to_owned() } else { granted.scopes.join(" ") };
+            return format!("{account} sends a good access token for this firewall, with {scopes}");
+        }
         match (carried, self.record.enabled) {
             (Carried::Certificate, _) => format!("{account} shows a good certificate that names it"),
-            (Carried::Token | Carried::WebToken, true) => format!("{account} sends a token that was issued just now"),
-            (Carried::Token | Carried::WebToken, false) => format!("{account} is disabled, so its token proves nothing"),
+            (Carried::Token | Carried::WebToken | Carried::AccessToken, true) => {
+                format!("{account} sends a token that was issued just now")
+            }
+            (Carried::Token | Carried::WebToken | Carried::AccessToken, false) => {
+                format!("{account} is disabled, so its token proves nothing")
+            }
             (Carried::Basic, true) => format!("{account} sends its right password"),
             (Carried::Basic, false) => format!("{account} is disabled, so its password proves nothing"),
             (Carried::Cookie, false) => format!("{account} is disabled, so it has no live session"),
@@ -169,6 +177,8 @@ pub(super) struct Issue {
     pub(super) web: WebSettings,
     /// Those of other issuers, whose keys are not fetched.
     pub(super) issuers: Vec<IssuerSettings>,
+    /// Whom to ask about opaque ones; nobody is asked.
+    pub(super) introspections: Vec<IntrospectionSettings>,
     /// The keys of our own authorization server, where there is one.
     oauth: Option<KeyRules>,
     /// All directories.
@@ -183,6 +193,7 @@ impl Issue {
             tokens: parts::tokens(settings),
             web: parts::web_tokens(settings),
             issuers: issuers::settings(settings, |_| Arc::clone(&nobody)),
+            introspections: issuers::introspections(settings, |_| Arc::clone(&nobody)),
             oauth: parts::oauth_keys(settings),
             directories: policy.directories.clone(),
         }
@@ -194,6 +205,7 @@ impl Issue {
         tokens.set_oauth_keys(self.oauth);
         tokens.set_web_settings(self.web.clone());
         tokens.set_issuers(self.issuers.clone());
+        tokens.set_introspection(self.introspections.clone());
         Ok(tokens)
     }
 }
@@ -255,12 +267,16 @@ pub(super) fn words(
     if let Offer::Unavailable(why) = &identified.offer {
         return match issuer.filter(|_| matches!(firewall.authentication, Authentication::Jwt | Authentication::OAuth)) {
             Some(_) => format!("a JSON Web Token that nobody can judge here: {why}"),
+            None if firewall.authentication == Authentication::OAuth => {
+                format!("an access token that nobody can judge here: {why}")
+            }
             None => "the store cannot be asked".to_owned(),
         };
     }
     match firewall.authentication {
         Authentication::None => return format!("none is read: `{}` uses no credential", firewall.name),
-        Authentication::Jwt | Authentication::OAuth => return of_web_token(identified, issuer),
+        Authentication::Jwt => return of_web_token(identified, issuer, "a JSON Web Token"),
+        Authentication::OAuth => return of_web_token(identified, issuer, "an access token"),
         Authentication::Basic => return of_pair(identified),
         Authentication::Certificate => return of_certificate(identified),
         Authentication::Session => {}
@@ -285,17 +301,17 @@ pub(super) fn unread(identified: &Identified) -> Vec<String> {
 }
 
 /// What was found of a JSON Web Token; nothing of its text.
-fn of_web_token(identified: &Identified, issuer: Option<&str>) -> String {
+fn of_web_token(identified: &Identified, issuer: Option<&str>, what: &str) -> String {
     let by = |verb: &str| issuer.map(|issuer| format!("{verb} the issuer `{issuer}`")).unwrap_or_default();
     let judged = identified.ignored.iter().find(|ignored| ignored.judged);
     match (&identified.proved, &identified.offer, judged) {
         (Some(Proved::Token(token)), _, _) => {
             let account = token.account();
-            format!("a JSON Web Token of `{}/{}`{}", account.directory, account.login, by(", made by"))
+            format!("{what} of `{}/{}`{}", account.directory, account.login, by(", made by"))
         }
-        (_, Offer::Refused(why), _) => format!("a JSON Web Token{} that does not count: {why}", by(" naming")),
+        (_, Offer::Refused(why), _) => format!("{what}{} that does not count: {why}", by(" naming")),
         (_, _, Some(ignored)) => format!("a {} that is not looked at: {}", ignored.credential, ignored.why),
-        _ => "none: there is no JSON Web Token".to_owned(),
+        _ => format!("none: there is no {}", what.split_once(' ').map_or(what, |(_, noun)| noun)),
     }
 }
 

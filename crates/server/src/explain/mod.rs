@@ -1,5 +1,6 @@
 //! `doorward explain`: the whole way of a request, by the same code that judges requests.
 
+mod access;
 mod carried;
 mod credential;
 mod holders;
@@ -7,6 +8,7 @@ mod pairs;
 mod text;
 
 use crate::cli::{Answer, Failure, Terminal, args::ExplainArgs, sound};
+use access::Granted;
 use carried::Carried;
 use credential::{Issue, Memory, Presumed};
 use doorward_assembly::parts::{network, open_store};
@@ -173,17 +175,27 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
         None => None,
     };
     explanation.assumptions.push(format!("the client is at {}", arguments.client));
-    let issue = Issue::of(&config.settings, &config.policy);
+    let mut issue = Issue::of(&config.settings, &config.policy);
     let admitted = match &presumed {
         Some(presumed) => {
             let credential = carried::choose(arguments, &config)?;
-            let headers = presumed.headers(credential, &issue).await?;
+            let granted = match credential {
+                Carried::AccessToken => Granted::to(presumed, policy, &arguments.scopes),
+                _ => None,
+            };
+            let headers = match &granted {
+                Some(granted) => {
+                    issue.introspections = vec![granted.server.clone()];
+                    vec![(header::AUTHORIZATION, format!("Bearer {}", granted.token))]
+                }
+                None => presumed.headers(credential, &issue).await?,
+            };
             let mut admitted = admitted(arguments, &config, headers)?;
             if let (Carried::Certificate, Ok(request)) = (credential, &mut admitted) {
                 presumed.show_certificate(request);
             }
             if let Ok(request) = &admitted {
-                explanation.assumptions.push(presumed.assumption(credential));
+                explanation.assumptions.push(presumed.assumption(credential, granted.as_ref()));
                 explanation.assumptions.extend(carried::others(policy, request));
             }
             admitted

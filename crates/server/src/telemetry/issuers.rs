@@ -1,6 +1,6 @@
 //! What is counted of other issuers. Their names come from the configuration.
 
-use doorward_auth::IssuerKeys;
+use doorward_auth::{IntrospectionCounts, IssuerKeys};
 use doorward_core::Time;
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -25,13 +25,27 @@ struct IssuerLabel {
 pub(super) struct Issuers {
     fetches: Family<FetchLabels, Counter>,
     ages: Family<IssuerLabel, Gauge<f64, AtomicU64>>,
+    introspections: Family<FetchLabels, Counter>,
 }
 
 impl Issuers {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register("issuer_fetches", "Fetches of the keys of other issuers by outcome", self.fetches.clone());
+        let help = "Questions to other servers about access tokens by outcome";
+        registry.register("introspections", help, self.introspections.clone());
         let help = "For how long the keys of other issuers have been known; absent before the first fetch";
         registry.register_with_unit("issuer_keys_age", help, Unit::Seconds, self.ages.clone());
+    }
+
+    /// What came of asking about tokens.
+    pub(super) fn set_introspections(&self, all: &[IntrospectionCounts]) {
+        for counts in all {
+            for (outcome, total) in [("active", counts.active), ("inactive", counts.inactive), ("failed", counts.failed)] {
+                let labels = FetchLabels { issuer: counts.issuer.to_string(), outcome };
+                let counter = self.introspections.get_or_create(&labels).clone();
+                counter.inc_by(total.saturating_sub(counter.get()));
+            }
+        }
     }
 
     /// What is known at `now`. Issuers that are gone keep their counters and have no age.

@@ -2,7 +2,7 @@
 
 use super::issuers::Issuers;
 use arc_swap::ArcSwap;
-use doorward_auth::IssuerKeys;
+use doorward_auth::{IntrospectionCounts, IssuerKeys};
 use doorward_core::Time;
 use doorward_gateway::record::{AuditEvent, RequestEvent, UpstreamOutcome};
 use prometheus_client::{
@@ -113,6 +113,8 @@ pub(crate) struct Sample {
     pub(crate) log_drops: u64,
     /// Keys of other issuers.
     pub(crate) issuers: Vec<IssuerKeys>,
+    /// Questions about access tokens.
+    pub(crate) introspections: Vec<IntrospectionCounts>,
     /// When all this was so.
     pub(crate) now: Time,
 }
@@ -371,6 +373,7 @@ impl Metrics {
         self.store_up.set(i64::from(sample.store_up));
         self.log_drops.inc_by(sample.log_drops.saturating_sub(self.log_drops.get()));
         self.issuers.set(&sample.issuers, sample.now);
+        self.issuers.set_introspections(&sample.introspections);
         let mut text = String::with_capacity(16 << 10);
         encode(&mut text, &self.registry)?;
         Ok(text)

@@ -28,6 +28,8 @@ fn every_metric_is_documented_and_every_documented_one_exists() {
     let exchanging = format!(
         "[[upstream]]\nname = \"old\"\nurl = \"{}\"\npath = \"/old\"\nexchange = \"/me\"\nexchange_directory = \"customers\"\n\
          [[issuer]]\nissuer = \"idp\"\njwks_url = \"{}/jwks\"\naudience = \"shop\"\ndirectory = \"customers\"\n\
+         [[introspection]]\nissuer = \"idp\"\nendpoint = \"http://localhost:9/\"\nclient_id = \"door\"\nclient_secret = \"x\"\n\
+         audience = \"shop\"\ndirectory = \"customers\"\n\
          [[provider]]\nname = \"idp\"\nissuer = \"{}\"\nclient_id = \"shop\"\ndirectory = \"customers\"\nlink = \"subject\"\n\
          [[forward_auth]]\nconvention = \"caddy\"\npath = \"/_doorward/verdict\"\n",
         old.url(),

@@ -42,7 +42,7 @@ pub struct RoleClaims {
 
 /// The login that the claims name. An address counts only when the issuer says that it was verified: everybody could claim to
 /// have one.
-pub(super) fn login<'c>(claims: &'c Claims, path: &ClaimPath) -> Result<&'c str, &'static str> {
+pub(in crate::tokens) fn login<'c>(claims: &'c Claims, path: &ClaimPath) -> Result<&'c str, &'static str> {
     let text = path.of(claims).ok_or("the claim that `login_claim` names is missing")?;
     let login = text.as_str().ok_or("the claim that `login_claim` names is no text")?;
     if login.is_empty() || login.len() > LONGEST {
@@ -62,7 +62,7 @@ pub(super) fn subject(claims: &Claims) -> Result<&str, &'static str> {
 }
 
 /// The roles that the claims give, each once. Without the claim there are none; one of another form makes the token wrong.
-pub(super) fn roles(claims: &Claims, wanted: Option<&RoleClaims>) -> Result<Vec<Arc<str>>, &'static str> {
+pub(in crate::tokens) fn roles(claims: &Claims, wanted: Option<&RoleClaims>) -> Result<Vec<Arc<str>>, &'static str> {
     const WRONG: &str = "the claim that `roles_claim` names is neither a text nor a list of texts";
     let Some(wanted) = wanted else { return Ok(Vec::new()) };
     let said: Vec<&str> = match wanted.path.of(claims) {

@@ -3,7 +3,7 @@
 //! An issuer is chosen by `iss` and judged by its own keys and its own settings; nothing of one counts for another. It vouches
 //! for who somebody is, and the configuration says which account that is. No account is ever made for it.
 
-mod claims;
+pub(super) mod claims;
 mod keys;
 #[cfg(test)]
 mod tests;
@@ -67,7 +67,7 @@ pub struct IssuerSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Vouched {
     pub(super) issuer: Arc<str>,
-    /// The thumbprint of the key.
+    /// The thumbprint of the key, or where its issuer was asked.
     key: Arc<str>,
     whom: Whom,
     roles: Vec<Arc<str>>,
@@ -85,6 +85,17 @@ enum Whom {
 }
 
 impl Vouched {
+    /// What a server said that was asked, at this place.
+    pub(super) fn by(issuer: &Arc<str>, place: &str, login: (&str, Option<u32>), roles: Vec<Arc<str>>, bound: Bound) -> Self {
+        let (login, website) = login;
+        Self { issuer: Arc::clone(issuer), key: place.into(), whom: Whom::Login(login.into(), website), roles, bound }
+    }
+
+    /// Whether it was this server, at this place.
+    pub(super) fn is_by(&self, issuer: &str, place: &str) -> bool {
+        *self.issuer == *issuer && *self.key == *place
+    }
+
     /// The account with the roles that its issuer gives it, for this token alone.
     pub(super) fn dress(&self, record: AccountRecord) -> AccountRecord {
         dressed(record, &self.roles)
@@ -148,7 +159,7 @@ impl Foreign {
     pub(super) fn stands(&self, origin: &Origin, now: Time) -> bool {
         match origin {
             Origin::Foreign(vouched) => self.issuer(&vouched.issuer).is_some_and(|issuer| issuer.ring.knows(&vouched.key, now)),
-            Origin::Opaque | Origin::Signed(_) | Origin::Web(_) | Origin::Own(_) => true,
+            Origin::Opaque | Origin::Signed(_) | Origin::Web(_) | Origin::Own(_) | Origin::Introspected(_) => true,
         }
     }
 }
@@ -301,7 +312,7 @@ impl Tokens {
     }
 
     /// The account of whom it is, as long as it may sign in.
-    async fn account_vouched_for(
+    pub(super) async fn account_vouched_for(
         &self,
         vouched: &Vouched,
         directory: &str,
@@ -321,7 +332,7 @@ impl Tokens {
         claims: &Claims,
         directory: &str,
     ) -> Result<Option<AccountRecord>, doorward_core::ports::StoreError> {
-        if !self.foreign.stands(&claims.origin, self.clock.now()) {
+        if !self.upholds(&claims.origin, self.clock.now()) {
             return Ok(None);
         }
         let record = self.account_vouched_for(vouched, directory).await?;

@@ -13,7 +13,7 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 const ISSUER: &str = "https://shop.example.com";
 const SECOND: Duration = Duration::from_secs(1);
-const PROFILE: AccessProfile = AccessProfile { typ: "at+jwt", scopes, bound: |_| Ok(Bound::default()) };
+const PROFILE: AccessProfile = AccessProfile { typ: "at+jwt", scopes, bound: |_| Ok(Bound::default()), introspected: scopes };
 
 fn scopes(claims: &jwt::Claims) -> Result<Vec<Arc<str>>, &'static str> {
     Ok(claims.text("scope").unwrap_or_default().split(' ').map(Into::into).collect())

@@ -9,15 +9,22 @@ use crate::{
         tools::Open,
     },
 };
+use doorward_core::ports::Clock;
+use doorward_crypto::{
+    jwt::{Algorithm, SigningKey, set},
+    system::{SystemClock, SystemEntropy},
+};
 use serde_json::json;
 use std::{collections::BTreeMap, env, fmt::Write, fs, path::Path};
 
 /// Method and `invalid`.
-const FIREWALLS: [(&str, &str); 9] = [
+const FIREWALLS: [(&str, &str); 11] = [
     ("session", "refuse"),
     ("session", "guest"),
     ("jwt", "refuse"),
     ("jwt", "guest"),
+    ("oauth", "refuse"),
+    ("oauth", "guest"),
     ("basic", "refuse"),
     ("basic", "guest"),
     ("certificate", "refuse"),
@@ -52,9 +59,24 @@ serve = ["sessions", "tokens"]
 name = "customers"
 kind = "customer"
 max_failures = 1000
+[[issuer]]
+issuer = "https://idp.example.com"
+keys = "idp.json"
+audience = "shop"
+directory = "customers"
 "#;
 
-fn site(upstream: &Upstream) -> Site {
+/// What another authorization server issued to a program of jane's, that many seconds ago, for an hour.
+fn access_token(idp: &SigningKey, ago: u64) -> String {
+    let issued = SystemClock.now().seconds() - ago;
+    let claims = json!({
+        "iss": "https://idp.example.com", "aud": "shop", "iat": issued, "exp": issued + 3600, "sub": "7", "client_id": "app",
+        "jti": "1", "preferred_username": "jane", "scope": "orders",
+    });
+    format!("Authorization: Bearer {}\r\n", idp.sign_typed("at+jwt", &claims).unwrap())
+}
+
+fn site(upstream: &Upstream, idp: &SigningKey) -> Site {
     let (mut config, mut xml) = (SERVER.to_owned(), String::new());
     let mut routes = String::new();
     for (method, invalid) in FIREWALLS {
@@ -84,6 +106,7 @@ fn site(upstream: &Upstream) -> Site {
     );
     let site = Site::new(&config);
     site.write("routes.toml", &routes);
+    site.write("idp.json", &set([idp.verifying()]).to_string());
     site.write("webapi.xml", &format!("<routes>{xml}</routes>"));
     Authority::root(site.path(), "root").server("server", &["127.0.0.1"]);
     let clients = Authority::root(site.path(), "clients");
@@ -122,7 +145,7 @@ impl Callers<'_> {
 /// A credential as a reader knows it, the certificate that is shown, and the headers that are sent.
 type Credential = (&'static str, &'static str, String);
 
-fn credentials(callers: &mut Callers<'_>) -> Vec<Credential> {
+fn credentials(callers: &mut Callers<'_>, idp: &SigningKey) -> Vec<Credential> {
     let mut sign_in = |login: &str| {
         let input = json!({ "SessionInput": { "login": login, "password": PASSWORD } }).to_string();
         let headers = "Content-Type: application/vnd.ibexa.api.SessionInput+json\r\nAccept: application/json\r\n";
@@ -155,6 +178,8 @@ fn credentials(callers: &mut Callers<'_>) -> Vec<Credential> {
         ("Basic, malformed", "", "Authorization: Basic !!\r\n".to_owned()),
         ("Bearer, a token of the Magento dialect", "", format!("Authorization: Bearer {token}\r\n")),
         ("Bearer, a JSON Web Token", "", jwt.clone()),
+        ("Bearer, an access token", "", access_token(idp, 0)),
+        ("Bearer, an access token that has ended", "", access_token(idp, 7200)),
         ("Bearer, not followed by one token", "", "Authorization: Bearer a b\r\n".to_owned()),
         ("Bearer, nobody's", "", "Authorization: Bearer nobody\r\n".to_owned()),
         ("certificate", "jane", String::new()),
@@ -166,6 +191,7 @@ fn credentials(callers: &mut Callers<'_>) -> Vec<Credential> {
         ("Basic, right; and the certificate of nobody", "nobody", right),
         ("Bearer, nobody's; and the cookie of another's session", "", format!("Authorization: Bearer nobody\r\n{carl}")),
         ("Bearer, a JSON Web Token; and the certificate of nobody", "nobody", jwt),
+        ("Bearer, an access token; and the cookie of another's session", "", format!("{}{carl}", access_token(idp, 0))),
         ("certificate; and the cookie of another's session", "jane", carl),
         ("certificate; and Basic, wrong", "jane", wrong),
         ("certificate of nobody; and the cookie of a live session", "nobody", jane),
@@ -185,10 +211,11 @@ fn cell(reply: &Reply, upstream: &Upstream) -> String {
 
 fn table() -> String {
     let upstream = Upstream::start();
-    let site = site(&upstream);
+    let idp = SigningKey::from_pkcs8(&SigningKey::generate(Algorithm::Es256, &SystemEntropy).unwrap()).unwrap();
+    let site = site(&upstream, &idp);
     let server = site.serve();
     let mut callers = Callers { site: &site, server: &server, open: BTreeMap::new() };
-    let credentials = credentials(&mut callers);
+    let credentials = credentials(&mut callers, &idp);
     let mut page = String::from(
         "# Who a credential is, under which firewall\n\n\
          Each method of a firewall meets each credential, on a route that is for customers (`closed`) and on one that is open to\n\

@@ -26,6 +26,11 @@ fn access(key: &SigningKey, changes: Value) -> String {
     key.sign_typed("at+jwt", &claims).unwrap()
 }
 
+/// Where clients of this server read who gives tokens.
+fn metadata(server: &crate::support::Server) -> String {
+    format!("resource_metadata=\"http://{}/.well-known/oauth-protected-resource\"", server.public)
+}
+
 #[test]
 fn an_access_token_counts_for_its_account_and_its_scopes_are_roles() {
     let (upstream, idp_key) = (Upstream::start(), key());
@@ -60,18 +65,56 @@ fn an_access_token_counts_for_its_account_and_its_scopes_are_roles() {
         for path in ["/thing", "/api/ibexa/v2/thing"] {
             let reply = get(&server, path, &refused);
             let challenge = reply.header("www-authenticate").unwrap_or_default();
-            assert_eq!((reply.status, challenge), (401, "Bearer error=\"invalid_token\""), "{reply:?}");
+            let expected = format!("Bearer error=\"invalid_token\", {}", metadata(&server));
+            assert_eq!((reply.status, challenge), (401, &*expected), "{reply:?}");
         }
     }
     let expired = get(&server, "/thing", &access(&idp_key, json!({ "exp": 1_700_000_000 })));
     assert!(expired.header("www-authenticate").unwrap().contains("The token has expired"), "{expired:?}");
     // RFC 6750 3: who shows none is told of no error; and no other place is looked at.
     let absent = server.get(&format!("/thing?access_token={plain}"), "");
-    assert_eq!((absent.status, absent.header("www-authenticate")), (401, Some("Bearer")));
+    assert_eq!((absent.status, absent.header("www-authenticate")), (401, Some(&*format!("Bearer {}", metadata(&server)))));
     let twice = server.get("/thing", &format!("Authorization: Bearer {plain}\r\nAuthorization: Bearer {plain}\r\n"));
     assert_eq!(twice.status, 400);
     site.ok(&["user", "disable", "admins/jane"], "");
     assert_eq!(get(&server, "/thing", &plain).status, 401);
+}
+
+/// RFC 9728 2, 3: what is protected is said at its own host, and only where access tokens are read.
+#[test]
+fn what_is_protected_is_published() {
+    let upstream = Upstream::start();
+    let site = site(&upstream, &format!("{ISSUER}keys = \"idp.json\"\n"), &[("idp.json", published(&[&key()]))]);
+    let config = std::fs::read_to_string(site.path().join("doorward.toml")).unwrap();
+    let hosts = "[server]\npublic_url = \"http://localhost:8080\"\nhosts = [\"localhost\", \"api.localhost\"]\n";
+    let config = config.replace("[server]\n", hosts);
+    let scoped = "[[access_control]]\npath = 'reports'\nscopes = [\"reports\"]\n[[access_control]]\npath = '^/editors'";
+    let config = config.replace("[[access_control]]\npath = '^/editors'", scoped);
+    let oauth =
+        config.replace("authentication = \"jwt\"", "host = '^api'\nauthentication = \"oauth\"\n[[firewall]]\nname = \"main\"");
+    site.write("doorward.toml", &oauth);
+    let server = site.serve();
+    let at = |host: &str, path: &str| {
+        let path = format!("/.well-known/oauth-protected-resource{path}");
+        server.exchange(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
+    };
+    let reply = at("api.localhost:8080", "");
+    assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")), "{reply:?}");
+    assert_eq!(
+        reply.json(),
+        json!({
+            "resource": "http://api.localhost:8080", "authorization_servers": ["https://idp.example.com"],
+            "scopes_supported": ["reports"], "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": ["EdDSA", "ES256", "ES384", "RS256"],
+        })
+    );
+    // No firewall there reads access tokens; nothing stands below; nothing else is served.
+    for (host, path, status) in
+        [("localhost:8080", "", 401), ("api.localhost:8080", "/other", 401), ("evil.example.com", "", 421)]
+    {
+        assert_eq!(at(host, path).status, status, "{host} {path}");
+    }
+    assert!(upstream.received().is_empty());
 }
 
 #[test]
@@ -94,19 +137,16 @@ fn scopes_restrict_access_tokens_and_nothing_of_ones_own() {
     assert!(!checked.out.contains("scope") && !checked.err.contains("scope"), "{checked:?}");
     let server = site.serve();
     let with = |scope: &str| access(&one, json!({ "scope": scope }));
-    let demanded = "Bearer error=\"insufficient_scope\", scope=\"orders:read orders:all\"";
+    let challenge = |scopes: &str| format!("Bearer error=\"insufficient_scope\", scope=\"{scopes}\", {}", metadata(&server));
+    let (demanded, more) = (challenge("orders:read orders:all"), challenge("reports orders:read orders:all"));
+    let (demanded, more) = (&*demanded, &*more);
     for (path, scope, status, challenge) in [
         ("/orders", "orders:all orders:read", 200, None),
         ("/orders", "orders:read", 403, Some(demanded)),
         ("/orders", "ORDERS:READ orders:all", 403, Some(demanded)),
         // In the dialect's own status, and the challenge all the same.
         ("/api/ibexa/v2/orders", "orders:read", 401, Some(demanded)),
-        (
-            "/reports",
-            "orders:read orders:all",
-            403,
-            Some("Bearer error=\"insufficient_scope\", scope=\"reports orders:read orders:all\""),
-        ),
+        ("/reports", "orders:read orders:all", 403, Some(more)),
         ("/reports", "orders:read orders:all reports", 200, None),
         // More scopes would not help.
         ("/orders/closed", "orders:read orders:all", 403, None),

@@ -2,6 +2,7 @@
 
 mod access;
 mod idp;
+mod introspection;
 mod nodes;
 mod outages;
 

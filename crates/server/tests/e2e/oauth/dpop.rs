@@ -145,11 +145,16 @@ impl Scene {
     }
 }
 
-/// The challenge by which a reply refuses.
+/// The challenge by which a reply refuses, without where clients read more.
 #[track_caller]
-fn challenge(reply: &Reply) -> &str {
+fn challenge(reply: &Reply) -> String {
     assert_eq!(reply.status, 401, "{reply:?}");
-    reply.header("www-authenticate").unwrap()
+    let challenge = reply.header("www-authenticate").unwrap();
+    let (before, rest) = challenge.split_once("resource_metadata=\"").unwrap();
+    let (_, after) = rest.split_once('"').unwrap();
+    let parts = [before.trim_end_matches(", "), after.trim_start_matches(", ")].map(str::trim);
+    let scheme_alone = !parts[0].contains(' ');
+    parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(if scheme_alone { " " } else { ", " })
 }
 
 const PROOF: &str = "DPoP error=\"invalid_dpop_proof\", algs=\"EdDSA ES256 ES384 RS256\"";

@@ -4,6 +4,7 @@ mod certificates;
 mod clients;
 mod code;
 mod device;
+mod discovery;
 pub(crate) mod dpop;
 mod independent;
 mod introspection;

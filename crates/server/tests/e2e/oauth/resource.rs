@@ -82,7 +82,8 @@ impl Scene {
     #[track_caller]
     fn has_ended(&self) {
         let reply = self.call("/v1/things");
-        assert_eq!((reply.status, reply.header("www-authenticate")), (401, Some("Bearer error=\"invalid_token\"")), "{reply:?}");
+        let challenge = reply.header("www-authenticate").unwrap_or_default();
+        assert!(reply.status == 401 && challenge.starts_with("Bearer error=\"invalid_token\", "), "{reply:?}");
     }
 }
 

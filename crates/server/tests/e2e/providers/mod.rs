@@ -2,6 +2,7 @@
 
 mod certified;
 mod changes;
+mod introspection;
 mod several;
 mod unreachable;
 
@@ -76,21 +77,27 @@ pub(crate) struct Idp {
 impl Idp {
     /// Starts one. It answers once it [knows](Idp::serve) its client.
     pub(crate) fn start() -> Self {
-        Self::run(&[], None)
+        Self::run(&[], None, "0")
+    }
+
+    /// One that also gives programs opaque access tokens, and tells about them.
+    fn with_api() -> Self {
+        Self::run(&[], None, "1")
     }
 
     /// One that speaks TLS, with a certificate of this authority in this folder.
     fn secure(authority: &Authority, folder: &Path) -> Self {
         authority.server("idp", &["localhost"]);
-        Self::run(&[folder.join("idp.pem"), folder.join("idp.key")], Some(authority.file()))
+        Self::run(&[folder.join("idp.pem"), folder.join("idp.key")], Some(authority.file()), "0")
     }
 
-    fn run(certificate: &[PathBuf], authority: Option<PathBuf>) -> Self {
+    fn run(certificate: &[PathBuf], authority: Option<PathBuf>, api: &str) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/node/provider.mjs");
         let mut child = Command::new("node")
             .args([script, modules()])
             .args(certificate)
             .env("NODE_NO_WARNINGS", "1")
+            .env("PROVIDER_API", api)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

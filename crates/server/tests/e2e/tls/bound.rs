@@ -88,7 +88,7 @@ fn a_token_that_is_bound_to_a_certificate_counts_with_that_one_alone() {
             for other in [Some("thief"), None] {
                 let got = call(&site, &server, path, &bound, other);
                 assert_eq!(got.status(), 401, "{other:?} {got:?}");
-                assert_eq!(got.header("www-authenticate"), Some("Bearer error=\"invalid_token\""));
+                assert!(got.header("www-authenticate").unwrap().starts_with("Bearer error=\"invalid_token\", "), "{got:?}");
             }
         }
     }

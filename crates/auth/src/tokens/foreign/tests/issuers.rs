@@ -78,6 +78,7 @@ const ACCESS: AccessProfile = AccessProfile {
         Some(_) => Err("it is bound"),
     },
     bound: |_| Ok(Bound::default()),
+    introspected: |_| Ok(Vec::new()),
 };
 
 /// Security 4.3, 36 and 39: an access token and every other kind are never taken for each other, remembered or not.
