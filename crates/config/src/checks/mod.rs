@@ -8,6 +8,7 @@ mod methods;
 mod oauth;
 mod routes;
 mod scopes;
+mod verdicts;
 
 use crate::{load::Draft, reader::Reader};
 
@@ -27,5 +28,6 @@ pub(crate) fn run(r: &mut Reader<'_>, draft: &Draft) {
             scopes::check(r, draft);
         }
         forward_auth::check(r, draft);
+        verdicts::check(r, draft);
     }
 }

@@ -46,6 +46,14 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Read {
         r.warn(section.place("hosts"), "the host of `public_url` is not served, so every request there is answered 421", hint);
     }
     let trusted_proxies: Vec<IpNet> = networks(r, &section, "trusted_proxies");
+    if trusted_proxies.iter().any(is_nearly_everybody) {
+        let message = "nearly everybody is trusted to say for whom they ask, clients too";
+        let hint = "name the addresses of your proxies, and no more";
+        match root.contains_key("forward_auth") {
+            true => r.error_with(section.place("trusted_proxies"), message, hint),
+            false => r.warn(section.place("trusted_proxies"), message, hint),
+        }
+    }
     let words = [
         ("peer", ClientAddress::Peer),
         ("x-forwarded-for", ClientAddress::XForwardedFor),
@@ -61,6 +69,11 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>) -> Read {
     let origin = public_url.as_ref().map(|url| Arc::from(url.origin.as_str()));
     let server = Server { listen, listen_plain, tls, public_url: origin, trusted_proxies, client_address, limits };
     Read { server, public_url, hosts, client_ca }
+}
+
+/// `0.0.0.0/0`, `::/0`, and what is meant to be them in two halves or four.
+fn is_nearly_everybody(network: &IpNet) -> bool {
+    network.prefix_len() < 4
 }
 
 /// Addresses that lead browsers to the others.
