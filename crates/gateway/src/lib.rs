@@ -14,6 +14,7 @@ pub mod answer;
 pub mod api;
 pub mod body;
 mod exchange;
+mod ext_authz;
 mod forward_auth;
 pub mod listen;
 mod oauth;

@@ -19,6 +19,7 @@ mod tests;
 pub use elsewhere::Elsewhere;
 pub use entry::{entry_redirect, forbidden};
 pub(crate) use place::Place;
+pub(crate) use shop::PLACES as SHOP;
 pub use shop::{Door, Shop};
 pub(crate) use sign_in::EXPIRED;
 pub(crate) use sign_out::{ask as ask_to_sign_out, delete_cookies, end_all};

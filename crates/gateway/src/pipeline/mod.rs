@@ -12,6 +12,7 @@ mod ids;
 mod old_sessions;
 mod onward;
 mod ours;
+mod places;
 mod plain;
 mod trace;
 
@@ -21,6 +22,7 @@ use crate::{
     answer::{self, Challenged, Reader},
     api::{Asked, cookie},
     exchange::Exchanges,
+    ext_authz,
     listen::{Connection, Handler},
     pages,
     proxy::Proxy,
@@ -29,8 +31,13 @@ use crate::{
 use arc_swap::ArcSwap;
 use doorward_auth::Auth;
 use doorward_core::{
-    Found, Offer, Permit, Policy, Reason, Refusal, decide, decide::session_counts, firewall::Entry, forward_auth::ForwardAuth,
-    policy::Dialect, ports::Entropy, refusal::Public,
+    Found, Offer, Permit, Policy, Reason, Refusal, decide,
+    decide::session_counts,
+    firewall::Entry,
+    forward_auth::{Convention, ForwardAuth},
+    policy::Dialect,
+    ports::Entropy,
+    refusal::Public,
 };
 use doorward_oauth::{client::Providers, rfc9449::NONCE_HEADER};
 use futures_util::FutureExt;
@@ -42,8 +49,9 @@ pub(crate) use old_sessions::old_keys;
 pub use old_sessions::{OldSession, old_sessions};
 pub use onward::{Answering, Onward, Passed, Service};
 pub use ours::{Ours, recognise, shown_path};
+pub use places::{Place, own_places};
 pub use plain::PlainDoor;
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 pub(crate) use trace::{Recorded, Trace};
 
 /// What a request is judged by, all of one configuration. A reload makes another one.
@@ -64,6 +72,11 @@ impl Snapshot {
     /// Where other proxies ask, if that is what a path is, as it was sent.
     fn question(&self, path: &str) -> Option<&ForwardAuth> {
         self.forward_auth.iter().find(|endpoint| endpoint.takes(path))
+    }
+
+    /// Where Envoy asks over HTTP; then it may ask over gRPC too.
+    fn envoy(&self) -> Option<&ForwardAuth> {
+        self.forward_auth.iter().find(|endpoint| endpoint.convention == Convention::Envoy)
     }
 }
 
@@ -153,6 +166,11 @@ impl Gateway {
         let response = self.answer(&now, admitted.map(Box::new), connection, (&mut trace, &mut onward)).await;
         trace.answered(response.status());
         response
+    }
+
+    /// Writes down that somebody asked what cannot be read, or may not ask.
+    pub(crate) fn note_refused_call(&self, peer: IpAddr, why: &str) {
+        self.parts.recorder.parser_refusal(peer, why);
     }
 
     /// What requests that begin now are judged by.
@@ -339,6 +357,9 @@ impl Handler for Gateway {
         if let Some(endpoint) = now.question(request.uri().path()).cloned() {
             // Boxed, as all that is rare beside a proxied request. Its body, if it has one, is none of the request asked about.
             return Box::pin(self.answer_question(now, endpoint, request.into_parts().0, &connection)).await;
+        }
+        if let Some(endpoint) = now.envoy().filter(|_| ext_authz::is_question(&request)).cloned() {
+            return Box::pin(self.answer_check(now, endpoint, request, &connection)).await;
         }
         let (mut trace, id) = self.trace(&now, "-");
         // Boxed: it is handed on from stage to stage.

@@ -36,7 +36,7 @@ pub enum Ours {
 }
 
 /// Where the public keys of JSON Web Tokens are ('What the upstream receives').
-const TOKEN_KEYS_PATH: &str = "/.well-known/jwks.json";
+pub(super) const TOKEN_KEYS_PATH: &str = "/.well-known/jwks.json";
 
 /// The keys' endpoint: wherever the configuration says; it is open to verifiers.
 const KEYS: Own = Own { name: "assertion.keys", access_control: false, csrf: false, provenance: false, apart: false };

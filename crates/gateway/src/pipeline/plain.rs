@@ -9,6 +9,7 @@ use crate::{
     Admitted, Body,
     admit::admit,
     answer::{self, Reader},
+    ext_authz,
     listen::{Connection, Handler},
 };
 use doorward_core::policy::Dialect;
@@ -25,6 +26,9 @@ impl Handler for PlainDoor {
         let now = gateway.now.load_full();
         if let Some(endpoint) = now.question(request.uri().path()).cloned() {
             return gateway.answer_question(now, endpoint, request.into_parts().0, &connection).await;
+        }
+        if let Some(endpoint) = now.envoy().filter(|_| ext_authz::is_question(&request)).cloned() {
+            return gateway.answer_check(now, endpoint, request, &connection).await;
         }
         let request_id = gateway.ids.next();
         let mut trace = Recorded::new(Trace::new(&now.policy, &request_id, "-"), &*gateway.parts.recorder, started);

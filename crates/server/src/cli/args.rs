@@ -1,7 +1,7 @@
 //! What may be written on the command line.
 
 use super::{
-    client::ClientCommand, identity::IdentityCommand, import::MissingRoles, key::KeyCommand, role::RoleCommand,
+    client::ClientCommand, identity::IdentityCommand, import::MissingRoles, init::Proxy, key::KeyCommand, role::RoleCommand,
     session::SessionCommand, token::TokenCommand, user::UserCommand,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -58,6 +58,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Print a complete configuration of the proxy in front, for the present doorward.toml
+    ///
+    /// The proxy asks Doorward about each request before it passes it on, sends to it what it answers itself, and clears every
+    /// header by which a client could say who it is. What doorward.toml lacks for that is said.
+    #[command(after_help = "Examples:\n  doorward init nginx --config doorward.toml > /etc/nginx/conf.d/doorward.conf\n  \
+doorward init haproxy --lua > /etc/haproxy/doorward.lua")]
+    Init(InitArgs),
     /// Show step by step how a request would be decided, and which line decides
     ///
     /// Exit code 0 is a permit, 1 a refusal.
@@ -150,6 +157,18 @@ printf '%s' \"$CRYPT_KEY\" | doorward key import token --magento-crypt-key-stdin
         #[arg(long, value_name = "DIR", conflicts_with = "command")]
         output: Option<PathBuf>,
     },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InitArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    /// The proxy
+    #[arg(value_name = "PROXY")]
+    pub(crate) proxy: Proxy,
+    /// Print the script that HAProxy's configuration loads
+    #[arg(long)]
+    pub(crate) lua: bool,
 }
 
 #[derive(Args, Debug)]

@@ -10,6 +10,7 @@ mod client;
 mod context;
 mod identity;
 mod import;
+mod init;
 mod key;
 mod role;
 mod session;
@@ -78,6 +79,7 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Answer, Failure> {
         Command::Serve { config } => serve::run(&config.path, terminal),
         Command::Check { config } => check::run(&config.path, terminal),
         Command::Explain(arguments) => explain::run(&arguments, terminal),
+        Command::Init(arguments) => init::run(&arguments, terminal),
         Command::Demo { listen } => demo::run(listen, terminal),
     }
 }

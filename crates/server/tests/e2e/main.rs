@@ -18,6 +18,7 @@ mod forward_auth;
 mod gateway;
 mod ibexa;
 mod import;
+mod init;
 mod issuers;
 mod logs;
 mod magento;

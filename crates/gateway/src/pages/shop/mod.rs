@@ -53,6 +53,15 @@ pub enum Shop {
     AjaxSignOut,
 }
 
+/// Paths below which the doors of customers are.
+pub(crate) const PLACES: [&str; 5] = [
+    "/customer/account/login",
+    "/customer/account/loginPost",
+    "/customer/account/logout",
+    "/customer/ajax/login",
+    "/customer/ajax/logout",
+];
+
 /// The door at this path, before the method is looked at; a slash at its end does not count.
 pub(super) fn recognise(policy: &Policy, path: &str) -> Option<Shop> {
     policy.routes.magento_prefix.as_ref()?;

@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each module uses a part of it")]
 
 pub(crate) mod client;
+pub(crate) mod grpc;
 pub(crate) mod proxy;
 pub(crate) mod python;
 pub(crate) mod upstream;
