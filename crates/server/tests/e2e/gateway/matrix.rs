@@ -15,7 +15,13 @@ use doorward_crypto::{
     system::{SystemClock, SystemEntropy},
 };
 use serde_json::json;
-use std::{collections::BTreeMap, env, fmt::Write, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    env,
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// Method and `invalid`.
 const FIREWALLS: [(&str, &str); 11] = [
@@ -66,6 +72,11 @@ audience = "shop"
 directory = "customers"
 "#;
 
+/// The key of another authorization server.
+pub(super) fn idp() -> SigningKey {
+    SigningKey::from_pkcs8(&SigningKey::generate(Algorithm::Es256, &SystemEntropy).unwrap()).unwrap()
+}
+
 /// What another authorization server issued to a program of jane's, that many seconds ago, for an hour.
 fn access_token(idp: &SigningKey, ago: u64) -> String {
     let issued = SystemClock.now().seconds() - ago;
@@ -76,7 +87,7 @@ fn access_token(idp: &SigningKey, ago: u64) -> String {
     format!("Authorization: Bearer {}\r\n", idp.sign_typed("at+jwt", &claims).unwrap())
 }
 
-fn site(upstream: &Upstream, idp: &SigningKey) -> Site {
+pub(super) fn site(upstream: &Upstream, idp: &SigningKey) -> Site {
     let (mut config, mut xml) = (SERVER.to_owned(), String::new());
     let mut routes = String::new();
     for (method, invalid) in FIREWALLS {
@@ -121,14 +132,14 @@ fn site(upstream: &Upstream, idp: &SigningKey) -> Site {
 }
 
 /// A connection for each certificate that a client shows, and one for those that show none.
-struct Callers<'a> {
-    site: &'a Site,
-    server: &'a Server,
-    open: BTreeMap<&'static str, Open>,
+pub(super) struct Callers<'a> {
+    pub(super) site: &'a Site,
+    pub(super) server: &'a Server,
+    pub(super) open: BTreeMap<&'static str, Open>,
 }
 
 impl Callers<'_> {
-    fn ask(&mut self, certificate: &'static str, method: &str, path: &str, headers: &str, body: &str) -> Reply {
+    pub(super) fn ask(&mut self, certificate: &'static str, method: &str, path: &str, headers: &str, body: &str) -> Reply {
         let host = self.server.public.to_string();
         let caller = self.open.entry(certificate).or_insert_with(|| {
             let shown = (!certificate.is_empty()).then_some((self.site.path(), certificate));
@@ -143,9 +154,9 @@ impl Callers<'_> {
 }
 
 /// A credential as a reader knows it, the certificate that is shown, and the headers that are sent.
-type Credential = (&'static str, &'static str, String);
+pub(super) type Credential = (&'static str, &'static str, String);
 
-fn credentials(callers: &mut Callers<'_>, idp: &SigningKey) -> Vec<Credential> {
+pub(super) fn credentials(callers: &mut Callers<'_>, idp: &SigningKey) -> Vec<Credential> {
     let mut sign_in = |login: &str| {
         let input = json!({ "SessionInput": { "login": login, "password": PASSWORD } }).to_string();
         let headers = "Content-Type: application/vnd.ibexa.api.SessionInput+json\r\nAccept: application/json\r\n";
@@ -211,7 +222,7 @@ fn cell(reply: &Reply, upstream: &Upstream) -> String {
 
 fn table() -> String {
     let upstream = Upstream::start();
-    let idp = SigningKey::from_pkcs8(&SigningKey::generate(Algorithm::Es256, &SystemEntropy).unwrap()).unwrap();
+    let idp = idp();
     let site = site(&upstream, &idp);
     let server = site.serve();
     let mut callers = Callers { site: &site, server: &server, open: BTreeMap::new() };
@@ -224,19 +235,27 @@ fn table() -> String {
          other one. A certificate that is not trusted, or expired, or revoked, ends the handshake under whichever firewall.\n\n\
          This page is written by a test that asks a running server.\n",
     );
+    page += &sections(&credentials, |certificate, path, headers| {
+        cell(&callers.ask(certificate, "GET", path, headers, ""), &upstream)
+    });
+    page
+}
+
+/// A table for each firewall. `ask` is given a certificate, a path and headers, and says what came of it.
+pub(super) fn sections(credentials: &[Credential], mut ask: impl FnMut(&'static str, &str, &str) -> String) -> String {
+    let mut page = String::new();
     for (method, invalid) in FIREWALLS {
         let _ = writeln!(page, "\n## `authentication = \"{method}\"`, `invalid = \"{invalid}\"`\n");
         let heads = DIALECTS.iter().flat_map(|(dialect, _)| TARGETS.map(|target| format!("{dialect}, {target}")));
         let heads: Vec<String> = heads.collect();
         let _ = writeln!(page, "| credential | {} |\n| --- |{}", heads.join(" | "), " --- |".repeat(heads.len()));
-        for (name, certificate, headers) in &credentials {
+        for (name, certificate, headers) in credentials {
             let _ = write!(page, "| {name} |");
             for (_, prefix) in DIALECTS {
                 for target in TARGETS {
                     let path = format!("{prefix}/{method}-{invalid}/{target}");
                     let ajax = "Accept: application/json\r\nX-Requested-With: XMLHttpRequest\r\n";
-                    let reply = callers.ask(certificate, "GET", &path, &format!("{headers}{ajax}"), "");
-                    let _ = write!(page, " {} |", cell(&reply, &upstream));
+                    let _ = write!(page, " {} |", ask(certificate, &path, &format!("{headers}{ajax}")));
                 }
             }
             page.push('\n');
@@ -245,14 +264,22 @@ fn table() -> String {
     page
 }
 
+/// The page as it is written.
+pub(super) fn documented() -> String {
+    fs::read_to_string(page()).unwrap_or_default()
+}
+
+fn page() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/authentication-matrix.md")
+}
+
 #[test]
 fn the_matrix_of_firewalls_and_credentials_is_as_documented() {
     let page = table();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/authentication-matrix.md");
     if env::var_os("UPDATE").is_some() {
-        fs::write(&path, &page).unwrap();
+        fs::write(self::page(), &page).unwrap();
     }
-    let documented = fs::read_to_string(&path).unwrap_or_default();
+    let documented = documented();
     for (expected, found) in documented.lines().zip(page.lines()) {
         assert_eq!(expected, found, "UPDATE=1 writes the page anew");
     }

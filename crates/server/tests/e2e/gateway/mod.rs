@@ -7,6 +7,7 @@ mod client_address;
 mod client_http2;
 mod exchange;
 mod explain_agrees;
+mod faces;
 mod firewalls;
 mod magento_oracle;
 mod magento_rules;
