@@ -5,8 +5,16 @@ use super::{
     people::{Play, cookie, encode, field},
     post, refused, token,
 };
-use crate::support::{Server, Session, client::Reply, eventually, upstream::Upstream};
+use crate::{
+    gateway::{raw::read_until, revocation::service},
+    support::{PATIENCE, Server, Session, client::Reply, eventually, upstream::Upstream},
+};
 use serde_json::Value;
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    sync::atomic::Ordering::SeqCst,
+};
 
 /// An API for access tokens, beside pages.
 const TABLES: &str = r#"[[directory]]
@@ -247,4 +255,42 @@ fn two_servers_on_one_store_agree_on_tokens_and_on_their_end() {
         assert_eq!((reply.status, counts(maker)), (200, 401));
         eventually("the end of a token on the other node", || (counts(verifier) == 401).then_some(()));
     }
+}
+
+#[test]
+fn streams_and_sockets_end_with_the_token_that_opened_them() {
+    let (address, open) = service();
+    let tables = TABLES.replace("{upstream}", &format!("http://{address}")).replace("'^/v1/'", "'^/(v1/|events|socket)'");
+    let play = Play::beside(&tables, &[("routes.toml", ROUTES)]);
+    let jane = play.jane();
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AA==\r\n";
+    let both = || {
+        let token = play.tokens(&jane, "orders")["access_token"].as_str().unwrap().to_owned();
+        let connect = |path: &str, more: &str| {
+            let mut stream = TcpStream::connect(play.server.public).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: shop.test\r\nAuthorization: Bearer {token}\r\n{more}\r\n").unwrap();
+            stream
+        };
+        let mut events = connect("/events", "");
+        read_until(&mut events, "data: 1\n\n");
+        let mut socket = connect("/socket", upgrade);
+        assert!(read_until(&mut socket, "\r\n\r\n").starts_with("HTTP/1.1 101"));
+        (token.clone(), [events, socket])
+    };
+    let ((revoked, ends), (_, mut stays)) = (both(), both());
+    assert_eq!(open.load(SeqCst), 4);
+    let reply = post(&play.server, "/revoke", &pair("shop", &play.secret), &format!("token={revoked}"));
+    assert_eq!(reply.status, 200, "{reply:?}");
+    eventually("the end of two", || (open.load(SeqCst) == 2).then_some(()));
+    for mut stream in ends {
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    read_until(&mut stays[0], "data: 1\n\n");
+    stays[1].write_all(b"still here").unwrap();
+    read_until(&mut stays[1], "still here");
+    // What was allowed in a session ends with it, and so does what it opened.
+    let end = format!("{}X-CSRF-Token: {}\r\n", cookie(Some(&jane)), jane.token);
+    assert_eq!(play.server.send("DELETE", &format!("/api/ibexa/v2/user/sessions/{}", jane.id), &end, "").status, 204);
+    eventually("the end of all", || (open.load(SeqCst) == 0).then_some(()));
 }
