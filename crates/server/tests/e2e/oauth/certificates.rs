@@ -6,7 +6,7 @@ use super::{
     post, refused,
 };
 use crate::{
-    support::{Server, Site, eventually},
+    support::{Server, Site, eventually, upstream::Upstream},
     tls::{Authority, authority::params, revoke, tools::curl},
 };
 use rcgen::{CertificateParams, DnType, SanType, SerialNumber};
@@ -213,4 +213,36 @@ fn a_token_or_refresh_token_of_a_public_client_that_was_stolen_is_worth_nothing_
         assert_eq!(reply.status, status, "{line}: {reply:?}");
     }
     assert_eq!(play.open("/account/applications", Some(&jane)).status, 200, "{}", cookie(Some(&jane)));
+}
+
+#[test]
+fn a_token_of_ours_that_is_bound_to_a_certificate_counts_with_that_one_alone() {
+    let upstream = Upstream::start();
+    let (site, _clients) = site(&format!(
+        "[[directory]]\nname = \"programs\"\nkind = \"integration\"\n\
+         [[integration]]\nname = \"report\"\nresources = [\"Example_Api::orders\"]\n\
+         [[firewall]]\nname = \"api\"\nhost = '^mtls\\.test$'\npath = '^/v1/'\nauthentication = \"oauth\"\nproof = \"certificate\"\n\
+         [[firewall]]\nname = \"main\"\ndirectory = \"admins\"\n\
+         [routes]\nfiles = [\"routes.toml\"]\n[[upstream]]\nname = \"test\"\nurl = \"{}\"\n",
+        upstream.url()
+    ));
+    site.write("routes.toml", super::resource::ROUTES);
+    let add = ["client", "add", "report", "--auth-method", "tls_client_auth", "--tls-san-dns", "report.example.com"];
+    site.ok(&[&add[..], &["--certificate-bound"]].concat(), "");
+    let server = site.serve();
+    let (_, tokens) = ask(&site, &server, "mtls.test", Some("report"), "report");
+    let bearer = format!("Authorization: Bearer {}", tokens["access_token"].as_str().unwrap());
+    // Twice: what is remembered of the token says nothing of who sends it.
+    for _ in 0..2 {
+        for (client, status) in [(Some("report"), 200), (Some("other"), 401), (None, 401)] {
+            let got = call(&site, &server, "mtls.test", "/v1/report", client, &["-H", &bearer]);
+            assert_eq!(got.0, status, "{client:?} {}", server.log());
+        }
+    }
+    assert_eq!(upstream.last().header("doorward-identity"), Some("integration/1"));
+    // Without the wish to be bound its tokens are not, and where that is demanded they do not count.
+    site.ok(&["client", "update", "report", "--not-certificate-bound"], "");
+    let (_, tokens) = ask(&site, &server, "mtls.test", Some("report"), "report");
+    let bearer = format!("Authorization: Bearer {}", tokens["access_token"].as_str().unwrap());
+    assert_eq!(call(&site, &server, "mtls.test", "/v1/report", Some("report"), &["-H", &bearer]).0, 401);
 }
