@@ -3,12 +3,14 @@
 //! [`Assembly::new`] makes it of a [`Config`] and a store, once; [`Assembly::take_over`] gives it another configuration while it
 //! works. Whoever has sockets, signals or a terminal is above: the `doorward` command, or a program that embeds Doorward.
 
+mod changes;
 pub mod given_roles;
 pub mod integrations;
 pub mod issuers;
 pub mod parts;
 pub mod providers;
 
+pub use changes::audited;
 use doorward_auth::{Auth, AuthError, AuthSettings};
 use doorward_config::{Config, Settings};
 use doorward_core::{

@@ -155,6 +155,24 @@ pub fn decide(policy: &Policy, roles: &RoleBook, facts: &Facts<'_>, found: &Foun
     Ok(Permit { identity, method: firewall.authentication, proof, rule })
 }
 
+/// What a service within the same program demands of who passed, beyond the rules: one more resource. `place` names the
+/// demand in the log. It is judged as a rule's requirement is (magento-webapi 4.5).
+///
+/// # Errors
+/// The refusal: the resource was not granted, or nobody can say.
+pub fn demand(policy: &Policy, roles: &RoleBook, identity: &Identity, resource: &Arc<str>, place: Source) -> Result<(), Refusal> {
+    let lacking = Requirement::Resource(Arc::clone(resource));
+    let account = identity.account();
+    if account.is_some_and(|account| roles.granting(&policy.resources, account, resource).is_some()) {
+        return Ok(());
+    }
+    let reason = match unknowable(roles, identity, &lacking) {
+        Some(why) => Reason::Unavailable(Arc::clone(why)),
+        None => Reason::NotGranted { rule: place, required: vec![lacking.clone()], lacking },
+    };
+    Err(Refusal::new(reason, account.is_some()))
+}
+
 /// Whether a session counts for this request: under the `ajax` guard only on AJAX calls; a navigation and another site
 /// never count (magento-webapi 2).
 pub fn session_counts(firewall: &Firewall, facts: &Facts<'_>) -> bool {

@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 pub struct Source {
     /// The file, as the configuration names it.
     pub file: Arc<str>,
-    /// The line, counted from 1.
+    /// The line, counted from 1; 0 where there is none.
     pub line: u32,
 }
 
@@ -21,6 +21,9 @@ impl Source {
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
+        match self.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}", self.file),
+        }
     }
 }

@@ -37,6 +37,18 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "doorward-tower",
+        &[
+            "doorward-assembly",
+            "doorward-config",
+            "doorward-core",
+            "doorward-crypto",
+            "doorward-gateway",
+            "doorward-mail",
+            "doorward-tls",
+        ],
+    ),
+    (
         "doorward",
         &[
             "doorward-assembly",
@@ -80,6 +92,9 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("clap", &["doorward"]),
     ("prometheus-client", &["doorward"]),
     ("tracing-subscriber", &["doorward"]),
+    ("axum", &["doorward-tower"]),
+    ("tower-layer", &["doorward-tower"]),
+    ("tower-service", &["doorward-tower"]),
 ];
 
 /// Libraries that no crate may name: a second crypto stack, a parser that expands entities, or a cache that costs more than a

@@ -261,8 +261,8 @@ impl Gateway {
         }
         let dialect = admitted.dialect;
         let own = ours.is_some() || matches!(&verdict, Ok(permit) if permit.rule().is_some_and(|rule| rule.own.is_some()));
-        // Endpoints take the request along.
-        let host = if own { admitted.host.clone() } else { String::new() };
+        // Endpoints and services take the request along.
+        let host = if own || matches!(onward, Onward::Service(_)) { admitted.host.clone() } else { String::new() };
         let challenged = Challenged { policy, found, host: &host, wrong: identified.wrong() };
         let mut response = match (verdict, ours, found.firewall) {
             // Whoever asks for a verdict alone gets no answer of ours, which could be a session.
@@ -286,6 +286,7 @@ impl Gateway {
             }
             (Ok(permit), _, _) => {
                 let mut response = self.send_onward(policy, admitted, &permit, identified, (trace, onward)).await;
+                self.note_refusal(&mut response, &challenged, dialect, trace);
                 self.renew_cookie(&mut response, found, &permit, identified);
                 response
             }
@@ -295,7 +296,7 @@ impl Gateway {
         response
     }
 
-    /// What an endpoint of ours refused by itself is a refusal like all others.
+    /// What an endpoint of ours, or a service within this program, refused by itself is a refusal like all others.
     fn note_refusal(&self, response: &mut Response<Body>, challenged: &Challenged<'_>, dialect: Dialect, trace: &mut Trace) {
         if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
             trace.refused(&refusal);

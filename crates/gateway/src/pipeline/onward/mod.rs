@@ -9,7 +9,7 @@ use crate::{
     record::UpstreamOutcome,
 };
 use doorward_auth::Standing;
-use doorward_core::{Offer, Permit, Policy, Reason, policy::Upstream};
+use doorward_core::{Offer, Permit, Policy, Reason, Refusal, policy::Upstream};
 use http::{Request, Response, StatusCode};
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -134,7 +134,15 @@ impl Gateway {
             }
         };
         match answer {
-            Ok(response) => response,
+            // A service may demand more than the rules do: then it leaves a refusal, which is said in the caller's dialect.
+            Ok(mut response) => match response.extensions_mut().remove::<Refusal>() {
+                None => response,
+                Some(refusal) => {
+                    let mut answer = answer::refuse(&refusal, &reader);
+                    answer.extensions_mut().insert(refusal);
+                    answer
+                }
+            },
             Err(UpstreamError::Refused(reason)) => self.refuse_late(reason, permit, &reader, trace),
             Err(error) => {
                 trace.failed(error.code(), error.to_string());

@@ -1,0 +1,135 @@
+//! Sessions over the layer, in both stores.
+
+use crate::support::{House, SESSIONS, ask, builder};
+use doorward_tower::{AccountError, NewUser};
+use http::{StatusCode, header::SET_COOKIE};
+
+#[tokio::test]
+async fn a_session_is_made_used_and_deleted_in_memory_and_in_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    for builder in [builder().memory(), builder().sqlite(folder.path().join("doorward.db"))] {
+        let house = House::of(&builder).await;
+        let anna = house.sign_in("anna").await;
+        let cookie = ("cookie", &*anna.cookie);
+        assert_eq!(ask(house.echo(), "GET /orders", &[cookie], "").await.status, StatusCode::OK);
+        let bare = ask(house.echo(), &format!("DELETE {}", anna.href), &[cookie], "").await;
+        assert_eq!(bare.status, StatusCode::UNAUTHORIZED, "the token is missing");
+        let token = ("x-csrf-token", &*anna.token);
+        let deleted = ask(house.echo(), &format!("DELETE {}", anna.href), &[cookie, token], "").await;
+        assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+        let after = ask(house.echo(), "GET /orders", &[cookie], "").await;
+        assert_eq!(after.status, StatusCode::UNAUTHORIZED);
+        assert!(after.headers[SET_COOKIE].to_str().unwrap().starts_with("doorward_admins="), "a dead cookie is deleted");
+        house.background.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_in_a_file_outlives_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let builder = builder().sqlite(folder.path().join("doorward.db"));
+    let house = House::of(&builder).await;
+    let anna = house.sign_in("anna").await;
+    house.background.stop().await;
+    drop(house.door);
+    let again = builder.open().await.unwrap();
+    let background = again.start();
+    assert!(again.accounts().exists("admins", "anna").await.unwrap());
+    let service = tower::Layer::layer(&again.layer(), crate::support::Echo);
+    // It hears of changes with its first beat, and whoever needs roles has to wait for that.
+    let answer = loop {
+        let answer = ask(service.clone(), "GET /orders", &[("cookie", &anna.cookie)], "").await;
+        if answer.status != StatusCode::SERVICE_UNAVAILABLE {
+            break answer;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(answer.json()["identity"], "admin/1");
+    background.stop().await;
+}
+
+#[tokio::test]
+async fn a_dead_cookie_is_deleted_on_the_answer_of_the_service() {
+    let house = House::new().await;
+    let answer = ask(house.echo(), "GET /open", &[("cookie", "doorward_admins=gone")], "").await;
+    assert_eq!((answer.status, &*answer.json()["identity"].to_string()), (StatusCode::OK, "\"guest\""));
+    assert!(answer.headers[SET_COOKIE].to_str().unwrap().starts_with("doorward_admins=;"), "{:?}", answer.headers);
+}
+
+#[tokio::test]
+async fn a_service_sets_no_session_cookie_and_says_nothing_in_our_name() {
+    let house = House::new().await;
+    let service = tower::Layer::layer(
+        &house.door.layer(),
+        tower::service_fn(|_: http::Request<doorward_tower::Body>| async {
+            let answer = http::Response::builder()
+                .header("set-cookie", "doorward_admins=made-up")
+                .header("set-cookie", "own=1")
+                .header("doorward-identity", "admin/1")
+                .body(String::new());
+            answer
+        }),
+    );
+    let answer = ask(service, "GET /open", &[], "").await;
+    assert_eq!(answer.headers.get_all(SET_COOKIE).iter().collect::<Vec<_>>(), ["own=1"]);
+    assert!(!answer.headers.contains_key("doorward-identity"));
+}
+
+#[tokio::test]
+async fn until_it_runs_whoever_needs_a_role_waits() {
+    let door = builder().open().await.unwrap();
+    let accounts = door.accounts();
+    accounts.put_role("clerks", &["Example::orders"]).await.unwrap();
+    accounts.add(NewUser::new("admins", "anna").password("long enough for anna").role("clerks")).await.unwrap();
+    let service = tower::Layer::layer(&door.layer(), crate::support::Echo);
+    let anna = crate::support::sign_in(service.clone(), "anna").await;
+    let cookie = [("cookie", &*anna.cookie)];
+    assert_eq!(ask(service.clone(), "GET /orders", &cookie, "").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    let background = door.start();
+    while ask(service.clone(), "GET /orders", &cookie, "").await.status != StatusCode::OK {
+        tokio::task::yield_now().await;
+    }
+    background.stop().await;
+    let after = ask(service, "GET /orders", &cookie, "").await;
+    assert_eq!(after.status, StatusCode::SERVICE_UNAVAILABLE, "nobody hears any more that a role was taken away");
+}
+
+#[tokio::test]
+async fn accounts_and_roles_count_at_once() {
+    let house = House::new().await;
+    let accounts = house.door.accounts();
+    let jane = house.sign_in("jane").await;
+    let cookie = [("cookie", &*jane.cookie)];
+    accounts.set_roles("people", "jane", &["clerks"]).await.unwrap();
+    assert_eq!(ask(house.echo(), "GET /orders", &cookie, "").await.status, StatusCode::OK);
+    accounts.put_role("clerks", &[]).await.unwrap();
+    assert_eq!(ask(house.echo(), "GET /orders", &cookie, "").await.status, StatusCode::FORBIDDEN);
+    accounts.set_enabled("people", "jane", false).await.unwrap();
+    assert_eq!(ask(house.echo(), "GET /own", &cookie, "").await.status, StatusCode::UNAUTHORIZED);
+    accounts.set_enabled("people", "jane", true).await.unwrap();
+    accounts.set_password("people", "jane", "another one for jane").await.unwrap();
+    accounts.delete("people", "jane").await.unwrap();
+    assert!(!accounts.exists("people", "jane").await.unwrap());
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_new_account_is_said() {
+    let house = House::new().await;
+    let accounts = house.door.accounts();
+    let add = async |user: NewUser| accounts.add(user).await.map(|added| added.weak);
+    let error = |outcome: Result<_, AccountError>| outcome.unwrap_err().to_string();
+    assert_eq!(error(add(NewUser::new("nobody", "x").password("y")).await), "the configuration has no directory nobody");
+    assert_eq!(error(add(NewUser::new("admins", "x")).await), "the password is missing");
+    assert_eq!(error(add(NewUser::new("admins", "x").password("")).await), "the password is empty");
+    assert_eq!(error(add(NewUser::new("admins", "x").password("y").role("z")).await), "the role z does not exist");
+    let implied = error(add(NewUser::new("admins", "x").password("y").role("ROLE_ADMIN")).await);
+    assert!(implied.starts_with("ROLE_ADMIN is not given"), "{implied}");
+    assert!(error(add(NewUser::new("admins", "anna").password("long enough")).await).contains("exists already"));
+    let unknown = accounts.put_role("x", &["Example::order"]).await.unwrap_err().to_string();
+    assert_eq!(unknown, "the resource Example::order is in none of the configuration's files");
+    assert!(add(NewUser::new("admins", "weak").password("password").email("w@shop.test")).await.unwrap().is_some());
+    let new = format!("{:?}", NewUser::new("admins", "x").password("secret"));
+    assert!(!new.contains("secret"), "{new}");
+    let session = ask(house.echo(), &format!("GET {SESSIONS}/current"), &[], "").await;
+    assert_ne!(session.status, StatusCode::OK);
+}
