@@ -1,5 +1,5 @@
 //! The library as a program uses it: from outside, by its public names alone.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests and their helpers fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests and their helpers fail by panicking")]
 
 mod axum;
 mod configuration;

@@ -62,12 +62,11 @@ async fn a_service_sets_no_session_cookie_and_says_nothing_in_our_name() {
     let service = tower::Layer::layer(
         &house.door.layer(),
         tower::service_fn(|_: http::Request<doorward_tower::Body>| async {
-            let answer = http::Response::builder()
+            http::Response::builder()
                 .header("set-cookie", "doorward_admins=made-up")
                 .header("set-cookie", "own=1")
                 .header("doorward-identity", "admin/1")
-                .body(String::new());
-            answer
+                .body(String::new())
         }),
     );
     let answer = ask(service, "GET /open", &[], "").await;

@@ -27,7 +27,7 @@ fn post(
     cookie: &str,
     token: &str,
     sent: Receiver<&'static str>,
-) -> Request<impl http_body::Body<Data = Bytes, Error = Infallible>> {
+) -> Request<impl http_body::Body<Data = Bytes, Error = Infallible> + use<>> {
     let request = Request::post("/orders").header("host", "shop.test").header("cookie", cookie).header("x-csrf-token", token);
     request.extension(Peer(PEER.parse().unwrap())).body(body(sent)).unwrap()
 }
