@@ -127,7 +127,7 @@ impl Doorward {
     /// Does what has to be done beside requests, until `shutdown`: it hears of sessions and accounts that others end, fetches
     /// keys, renews and purges, and at the end writes what is left to write and sees the last mail off. Await it beside the
     /// server, or let [`start`](Self::start) spawn it. While it does not run, requests are judged by asking the store each
-    /// time, and whoever needs a role is answered 503: nobody would hear that it was taken away.
+    /// time, and whoever needs a role is answered 503: nobody would hear that it was taken away. So it is for a moment after the start, too.
     ///
     /// It runs once; further calls return at once.
     pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) {

@@ -8,7 +8,7 @@
 //! ```
 //! use doorward_tower::{Body, Directory, Doorward, Identity, Peer, Route};
 //! use http::{Request, Response};
-//! use tower::{Layer, Service, ServiceExt};
+//! use tower::{Layer, ServiceExt};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,12 +24,12 @@
 //!     let caller = request.extensions().get::<Identity>().map(ToString::to_string).unwrap_or_default();
 //!     Ok::<_, std::convert::Infallible>(Response::new(caller))
 //! });
-//! let mut protected = doorward.layer().layer(service);
+//! let protected = doorward.layer().layer(service);
 //!
 //! let peer = Peer("192.0.2.7:4711".parse()?);
 //! let ask = |path| Request::get(path).header("host", "shop.test").extension(peer).body(String::new());
-//! assert_eq!(protected.ready().await?.call(ask("/hello")?).await?.status(), 200);
-//! assert_eq!(protected.ready().await?.call(ask("/mine")?).await?.status(), 401);
+//! assert_eq!(protected.clone().oneshot(ask("/hello")?).await?.status(), 200);
+//! assert_eq!(protected.oneshot(ask("/mine")?).await?.status(), 401);
 //! # background.stop().await;
 //! # Ok(())
 //! # }

@@ -19,7 +19,7 @@ use tower::{Service, ServiceExt};
 struct Refunds;
 
 impl Resource for Refunds {
-    const ID: &'static str = "Example::refunds";
+    const ID: &'static str = "Example_Sales::refunds";
 }
 
 /// The service of a router: its answers with bodies of ours.
@@ -50,7 +50,7 @@ async fn a_handler_demands_a_resource_and_refuses_in_the_dialect() {
     );
     assert_eq!(problem.headers["cache-control"], "no-store");
     assert_eq!(ask(app(&house), "GET /own", &[("cookie", &jane.cookie)], "").await.status, StatusCode::FORBIDDEN);
-    house.door.accounts().put_role("clerks", &["Example::orders", "Example::refunds"]).await.unwrap();
+    house.door.accounts().put_role("clerks", &["Example_Sales::orders", "Example_Sales::refunds"]).await.unwrap();
     assert_eq!(ask(app(&house), "GET /orders", &[("cookie", &anna.cookie)], "").await.body, "\"admin/1\"");
 }
 
@@ -121,7 +121,7 @@ async fn what_a_handler_refuses_is_recorded_as_a_refusal() {
     let noted = notes.0.lock().unwrap().clone();
     let place = std::any::type_name::<Refunds>();
     assert!(
-        noted.contains(&format!("/orders admin/1 403 refusal not_granted {place}: Example::refunds is not granted")),
+        noted.contains(&format!("/orders admin/1 403 refusal not_granted {place}: Example_Sales::refunds is not granted")),
         "{noted:?}"
     );
     assert!(noted.contains(&"audit refusal not_granted".to_owned()), "{noted:?}");

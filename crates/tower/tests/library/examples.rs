@@ -37,8 +37,17 @@ impl Example {
         Self { child, address, said }
     }
 
-    /// Status, head and body of the answer.
+    /// Status, head and body of the answer, once it is known who may: a busy door may be deaf for a moment.
     fn ask(&self, line: &str, headers: &[(&str, &str)], body: &str) -> (u16, String, String) {
+        loop {
+            let answer = self.ask_once(line, headers, body);
+            if answer.0 != 503 {
+                return answer;
+            }
+        }
+    }
+
+    fn ask_once(&self, line: &str, headers: &[(&str, &str)], body: &str) -> (u16, String, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();

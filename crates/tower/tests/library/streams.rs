@@ -28,21 +28,21 @@ fn post(
     token: &str,
     sent: Receiver<&'static str>,
 ) -> Request<impl http_body::Body<Data = Bytes, Error = Infallible> + use<>> {
-    let request = Request::post("/orders").header("host", "shop.test").header("cookie", cookie).header("x-csrf-token", token);
+    let request = Request::post("/own").header("host", "shop.test").header("cookie", cookie).header("x-csrf-token", token);
     request.extension(Peer(PEER.parse().unwrap())).body(body(sent)).unwrap()
 }
 
 #[tokio::test]
 async fn each_piece_passes_before_the_next_is_sent() {
     let house = House::new().await;
-    let anna = house.sign_in("anna").await;
+    let jane = house.sign_in("jane").await;
     // What comes goes back at once.
     let service = house
         .door
         .layer()
         .layer(service_fn(|request: Request<Body>| async move { Ok::<_, Infallible>(Response::new(request.into_body())) }));
     let (sender, sent): (Sender<_>, _) = channel(1);
-    let mut answer = service.oneshot(post(&anna.cookie, &anna.token, sent)).await.unwrap();
+    let mut answer = service.oneshot(post(&jane.cookie, &jane.token, sent)).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     for text in ["one", "two", "three"] {
         sender.send(text).await.unwrap();
@@ -55,7 +55,7 @@ async fn each_piece_passes_before_the_next_is_sent() {
 #[tokio::test]
 async fn a_stream_ends_with_the_session_behind_it() {
     let house = House::new().await;
-    let anna = house.sign_in("anna").await;
+    let jane = house.sign_in("jane").await;
     let (ends, mut ended) = channel(1);
     let (sender, sent) = channel(1);
     let answering = std::sync::Arc::new(std::sync::Mutex::new(Some(sent)));
@@ -72,10 +72,10 @@ async fn a_stream_ends_with_the_session_behind_it() {
         }
     }));
     let (_keep, nothing) = channel(1);
-    let mut answer = service.oneshot(post(&anna.cookie, &anna.token, nothing)).await.unwrap();
+    let mut answer = service.oneshot(post(&jane.cookie, &jane.token, nothing)).await.unwrap();
     sender.send("while it lasts").await.unwrap();
     assert_eq!(next(answer.body_mut()).await, "while it lasts");
-    house.door.accounts().set_enabled("admins", "anna", false).await.unwrap();
+    house.door.accounts().set_enabled("people", "jane", false).await.unwrap();
     let end = answer.body_mut().frame().await.unwrap().unwrap_err();
     assert_eq!(end.to_string(), "the session ended");
     assert_eq!(ended.recv().await, Some(()), "the service was told, too");

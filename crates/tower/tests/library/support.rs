@@ -20,10 +20,10 @@ pub(crate) fn builder() -> Builder {
     Doorward::builder()
         .directory(Directory::admins("admins"))
         .directory(Directory::customers("people"))
-        .resource("Example::orders", "Orders")
-        .resource("Example::refunds", "Refunds")
+        .resource("Example_Sales::orders", "Orders")
+        .resource("Example_Sales::refunds", "Refunds")
         .route(Route::new(["GET", "POST"], "/open").anonymous())
-        .route(Route::new(["GET", "POST"], "/orders").require("Example::orders"))
+        .route(Route::new(["GET", "POST"], "/orders").require("Example_Sales::orders"))
         .route(Route::new(["GET", "POST"], "/own").own())
         .further("[passwords]\nmemory_kib = 19456\n")
 }
@@ -50,7 +50,7 @@ impl House {
     async fn begin(door: Doorward) -> Self {
         let background = door.start();
         let accounts = door.accounts();
-        accounts.put_role("clerks", &["Example::orders"]).await.unwrap();
+        accounts.put_role("clerks", &["Example_Sales::orders"]).await.unwrap();
         accounts.add(NewUser::new("admins", "anna").password("long enough for anna").role("clerks")).await.unwrap();
         accounts.add(NewUser::new("people", "jane").password("long enough for jane")).await.unwrap();
         Self { door, background }
@@ -77,7 +77,7 @@ pub(crate) struct Session {
 /// Signs in through the layer.
 pub(crate) async fn sign_in<S>(service: S, login: &str) -> Session
 where
-    S: Service<Request<Full<Bytes>>, Response = Response<Body>>,
+    S: Service<Request<Full<Bytes>>, Response = Response<Body>> + Clone,
     S::Error: std::fmt::Debug,
 {
     let input = json!({ "SessionInput": { "login": login, "password": format!("long enough for {login}") } });
@@ -122,8 +122,23 @@ pub(crate) fn request(line: &str, headers: &[(&str, &str)], body: &str) -> Reque
     request.body(Full::new(Bytes::from(body.to_owned()))).unwrap()
 }
 
-/// Asks once.
+/// Asks until it is known who may: a door on a busy machine may be deaf for a moment, and says 503 to whoever needs a role.
 pub(crate) async fn ask<S>(service: S, line: &str, headers: &[(&str, &str)], body: &str) -> Answer
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<Body>> + Clone,
+    S::Error: std::fmt::Debug,
+{
+    loop {
+        let answer = ask_once(service.clone(), line, headers, body).await;
+        if answer.status != StatusCode::SERVICE_UNAVAILABLE {
+            return answer;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Asks once.
+pub(crate) async fn ask_once<S>(service: S, line: &str, headers: &[(&str, &str)], body: &str) -> Answer
 where
     S: Service<Request<Full<Bytes>>, Response = Response<Body>>,
     S::Error: std::fmt::Debug,
