@@ -125,6 +125,7 @@ fn report(what: &str, took: Duration, checks: usize) {
 fn admins() -> Directory {
     Directory {
         website: None,
+        site: None,
         name: "admins".into(),
         kind: Kind::Admin,
         cookie: CookieSpec {

@@ -7,6 +7,7 @@ use doorward_core::{
     policy::Directory,
     ports::{AccountRecord, ExchangeKey, Exchanged, StoreError},
     session::Session,
+    site::ONLY,
 };
 use doorward_crypto::session_id;
 use std::{fmt, sync::Arc, time::Duration};
@@ -136,7 +137,7 @@ impl Auth {
             last_seen: now,
             authenticated: now,
             factors: vec!["exchange".into()],
-            site: "default".into(),
+            site: directory.site.clone().unwrap_or_else(|| ONLY.into()),
             device: device.into(),
         };
         let epoch = self.sessions().epoch(&session.key);

@@ -319,6 +319,8 @@ impl Auth {
         grace: Duration,
     ) -> Result<SignedIn, SignInError> {
         let Verified { record, directory, device, label, site, at, factors, provider, .. } = verified;
+        // Where each site has sessions of its own, it is of the one whose cookie will hold it.
+        let site = directory.site.clone().unwrap_or(site);
         let now = self.clock().now();
         let id = session_id::generate(self.entropy());
         let key = session_id::key(&id);

@@ -47,6 +47,7 @@ pub(crate) fn directory(kind: Kind) -> Directory {
     };
     Directory {
         website: None,
+        site: None,
         name: name.into(),
         kind,
         cookie: CookieSpec {

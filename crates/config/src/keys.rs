@@ -4,6 +4,7 @@ mod api;
 mod oauth;
 mod others;
 mod server;
+mod sites;
 mod way;
 
 use std::fmt::Write;
@@ -59,7 +60,7 @@ const NONE: Table = Table { name: "", many: false, doc: "", keys: &[] };
 
 /// Every table, in the order in which people read about them.
 pub(crate) fn tables() -> impl Iterator<Item = &'static Table> + Clone {
-    [server::SERVER, api::API, way::WAY, others::OTHERS, oauth::OAUTH].into_iter().flatten()
+    [server::SERVER, api::API, way::WAY, sites::SITES, others::OTHERS, oauth::OAUTH].into_iter().flatten()
 }
 
 /// The table of this name.

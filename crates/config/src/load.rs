@@ -5,13 +5,14 @@ use crate::{
     reader::{Reader, Span},
     rules,
     sections::{
-        access, accounts, api, basic, certificate, directory, firewall, forward_auth, integration, introspection, issuer, jwt,
-        mail, oauth, operation, provider, server, storage, store_view, tokens, upstream, upstream_exchange, upstream_identity,
+        access, accounts, api, basic, certificate, cors, directory, firewall, forward_auth, integration, introspection, issuer,
+        jwt, mail, oauth, operation, provider, server, site, storage, store_view, tokens, upstream, upstream_exchange,
+        upstream_identity,
     },
     settings::{ClientAddress, Settings},
 };
 use doorward_core::{
-    Kind, OAuth, Policy, Source, Stores,
+    Kind, OAuth, Policy, Sites, Source, Stores,
     firewall::Authentication,
     policy::{Directory, Unmatched, Upstream},
     protected::TrustedIssuer,
@@ -19,7 +20,7 @@ use doorward_core::{
     stores::Sharing,
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -45,13 +46,21 @@ impl Config {
             // Browsers and `Origin` leave out the port that the scheme has by itself.
             let authority = address.to_string();
             let url: Arc<str> = format!("{scheme}://{}", authority.strip_suffix(port).unwrap_or(&authority)).into();
-            self.policy.origins.insert(0, Arc::clone(&url));
-            if let Some(oauth) = self.policy.oauth.as_mut().filter(|oauth| oauth.issuer.is_empty()) {
-                Arc::make_mut(oauth).issuer = Arc::clone(&url);
+            bind(&mut self.policy, &url);
+            for site in &mut self.policy.sites.all {
+                bind(Arc::make_mut(&mut Arc::make_mut(site).policy), &url);
             }
             self.settings.server.public_url = Some(url);
         }
         self
+    }
+}
+
+/// Names the origin that became known.
+fn bind(policy: &mut Policy, url: &Arc<str>) {
+    policy.origins.insert(0, Arc::clone(url));
+    if let Some(oauth) = policy.oauth.as_mut().filter(|oauth| oauth.issuer.is_empty()) {
+        Arc::make_mut(oauth).issuer = Arc::clone(url);
     }
 }
 
@@ -129,6 +138,12 @@ pub(crate) struct Draft {
     /// Hosts that are known to be served.
     pub(crate) hosts: Vec<Arc<str>>,
     pub(crate) upstreams: Vec<(Arc<Upstream>, Span)>,
+    /// The sites that upstreams are for.
+    pub(crate) scopes: BTreeMap<String, Vec<Arc<str>>>,
+    /// Whether some directory has a cookie of its own on each site.
+    pub(crate) cookies_differ: bool,
+    /// The sites, if there are any.
+    pub(crate) plan: Option<site::Plan>,
     pub(crate) directories: Vec<Arc<Directory>>,
     pub(crate) api: api::Api,
     pub(crate) unmatched: Unmatched,
@@ -161,6 +176,7 @@ pub(crate) struct Sound {
     pub(crate) firewalls: bool,
     pub(crate) access: bool,
     pub(crate) routes: bool,
+    pub(crate) sites: bool,
 }
 
 fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
@@ -177,11 +193,15 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let (firewalls, firewalls_sound) = soundly(r, |r| firewall::read(r, root, &directories));
     let (access, access_sound) = soundly(r, |r| access::read(r, root));
     let (entries, entries_sound) = soundly(r, |r| upstream::routes(r, root));
-    let (upstreams, upstreams_sound) = soundly(r, |r| upstream::read(r, root, &directories));
-    upstream_identity::check_cookies(r, root, &directories);
-    upstream_exchange::check_cookies(r, root, &directories);
-    let mut origins: Vec<Arc<str>> = server.server.public_url.iter().cloned().collect();
-    origins.extend(operation::origins(r, root));
+    let names = site::names(r, root);
+    let scopes = upstream::scopes(r, root, &names);
+    let (upstreams, upstreams_sound) = soundly(r, |r| upstream::read(r, root, &directories, &scopes));
+    let templates = directory::templates(r, root, &names);
+    let (plan, plan_sound) = soundly(r, |r| site::read(r, root, &directories, server.hosts.as_deref()));
+    let cookies: Vec<_> = directories.iter().cloned().chain(site::cookies(&directories, &templates, &names)).collect();
+    upstream_identity::check_cookies(r, root, &cookies);
+    upstream_exchange::check_cookies(r, root, &cookies);
+    let origins: Vec<Arc<str>> = server.server.public_url.iter().cloned().collect();
     let mail = mail::read(r, root, loopback);
     let tokens = tokens::read(r, root);
     // A client of ours that acts for itself is the program of its name.
@@ -242,6 +262,7 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let sound = Sound {
         firewalls: firewalls_sound,
         access: access_sound,
+        sites: plan_sound && api_sound,
         routes: api_sound && entries_sound && upstreams_sound && rules_sound && firewalls_sound,
     };
     let jwks_path = settings.assertion.jwks_path.clone();
@@ -253,7 +274,11 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         None if settings.certificate.form.is_some() => ClientCertificates::Forwarded,
         None => ClientCertificates::Never,
     };
+    let cors = cors::read(r, root, None);
     let draft = Draft {
+        plan,
+        cookies_differ: !templates.is_empty(),
+        scopes: scopes.clone(),
         firewalls,
         certificates,
         access,
@@ -276,10 +301,13 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     if r.out.has_errors() {
         return None;
     }
-    let policy = Policy {
+    let with_directories = firewall::with_directories(r, root);
+    let mut policy = Policy {
         hash: r.files.hash().into(),
         hosts: server.hosts,
         origins,
+        cors,
+        sites: Sites::default(),
         ibexa_prefixes: draft.api.ibexa_prefixes,
         serve: draft.api.serve,
         directories: draft.directories,
@@ -293,6 +321,10 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
         issuers: trusted(&settings),
         providers: providers.into_iter().map(|(_, shown)| shown).collect(),
     };
+    if let Some(plan) = draft.plan {
+        let parts = site::Parts { templates: &templates, with_directories: &with_directories, upstreams: &scopes };
+        policy.sites = site::build(plan, &policy, &parts);
+    }
     Some(Config { settings, policy })
 }
 

@@ -21,7 +21,37 @@ pub(crate) fn host(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Regex> {
     compile(r, &text, true)
 }
 
-fn compile(r: &mut Reader<'_>, text: &Text, any_case: bool) -> Option<Regex> {
+/// A pattern on whole origins: what it matches has nothing before or behind it.
+pub(crate) fn origin(r: &mut Reader<'_>, text: &Text) -> Option<Regex> {
+    compile(r, text, false)?;
+    // It compiled as it stands, so that what is around it changes nothing but where it begins and ends.
+    RegexBuilder::new(&format!(r"\A(?:{})\z", text.value)).size_limit(SIZE_LIMIT).nest_limit(NEST_LIMIT + 2).build().ok()
+}
+
+/// Whether a pattern has a `.` that stands for one character, where a dot was surely meant.
+pub(crate) fn has_bare_dot(pattern: &str) -> bool {
+    let mut rest = pattern.chars().peekable();
+    let mut class = false;
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => drop(rest.next()),
+            '[' => class = true,
+            ']' => class = false,
+            '.' if !class && !rest.peek().is_some_and(|next| "*+?{".contains(*next)) => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Whether it is bound to both ends of what it matches.
+pub(crate) fn is_anchored(pattern: &Regex) -> bool {
+    let Ok(hir) = regex_syntax::parse(pattern.as_str()) else { return false };
+    let properties = hir.properties();
+    properties.look_set_prefix().contains(Look::Start) && properties.look_set_suffix().contains(Look::End)
+}
+
+pub(crate) fn compile(r: &mut Reader<'_>, text: &Text, any_case: bool) -> Option<Regex> {
     let parsed = regex_syntax::ParserBuilder::new().nest_limit(NEST_LIMIT).case_insensitive(any_case).build().parse(&text.value);
     if let Err(error) = parsed {
         let (span, why) = match &error {

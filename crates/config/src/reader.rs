@@ -21,6 +21,7 @@ pub(crate) struct Reader<'a> {
 }
 
 /// One table of the file, its keys known to be known.
+#[derive(Clone)]
 pub(crate) struct Section<'d> {
     pub(crate) table: &'static Table,
     /// `None` when the table is absent.
@@ -235,6 +236,30 @@ impl<'a> Reader<'a> {
             }
         }
         texts
+    }
+
+    /// The names and strings of a table that is a value; what is no string is noted and left out.
+    pub(crate) fn pairs(&mut self, section: &Section<'_>, key: &str) -> Option<Vec<(Text, Text)>> {
+        let value = section.value(key)?;
+        let DeValue::Table(content) = value.get_ref() else {
+            self.wrong_type(section, key, value);
+            return None;
+        };
+        if content.is_empty() {
+            self.error(value.span(), format!("`{key}` names nothing"));
+        }
+        let mut pairs = Vec::new();
+        for (name, value) in content.iter() {
+            let name = Text { value: name.get_ref().to_string(), span: name.span(), origin: None };
+            match value.get_ref() {
+                DeValue::String(text) => pairs.extend(self.resolve(text, value.span()).map(|text| (name, text))),
+                other => {
+                    let message = format!("`{key}` holds strings, found {}", noun(other));
+                    self.error(value.span(), message);
+                }
+            }
+        }
+        Some(pairs)
     }
 
     /// As [`Reader::texts`]; an empty list is an error, since leaving the key out means something else than 'none'.

@@ -6,7 +6,7 @@ use doorward_config::{
     settings::{ClientAddress, IssuerKeys, IssuerUser, LogFormat, LogRequests, StoreUrl},
 };
 use doorward_core::{
-    Kind,
+    Kind, Policy,
     firewall::{Authentication, Entry, Guards, Invalid, When},
     policy::{SameSite, Unmatched},
 };
@@ -77,7 +77,9 @@ fn an_https_public_url_names_host_origin_and_cookies() {
     let (config, warnings) = sound(&format!("{text}{DIRECTORY}"));
     assert_eq!(warnings, 0);
     assert_eq!(config.policy.hosts.as_deref(), Some(&["shop.example.com".into()][..]));
-    assert_eq!(config.policy.origins, ["https://shop.example.com".into(), "https://app.example.com".into()]);
+    assert_eq!(config.policy.origins, ["https://shop.example.com".into()]);
+    let [rule] = &*config.policy.cors.rules else { panic!() };
+    assert!(rule.allows("https://app.example.com") && rule.credentials && rule.path.is_none());
     let cookie = &config.policy.directories[0].cookie;
     assert_eq!((&*cookie.name, cookie.secure), ("__Host-doorward_admins", true));
     assert_eq!(config.clone().bound_to("127.0.0.1:1".parse().unwrap()).policy.origins, config.policy.origins);
@@ -362,4 +364,59 @@ fn reads_issuers_as_written() {
     assert_eq!(config.settings.issuers[1].user, IssuerUser::Linked);
     assert_eq!(config.settings.issuers[1].algorithms, [Algorithm::Ps256, Algorithm::Es384]);
     assert_eq!(second.algorithms, [Algorithm::Es256]);
+}
+
+#[test]
+fn paths_and_sites_say_what_is_different_for_other_origins() {
+    let text = "[sites]\ndefault = \"site\"\n[[site]]\nname = \"site\"\n[[site]]\nname = \"admin\"\n[site.cors]\n\
+                allow_origins = \"https://office.test\"\n[cors]\nallow_origins = \"https://app.test\"\nmax_age = \"10m\"\n\
+                [[cors.path]]\npath = '^/open'\nallow_origins = \"*\"\nallow_credentials = false\nallow_methods = [\"GET\"]\n\
+                [[cors.path]]\npath = '^/api'\nallow_headers = [\"X-Wanted\"]\n";
+    let (config, warnings) = sound(&format!("{DIRECTORY}{text}"));
+    assert_eq!(warnings, 0);
+    let [site, admin] = &*config.policy.sites.all else { panic!() };
+    let allows = |policy: &Policy, path: &str, origin: &str| policy.cors.rule(path).unwrap().allows(origin);
+    for (policy, own, other) in
+        [(&site.policy, "https://app.test", "https://office.test"), (&admin.policy, "https://office.test", "https://app.test")]
+    {
+        for path in ["/x", "/api/x"] {
+            assert!(allows(policy, path, own) && !allows(policy, path, other), "{own} {path}");
+        }
+        let open = policy.cors.rule("/open").unwrap();
+        assert!(open.allows(other) && !open.credentials && open.methods.as_ref().is_some_and(|methods| methods.len() == 1));
+        let api = policy.cors.rule("/api/x").unwrap();
+        assert_eq!((&*api.headers, api.max_age, api.credentials), (&["x-wanted".into()][..], minutes(10), true));
+    }
+    // Rules for paths alone are about no other path.
+    let (config, _) = sound(&format!("{DIRECTORY}[[cors.path]]\npath = '^/api'\nallow_origins = \"https://app.test\"\n"));
+    assert!(config.policy.cors.rule("/api").is_some() && config.policy.cors.rule("/x").is_none());
+    let (config, _) = sound(DIRECTORY);
+    assert!(config.policy.cors.rules.is_empty() && config.policy.sites.all.is_empty());
+}
+
+#[test]
+fn a_site_has_cookies_directories_and_upstreams_of_its_own() {
+    let text = "[[site]]\nname = \"site\"\n[[site]]\nname = \"admin\"\ndirectory = \"staff\"\n\
+                [[directory]]\nname = \"staff\"\nkind = \"admin\"\ncookie = \"STAFF{site_hash}\"\n\
+                [[firewall]]\nname = \"own\"\npath = '^/own'\ndirectory = \"admins\"\n\
+                [[firewall]]\nname = \"open\"\npath = '^/open'\nauthentication = \"none\"\n[[firewall]]\nname = \"main\"\n\
+                [routes]\nunmatched = \"authenticated\"\n[[upstream]]\nname = \"all\"\nurl = \"http://127.0.0.1:1\"\n\
+                [[upstream]]\nname = \"office\"\nsite = \"admin\"\nurl = \"http://127.0.0.1:2\"\n";
+    let (config, warnings) = sound(&format!("{DIRECTORY}{text}"));
+    assert_eq!(warnings, 0);
+    let [site, admin] = &*config.policy.sites.all else { panic!() };
+    let cookie = |policy: &Policy| policy.directory("staff").unwrap().cookie.name.to_string();
+    assert_eq!(cookie(&admin.policy), "STAFF21232f297a57a5a743894a0e4a801fc3");
+    assert_ne!(cookie(&site.policy), cookie(&admin.policy));
+    assert_eq!(admin.policy.sites.cookies_elsewhere, [cookie(&site.policy).into()]);
+    assert_eq!((admin.policy.directory("staff").unwrap().site.as_deref(), &*admin.policy.sites.here), (Some("admin"), "admin"));
+    assert_eq!(admin.policy.directory("admins").unwrap().site, None, "one cookie for all sites");
+    let asked = |policy: &Policy, name: &str| {
+        policy.firewalls.iter().find(|firewall| &*firewall.name == name).unwrap().directories.join(",")
+    };
+    for (name, at_site, at_admin) in [("own", "admins", "admins"), ("open", "", ""), ("main", "admins,staff", "staff")] {
+        assert_eq!((asked(&site.policy, name), asked(&admin.policy, name)), (at_site.into(), at_admin.into()), "{name}");
+    }
+    assert_eq!(&*site.policy.upstream("/x").unwrap().name, "all");
+    assert_eq!(&*admin.policy.upstream("/x").unwrap().name, "office");
 }

@@ -2,14 +2,16 @@
 //! a new one.
 
 use crate::{
-    Facts, Kind, OAuth, PasswordRules, Source, UpstreamIdentity,
+    Cors, Facts, Kind, OAuth, PasswordRules, Sites, Source, UpstreamIdentity,
     access::AccessRule,
     acl::Tree,
     firewall::Firewall,
     protected::TrustedIssuer,
     route::{Requirement, RouteRule, RouteTable, Unprocessed},
+    site::{Chosen, Place, Site, UnknownSite},
     stores::{self, StoreScope},
 };
+use http::Method;
 use serde::Serialize;
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -65,6 +67,8 @@ pub struct Directory {
     pub kind: Kind,
     /// Where logins are unique on each website only: the website that is meant where none is said.
     pub website: Option<u32>,
+    /// Where each site has a cookie of its own (`{site_hash}`): the site whose sessions count. Without it, those of all do.
+    pub site: Option<Arc<str>>,
     /// The cookie of its sessions.
     pub cookie: CookieSpec,
     /// A session unused for this long ends.
@@ -77,6 +81,13 @@ pub struct Directory {
     pub lock: Duration,
     /// What new passwords must be like.
     pub passwords: PasswordRules,
+}
+
+impl Directory {
+    /// Whether a session that began on this site counts in it.
+    pub fn takes(&self, site: &str) -> bool {
+        self.site.as_ref().is_none_or(|own| **own == *site)
+    }
 }
 
 /// Where an upstream tells the active cart of the customer who asks.
@@ -210,8 +221,12 @@ pub struct Policy {
     pub hash: Arc<str>,
     /// Hosts that are served, in lower case, without port; `None` serves any.
     pub hosts: Option<Vec<Arc<str>>>,
-    /// Origins (`scheme://host[:port]`) whose browsers may send ambient credentials: our own, then those of `[cors]`.
+    /// Our own origins (`scheme://host[:port]`): that of `public_url`, once it is known.
     pub origins: Vec<Arc<str>>,
+    /// What pages of other origins may do.
+    pub cors: Cors,
+    /// The site that this policy is of, or all of them.
+    pub sites: Sites,
     /// Prefixes of the Ibexa dialect, longest first; `""` is the root.
     pub ibexa_prefixes: Vec<Arc<str>>,
     /// What Doorward serves itself.
@@ -351,6 +366,30 @@ impl Policy {
         Some(if served && moved != *origin { Cow::Owned(moved) } else { origin })
     }
 
+    /// The site of a request and why it was chosen, where there are sites; an error where `header` names none at this host.
+    /// `port` is the one that the client named. Under the Ibexa prefixes a path names no site (ibexa-rest 7).
+    pub fn site_of(
+        &self,
+        (host, port): (&str, Option<u16>),
+        path: &str,
+        secure: bool,
+        header: Option<&str>,
+    ) -> Result<Option<(&Arc<Site>, Chosen<'_>)>, UnknownSite> {
+        if self.sites.all.is_empty() {
+            return Ok(None);
+        }
+        let port = port.unwrap_or(if secure { 443 } else { 80 });
+        let path = Some(path).filter(|path| self.dialect(path).0 != Dialect::Ibexa);
+        self.sites.choose(&Place { host, port, path, header }).map(Some).ok_or(UnknownSite)
+    }
+
+    /// The methods that something answers at a path: of route rules, or the usual ones where `unmatched` opens it. HEAD goes
+    /// with GET.
+    pub fn methods_at(&self, path: &str) -> Vec<Method> {
+        let methods = self.routes.methods_at(path);
+        if methods.is_empty() && self.unmatched != Unmatched::Deny { USUAL_METHODS.to_vec() } else { methods }
+    }
+
     /// Whether a client's certificate can count for some request to this host: under a firewall, or at the authorization server.
     pub fn reads_certificates(&self, host: &str) -> bool {
         let clients = self.oauth.as_ref().and_then(|oauth| oauth.mtls.as_ref());
@@ -384,6 +423,9 @@ impl Policy {
         }
     }
 }
+
+/// What services commonly understand.
+const USUAL_METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// Whether `prefix` is a prefix of whole segments of `path`.
 pub fn is_under(path: &str, prefix: &str) -> bool {

@@ -17,6 +17,9 @@ pub struct Question {
     pub method: String,
     /// The canonical host.
     pub host: String,
+    /// The site, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
     /// The canonical path. Where a segment is a secret (a session id), the writer puts `{id}` in its place.
     pub path: String,
     /// Whether the caller speaks TLS to us.
@@ -85,6 +88,7 @@ impl Question {
         Self {
             method: facts.method.to_string(),
             host: facts.host.to_owned(),
+            site: None,
             path: path.to_owned(),
             secure: facts.secure,
             client: facts.client,
@@ -100,7 +104,14 @@ impl Question {
         }
     }
 
-    /// Judges it again. `own` gives the endpoint of ours by its name; one that is not known is refused, as is a method
+    /// The same on a site.
+    #[must_use]
+    pub fn on(mut self, site: Option<&str>) -> Self {
+        self.site = site.map(str::to_owned);
+        self
+    }
+
+    /// Judges it again, on its site: a site that is no more gives no verdict. `own` gives the endpoint of ours by its name; one that is not known is refused, as is a method
     /// that is none: what cannot be read is no permit.
     pub fn judge(&self, policy: &Policy, roles: &RoleBook, own: impl Fn(&str) -> Option<Own>) -> Option<Result<Permit, Refusal>> {
         let method = Method::from_bytes(self.method.as_bytes()).ok()?;
@@ -122,7 +133,17 @@ impl Question {
             acceptable: self.acceptable,
             expected_user: self.expected_user.as_deref(),
         };
+        let policy = self.policy(policy)?;
         Some(decide(policy, roles, &facts, &policy.find(&facts, own), &self.offer.offer()))
+    }
+
+    /// The policy of its site. Where no site was written down, that of the one which a request like it comes to.
+    fn policy<'p>(&self, policy: &'p Policy) -> Option<&'p Policy> {
+        let chosen = policy.site_of((&self.host, None), &self.path, self.secure, self.site.as_deref());
+        match chosen.ok()? {
+            Some((site, _)) => Some(&site.policy),
+            None => self.site.is_none().then_some(policy),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod mask;
 pub mod old_session;
 pub mod password;
 pub mod session_id;
+pub mod site_hash;
 pub mod system;
 pub mod user_token;
 

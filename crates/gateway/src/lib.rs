@@ -13,6 +13,7 @@ pub mod admit;
 pub mod answer;
 pub mod api;
 pub mod body;
+mod cors;
 mod exchange;
 mod ext_authz;
 mod forward_auth;
@@ -26,4 +27,5 @@ pub mod record;
 
 pub use admit::Admitted;
 pub use body::Body;
+pub use cors::Crossing;
 pub use pipeline::{Answering, Gateway, GatewayParts, Onward, Passed, PlainDoor, Service, Snapshot};

@@ -14,6 +14,8 @@ pub struct RequestEvent<'a> {
     pub method: &'a str,
     /// Canonical host.
     pub host: &'a str,
+    /// The site, or `-` where there are none.
+    pub site: &'a str,
     /// Route template, endpoint name, or `-`.
     pub route: &'a str,
     /// Believed client address.

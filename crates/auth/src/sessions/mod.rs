@@ -324,6 +324,7 @@ impl Sessions {
         let good = live.is_sure()
             && !self.deaf.load(SeqCst)
             && *live.session().directory == *directory.name
+            && directory.takes(&live.session().site)
             && live.kind() == directory.kind
             && live.deadline(directory) > now;
         good.then_some(live)
@@ -364,6 +365,10 @@ impl Sessions {
         };
         if *session.directory != *directory.name {
             // Alive, but not in this directory: a session is found by both together.
+            return Ok(None);
+        }
+        if !directory.takes(&session.site) {
+            // The same on another site.
             return Ok(None);
         }
         if let Some((_, live)) = &known {

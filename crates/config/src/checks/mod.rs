@@ -8,6 +8,7 @@ mod methods;
 mod oauth;
 mod routes;
 mod scopes;
+mod sites;
 mod verdicts;
 
 use crate::{load::Draft, reader::Reader};
@@ -21,6 +22,9 @@ pub(crate) fn run(r: &mut Reader<'_>, draft: &Draft) {
         certificates::check(r, draft);
         methods::check(r, draft);
         oauth::check(r, draft);
+    }
+    if draft.sound.sites {
+        sites::check(r, draft);
     }
     if draft.sound.routes {
         routes::check(r, draft);

@@ -115,6 +115,7 @@ pub(super) const WAY: &[Table] = &[
             key("name", TEXT, "required", "Its name: the `aud` of assertions."),
             key("url", TEXT, "required", "Where it is: `http://HOST:PORT`."),
             key("path", TEXT, "\"/\"", "The prefix of whole segments that it serves; the longest wins, and it is not stripped."),
+            key("site", TEXTS, "all", "The sites that it is for. There it goes before one of the same path that is for all."),
             key(
                 "credentials",
                 TEXT,
@@ -205,17 +206,6 @@ pub(super) const WAY: &[Table] = &[
                 "Where it asks, at any host and on every public listener. With `envoy` all paths below, which are those of the requests.",
             ),
         ],
-    },
-    Table {
-        name: "cors",
-        many: false,
-        doc: "Which other origins belong to us.",
-        keys: &[key(
-            "allow_origins",
-            TEXTS,
-            "`[]`",
-            "Origins `scheme://host[:port]` whose pages may send credentials that a browser sends by itself.",
-        )],
     },
     Table {
         name: "passwords",

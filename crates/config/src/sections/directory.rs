@@ -1,17 +1,19 @@
 //! `[[directory]]`.
 
-use super::{storage::Lives, web};
+use super::{
+    site::{self, Templates},
+    storage::Lives,
+    web,
+};
 use crate::reader::{Reader, Section, Text};
 use doorward_core::{
     Kind, PasswordRules,
     password::LONGEST_CHOSEN,
     policy::{CookieSpec, Directory, SameSite},
+    site::ONLY,
 };
 use std::{sync::Arc, time::Duration};
 use toml::de::DeTable;
-
-/// MD5 of `default`, the name of the one site there is, as Ibexa puts it into cookie names (ibexa-rest 1.2).
-const SITE_HASH: &str = "c21f969b5f03d33d43e04f8f136e7682";
 
 /// Cookies of our own: the device that signed in before, the sign-in form, its key for scripts of a shop, and the way to a provider.
 pub(super) const RESERVED: &[&str] = &[
@@ -37,6 +39,35 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, lives: Lives, secure:
         all.push(Arc::new(directory));
     }
     all
+}
+
+/// The names of cookies that differ from site to site. Two directories must not have the same one on any two of them.
+pub(crate) fn templates(r: &mut Reader<'_>, root: &DeTable<'_>, sites: &[Arc<str>]) -> Templates {
+    let mut templates = Templates::new();
+    let mut taken: Vec<(String, String)> = Vec::new();
+    for section in r.sections(root, "directory") {
+        let (Some(name), Some(cookie)) = (r.text(&section, "name"), r.text(&section, "cookie")) else { continue };
+        let differs = site::differs(&cookie.value);
+        let own: Vec<String> = match differs {
+            true => sites.iter().map(|site| site::cookie_name(&cookie.value, site)).collect(),
+            false => vec![cookie.value.clone()],
+        };
+        // Those that are the same everywhere are compared elsewhere.
+        let meets = |(other, used): &&(String, String)| {
+            *other != name.value && own.contains(used) && (differs || templates.contains_key(other.as_str()))
+        };
+        if let Some((other, _)) = taken.iter().find(meets) {
+            r.error(
+                cookie.span.clone(),
+                format!("on some site directory `{other}` has a cookie of this name: each needs its own"),
+            );
+        }
+        taken.extend(own.into_iter().map(|cookie| (name.value.clone(), cookie)));
+        if differs {
+            templates.insert(name.value.as_str().into(), cookie.value);
+        }
+    }
+    templates
 }
 
 /// Warns of admins whose browsers never send the cookie to `prefix`, where their sessions are meant to count
@@ -82,6 +113,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, lives: Lives, secure: bool) ->
         name: name?.into(),
         kind: kind?,
         website: None,
+        site: None,
         cookie: cookie?,
         idle_timeout,
         lifetime,
@@ -146,7 +178,7 @@ fn cookie(r: &mut Reader<'_>, section: &Section<'_>, directory: &str, secure: bo
     let broken = section.has("cookie") && given.is_none();
     let prefix = if secure { "__Host-" } else { "" };
     let name = match &given {
-        Some(text) => r.parsed(text, |text| cookie_name(&text.replace("{site_hash}", SITE_HASH))),
+        Some(text) => r.parsed(text, |text| cookie_name(&site::cookie_name(text, ONLY))),
         None => Some(format!("{prefix}doorward_{directory}")),
     };
     let domain = r.text(section, "cookie_domain").filter(|text| !text.value.is_empty());

@@ -10,7 +10,7 @@ use doorward_core::{
     policy::Directory,
     possession::Demand,
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use toml::de::DeTable;
 
 /// A firewall and its place; `None` for the one that stands without any.
@@ -38,6 +38,13 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, directories: &[Arc<Di
         all.push((Arc::new(firewall), Some(section.span)));
     }
     all
+}
+
+/// The names of those that say themselves which directories they ask.
+pub(crate) fn with_directories(r: &mut Reader<'_>, root: &DeTable<'_>) -> BTreeSet<String> {
+    let sections = r.sections(root, "firewall");
+    let named = sections.iter().filter(|section| section.has("directory"));
+    named.filter_map(|section| r.text(section, "name")).map(|text| text.value).collect()
 }
 
 fn nobody(r: &mut Reader<'_>, authentication: Authentication, place: Span) {

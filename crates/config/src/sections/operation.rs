@@ -1,4 +1,4 @@
-//! `[operations]`, `[log]`, `[passwords]`, `[sign_in]`, `[assertion]`, `[cors]`.
+//! `[operations]`, `[log]`, `[passwords]`, `[sign_in]`, `[assertion]`.
 
 use super::{server, web};
 use crate::{
@@ -86,10 +86,4 @@ pub(crate) fn assertion(r: &mut Reader<'_>, root: &DeTable<'_>) -> Assertion {
         })
     });
     Assertion { issuer, jwks_path }
-}
-
-pub(crate) fn origins(r: &mut Reader<'_>, root: &DeTable<'_>) -> Vec<Arc<str>> {
-    let section = r.section(Some(root), "cors");
-    let texts = r.texts(&section, "allow_origins").unwrap_or_default();
-    texts.iter().filter_map(|text| r.parsed(text, web::origin)).map(Arc::from).collect()
 }

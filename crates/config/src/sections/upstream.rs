@@ -3,18 +3,28 @@
 use super::{upstream_exchange, upstream_identity, web};
 use crate::reader::{Reader, Section, Span, Text};
 use doorward_core::policy::{CartSource, Directory, Unmatched, Upstream};
-use std::{cmp::Reverse, path::PathBuf, sync::Arc, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use toml::de::DeTable;
 
 /// Upstreams and their places, longest path first.
-pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, directories: &[Arc<Directory>]) -> Vec<(Arc<Upstream>, Span)> {
+pub(crate) fn read(
+    r: &mut Reader<'_>,
+    root: &DeTable<'_>,
+    directories: &[Arc<Directory>],
+    scopes: &BTreeMap<String, Vec<Arc<str>>>,
+) -> Vec<(Arc<Upstream>, Span)> {
+    // Of the same path there may be one for each site, and one for all others.
+    let meet = |one: &str, other: &str| match (scopes.get(one), scopes.get(other)) {
+        (Some(one), Some(other)) => one.iter().any(|site| other.contains(site)),
+        (one, other) => one.is_none() && other.is_none(),
+    };
     let mut all: Vec<(Arc<Upstream>, Span)> = Vec::new();
     for section in r.sections(root, "upstream") {
         let Some(upstream) = one(r, &section, directories) else { continue };
         if all.iter().any(|(other, _)| other.name == upstream.name) {
             r.error(section.place("name"), format!("there is an upstream `{}` already", upstream.name));
         }
-        if let Some((other, _)) = all.iter().find(|(other, _)| other.path == upstream.path) {
+        if let Some((other, _)) = all.iter().find(|(other, _)| other.path == upstream.path && meet(&other.name, &upstream.name)) {
             let message = format!("upstream `{}` serves the path \"{}\" already", other.name, other.path);
             r.error(section.place("path"), message);
         }
@@ -22,6 +32,21 @@ pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, directories: &[Arc<Di
     }
     all.sort_by_key(|(upstream, _)| Reverse(upstream.path.len()));
     all
+}
+
+/// The sites that upstreams are for, by the upstreams' names; those that name none are for all.
+pub(crate) fn scopes(r: &mut Reader<'_>, root: &DeTable<'_>, sites: &[Arc<str>]) -> BTreeMap<String, Vec<Arc<str>>> {
+    let mut scopes = BTreeMap::new();
+    for section in r.sections(root, "upstream") {
+        let Some(texts) = r.some_texts(&section, "site") else { continue };
+        for text in texts.iter().filter(|text| !sites.iter().any(|site| **site == *text.value)) {
+            r.error(text.span.clone(), "there is no [[site]] of this name");
+        }
+        if let Some(name) = r.text(&section, "name") {
+            scopes.insert(name.value, texts.into_iter().map(|text| text.value.into()).collect());
+        }
+    }
+    scopes
 }
 
 fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]) -> Option<Upstream> {

@@ -119,8 +119,13 @@ pub(crate) fn path_prefix(text: &str) -> Result<String, String> {
 
 /// The methods of a key; none when absent.
 pub(crate) fn methods(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<Method> {
+    methods_of(r, section, "methods")
+}
+
+/// The same of a key of another name.
+pub(crate) fn methods_of(r: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Vec<Method> {
     let mut methods = Vec::new();
-    for text in r.some_texts(section, "methods").unwrap_or_default() {
+    for text in r.some_texts(section, key).unwrap_or_default() {
         let parse = |text: &str| match Method::from_bytes(text.as_bytes()) {
             Ok(_) if text.bytes().any(|b| b.is_ascii_lowercase()) => {
                 Err(format!("is no HTTP method\ndid you mean \"{}\"?", text.to_ascii_uppercase()))

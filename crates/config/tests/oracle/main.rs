@@ -167,6 +167,8 @@ fn policy(shop: &Loaded) -> Policy {
         hash: "0".into(),
         hosts: None,
         origins: vec![],
+        cors: doorward_core::Cors::default(),
+        sites: doorward_core::Sites::default(),
         ibexa_prefixes: vec![],
         serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true, jwt: true },
         directories: vec![],

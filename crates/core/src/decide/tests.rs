@@ -71,6 +71,8 @@ fn policy(unmatched: Unmatched) -> Policy {
         hash: "0".into(),
         hosts: None,
         origins: vec![],
+        cors: crate::Cors::default(),
+        sites: crate::Sites::default(),
         ibexa_prefixes: vec![],
         serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true, jwt: true },
         directories: vec![],

@@ -195,6 +195,17 @@ impl RouteTable {
         }
     }
 
+    /// The methods that rules name for a path. For few requests: it reads every rule.
+    pub fn methods_at(&self, path: &str) -> Vec<Method> {
+        let mut methods: Vec<Method> = Vec::new();
+        for method in self.native.iter().chain(self.magento.iter()).flat_map(|rule| &rule.methods) {
+            if !methods.contains(method) && self.find(method, path).is_some_and(|rule| rule.methods.contains(method)) {
+                methods.push(method.clone());
+            }
+        }
+        methods
+    }
+
     /// The rules that come closest to a request that none matches, closest first. For people: it reads every rule.
     pub fn near_misses(&self, method: &Method, path: &str, limit: usize) -> Vec<NearMiss> {
         let mut misses = match self.magento_path(path) {

@@ -2,7 +2,7 @@
 
 use super::SessionCookie;
 use crate::api::cookie;
-use doorward_core::policy::Directory;
+use doorward_core::{Policy, policy::Directory};
 use http::{HeaderMap, HeaderValue, header};
 use std::sync::Arc;
 
@@ -24,10 +24,20 @@ pub(super) fn sessions(headers: &HeaderMap, directories: &[Arc<Directory>]) -> R
     Ok(found)
 }
 
-/// Whether a cookie is one that we set: the session of a directory, a known device, the nonce of a form.
-pub(crate) fn is_ours(name: &[u8], directories: &[Arc<Directory>]) -> bool {
-    cookie::NAMES.iter().any(|own| own.as_bytes() == name)
-        || directories.iter().any(|directory| directory.cookie.name.as_bytes() == name)
+/// Whether a cookie is one that we set: the session of a directory, on whichever site, a known device, the nonce of a form.
+pub(crate) fn is_ours(name: &[u8], policy: &Policy) -> bool {
+    let is = |own: &str| own.as_bytes() == name;
+    cookie::NAMES.iter().any(|own| is(own))
+        || policy.directories.iter().any(|directory| is(&directory.cookie.name))
+        || policy.sites.cookies_elsewhere.iter().any(|own| is(own))
+}
+
+/// Whether a request carries a session's cookie that only another site has.
+pub(crate) fn carries_elsewhere(headers: &HeaderMap, policy: &Policy) -> bool {
+    let names = &policy.sites.cookies_elsewhere;
+    let elsewhere = |name: &[u8]| names.iter().any(|own| own.as_bytes() == name);
+    !names.is_empty()
+        && headers.get_all(header::COOKIE).iter().any(|line| pairs(line.as_bytes()).any(|(name, _)| elsewhere(name)))
 }
 
 /// The values of all cookies of this name.
@@ -92,7 +102,7 @@ fn pair(part: &[u8]) -> Option<(&[u8], &[u8])> {
 mod tests {
     use super::*;
     use doorward_core::{
-        Kind,
+        Kind, Sites,
         policy::{CookieSpec, SameSite},
     };
     use std::time::Duration;
@@ -100,6 +110,7 @@ mod tests {
     fn directory(name: &str, cookie: &str) -> Arc<Directory> {
         Arc::new(Directory {
             website: None,
+            site: None,
             name: name.into(),
             kind: Kind::Admin,
             cookie: CookieSpec {
@@ -145,8 +156,12 @@ mod tests {
 
     #[test]
     fn leaves_session_cookies_out_and_the_rest_as_it_was() {
-        let directories = [directory("a", "SESS"), directory("b", "other")];
-        let cases: [(&[&str], &str); 10] = [
+        let policy = Policy {
+            directories: vec![directory("a", "SESS"), directory("b", "other")],
+            sites: Sites { cookies_elsewhere: vec!["SESS2".into()], ..Sites::default() },
+            ..crate::admit::tests::policy()
+        };
+        let cases: [(&[&str], &str); 11] = [
             (&["SESS=abc"], ""),
             (&["x=1; SESS=abc; y=\"2 \""], "x=1; y=\"2 \""),
             (&["SESS=abc;  y=2 ;z"], "y=2 ;z"),
@@ -157,10 +172,11 @@ mod tests {
             (&["__Host-doorward_device=1; k=v; __Secure-doorward_form=2"], "k=v"),
             (&["a=1;b=2", "SESS=abc", "b=2", "SESS=abc; c=3"], "a=1;b=2; b=2; c=3"),
             (&["a=1", "SESS=abc"], "a=1"),
+            (&["a=1; SESS2=abc; SESS3=d"], "a=1; SESS3=d"),
         ];
         for (lines, expected) in cases {
             let mut line = Vec::new();
-            joined(&headers(lines), |name| is_ours(name, &directories), &mut line);
+            joined(&headers(lines), |name| is_ours(name, &policy), &mut line);
             assert_eq!(String::from_utf8(line).unwrap(), expected, "{lines:?}");
         }
     }

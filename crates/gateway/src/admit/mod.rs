@@ -6,17 +6,20 @@ mod cookies;
 mod guard;
 pub(crate) mod names;
 mod network;
+mod origin;
+mod site;
 
 pub use address::ClientAddress;
 pub use certificate::{Certificates, ClientCertificate};
-pub(crate) use cookies::{is_ours, joined, replace, values};
+pub(crate) use cookies::{carries_elsewhere, is_ours, joined, replace, values};
 pub use guard::Cut;
 pub(crate) use guard::{Announced, Guarded};
 pub use network::Network;
+pub use site::SiteBy;
 
-use crate::{Body, listen::Connection};
+use crate::{Body, cors::Crossing, listen::Connection};
 use doorward_core::{
-    Carries, Facts, Policy, Provenance,
+    Carries, Facts, Policy, Provenance, Site,
     canonical::{self, Authority, EncodedSlash},
     policy::{Dialect, Directory, is_under},
 };
@@ -44,6 +47,10 @@ pub struct Admitted {
     pub authority: String,
     /// The canonical path: matched and forwarded.
     pub path: String,
+    /// The site and why it was chosen, where there are sites.
+    pub site: Option<(Arc<Site>, SiteBy)>,
+    /// What the answer says to pages of other origins, where `[cors]` is about the path.
+    pub crossing: Option<Crossing>,
     /// The query as sent, without `?`.
     pub query: Option<String>,
     /// HTTP version of the request.
@@ -87,6 +94,11 @@ pub struct Admitted {
 }
 
 impl Admitted {
+    /// The policy that judges: that of the site or, without sites, the one of all.
+    pub fn policy<'p>(&'p self, all: &'p Arc<Policy>) -> &'p Arc<Policy> {
+        self.site.as_ref().map_or(all, |(site, _)| &site.policy)
+    }
+
     /// What a decision needs to know.
     pub fn facts(&self) -> Facts<'_> {
         Facts {
@@ -109,7 +121,6 @@ impl Admitted {
 // Names as values: to look a header up by text would mean to parse the text each time.
 const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// A request that has no unambiguous form, with what is needed to answer it.
 #[derive(Clone, Debug)]
@@ -130,6 +141,8 @@ pub struct Rejected {
     pub prefix: String,
     /// `Accept` of the request, lines joined.
     pub accept: Option<HeaderValue>,
+    /// As of a request that was admitted, as far as it can be known.
+    pub crossing: Option<Crossing>,
     /// The socket's other end: no forwarding header of a refused request is believed.
     pub client: IpAddr,
     /// Names the request.
@@ -171,14 +184,14 @@ pub fn admit_parts(
     let on_upgrade = on_upgrade.filter(|_| upgrade);
     match read(&parts, &body, connection, policy, network) {
         Ok(reading) => {
-            let mut admitted = finish(parts, body, upgrade, reading, policy, network, request_id);
+            let mut admitted = finish(parts, body, upgrade, reading, network, request_id);
             admitted.on_upgrade = on_upgrade;
-            admitted.secure |= connection.tls.is_some();
             Ok(admitted)
         }
         Err((status, code, detail)) => {
             let path = parts.uri.path();
             let (dialect, prefix) = policy.dialect(without_script(path, policy).unwrap_or(path));
+            let crossing = origin::crossing_of_rejected(&parts, policy, connection.tls.is_some());
             Err(Box::new(Rejected {
                 status,
                 code,
@@ -188,6 +201,7 @@ pub fn admit_parts(
                 dialect,
                 prefix: prefix.to_owned(),
                 accept: parts.headers.get(header::ACCEPT).cloned(),
+                crossing,
                 client: connection.peer.ip().to_canonical(),
                 request_id,
             }))
@@ -200,6 +214,9 @@ struct Reading {
     method: Method,
     authority: Authority,
     path: String,
+    site: Option<(Arc<Site>, SiteBy)>,
+    crossing: Option<Crossing>,
+    secure: bool,
     client: IpAddr,
     dialect: Dialect,
     prefix: String,
@@ -222,22 +239,32 @@ fn read(parts: &Parts, body: &Body, connection: &Connection, policy: &Policy, ne
         return Err((StatusCode::MISDIRECTED_REQUEST, "handshake", detail.into()));
     }
     let path = path(parts.uri.path(), policy)?;
+    let secure = is_secure(connection, policy);
+    let site = site::choose(headers, policy, &authority, &path, secure)?;
+    // From here on it is the site's.
+    let policy = site.as_ref().map_or(policy, |(site, _)| &site.policy);
+    check_slash(&path, policy)?;
     let (dialect, prefix) = policy.dialect(&path);
+    let prefix = prefix.to_owned();
     let method = method(parts, dialect)?;
     let client = address::client(headers, connection, network).map_err(|detail| wrong("client_address", detail))?;
     let cookies = cookies::sessions(headers, &policy.directories).map_err(|detail| wrong("session_cookie", detail))?;
     let (bearer, basic) = authorization(headers)?;
     let certificate = certificate::client(headers, connection, network);
     let carries = Carries { cookie: !cookies.is_empty(), bearer, basic, certificate: certificate.is_some() };
-    let provenance = provenance(headers, policy, &authority.host);
+    let crossing = Crossing::of(headers, policy, &authority, &path, secure);
+    let provenance = origin::provenance(headers, policy, &authority.host, crossing.as_ref());
     let expected_user = if dialect == Dialect::Ibexa { expected_user(headers)? } else { None };
     Ok(Reading {
         method,
         authority,
         path,
+        site,
+        crossing,
+        secure,
         client,
         dialect,
-        prefix: prefix.to_owned(),
+        prefix,
         cookies,
         carries,
         certificate,
@@ -246,15 +273,7 @@ fn read(parts: &Parts, body: &Body, connection: &Connection, policy: &Policy, ne
     })
 }
 
-fn finish(
-    mut parts: Parts,
-    body: Body,
-    upgrade: bool,
-    reading: Reading,
-    policy: &Policy,
-    network: &Network,
-    request_id: String,
-) -> Admitted {
+fn finish(mut parts: Parts, body: Body, upgrade: bool, reading: Reading, network: &Network, request_id: String) -> Admitted {
     let headers = &mut parts.headers;
     let ajax = once(headers, X_REQUESTED_WITH).is_some_and(|value| value == "XMLHttpRequest");
     let acceptable = reading.dialect != Dialect::Magento || negotiate::magento(crate::answer::accept(headers).as_deref()).is_ok();
@@ -272,6 +291,8 @@ fn finish(
         authority: reading.authority.text(),
         host: reading.authority.host,
         path: reading.path,
+        site: reading.site,
+        crossing: reading.crossing,
         query: parts.uri.query().map(str::to_owned),
         version: parts.version,
         headers: parts.headers,
@@ -279,7 +300,7 @@ fn finish(
         upgrade,
         on_upgrade: None,
         client: reading.client,
-        secure: policy.origins.first().is_some_and(|own| own.starts_with("https://")),
+        secure: reading.secure,
         dialect: reading.dialect,
         prefix: reading.prefix,
         cookies: reading.cookies,
@@ -384,10 +405,20 @@ fn path(raw: &str, policy: &Policy) -> Result<String, Wrong> {
         Some(rest) => rest.into(),
         None => path,
     };
-    if path.contains("%2F") && !policy.upstream(&path).is_some_and(|upstream| upstream.keep_encoded_slash) {
-        return Err(refuse(canonical::PathError::EncodedSlash));
-    }
     Ok(path.into_owned())
+}
+
+/// Refuses an encoded slash unless the upstream, which may be the site's, keeps it.
+fn check_slash(path: &str, policy: &Policy) -> Result<(), Wrong> {
+    if path.contains("%2F") && !policy.upstream(path).is_some_and(|upstream| upstream.keep_encoded_slash) {
+        return Err(wrong("path", canonical::PathError::EncodedSlash.to_string()));
+    }
+    Ok(())
+}
+
+/// Whether the caller speaks TLS: to us or, where `public_url` is https and we speak none, to the proxy in front.
+fn is_secure(connection: &Connection, policy: &Policy) -> bool {
+    connection.tls.is_some() || policy.origins.first().is_some_and(|own| own.starts_with("https://"))
 }
 
 /// The same path without Magento's `/index.php` before its prefix (magento-webapi 3.6): one resource has one path for
@@ -442,20 +473,6 @@ pub(crate) fn has_scheme(value: &HeaderValue, scheme: &[u8]) -> bool {
     word.get(..end).is_some_and(|word| word.eq_ignore_ascii_case(scheme))
 }
 
-/// Where a browser says that the request was made from ('Settled semantics', Guards).
-fn provenance(headers: &HeaderMap, policy: &Policy, host: &str) -> Provenance {
-    let (site, origin) = (headers.contains_key(SEC_FETCH_SITE), headers.contains_key(header::ORIGIN));
-    if !site && !origin {
-        return Provenance::Unstated;
-    }
-    let same = once(headers, SEC_FETCH_SITE).is_some_and(|value| value == "same-origin" || value == "none");
-    // At the host of a store view that host's pages are ours, too, and no other view's.
-    let ours = |value: &HeaderValue| policy.origin_at(host).is_some_and(|own| *value == *own);
-    let allowed =
-        once(headers, header::ORIGIN).is_some_and(|value| policy.origins.iter().any(|own| *value == **own) || ours(value));
-    if (same && headers.get_all(header::ORIGIN).iter().count() < 2) || allowed { Provenance::Ours } else { Provenance::Foreign }
-}
-
 /// `X-Expected-User`, unless empty or `0` (ibexa-rest 7).
 fn expected_user(headers: &HeaderMap) -> Result<Option<String>, Wrong> {
     const NAME: HeaderName = HeaderName::from_static("x-expected-user");
@@ -468,7 +485,7 @@ fn expected_user(headers: &HeaderMap) -> Result<Option<String>, Wrong> {
 }
 
 /// The value of a header that was sent exactly once.
-fn once(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
+pub(crate) fn once(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
     let mut lines = headers.get_all(name).iter();
     let first = lines.next()?;
     lines.next().is_none().then_some(first)

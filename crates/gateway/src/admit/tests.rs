@@ -8,7 +8,24 @@ use doorward_core::{
 };
 use std::time::Duration;
 
-fn policy() -> Policy {
+/// Pages of `https://app.test` may send credentials.
+fn app() -> doorward_core::CorsRule {
+    doorward_core::CorsRule {
+        path: None,
+        origins: vec!["https://app.test".into()],
+        patterns: Vec::new(),
+        any: false,
+        credentials: true,
+        methods: None,
+        headers: Vec::new(),
+        expose: Vec::new(),
+        max_age: Duration::from_secs(60),
+        private_network: false,
+        source: Source::new("test.toml", 1),
+    }
+}
+
+pub(super) fn policy() -> Policy {
     let cookie = CookieSpec {
         name: "SESS".into(),
         domain: None,
@@ -19,6 +36,7 @@ fn policy() -> Policy {
     };
     let directory = Directory {
         website: None,
+        site: None,
         name: "admins".into(),
         kind: Kind::Admin,
         cookie,
@@ -49,7 +67,9 @@ fn policy() -> Policy {
     Policy {
         hash: "0".into(),
         hosts: Some(vec!["shop.test".into(), "[::1]".into()]),
-        origins: vec!["http://shop.test".into(), "https://app.test".into()],
+        origins: vec!["http://shop.test".into()],
+        cors: doorward_core::Cors { rules: vec![Arc::new(app())] },
+        sites: doorward_core::Sites::default(),
         ibexa_prefixes: vec!["/api/ibexa/v2".into()],
         serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true, jwt: true },
         directories: vec![Arc::new(directory)],

@@ -168,9 +168,9 @@ pub fn empty(status: StatusCode) -> Response<Body> {
 }
 
 /// The answer to OPTIONS on an endpoint of ours (ibexa-rest 7).
-pub fn options(allow: &'static str) -> Response<Body> {
+pub fn options(allow: HeaderValue) -> Response<Body> {
     let mut response = empty(StatusCode::OK);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    response.headers_mut().insert(ALLOW, allow);
     response
 }
 

@@ -161,7 +161,7 @@ fn a_head_request_gets_the_length_and_no_body() {
 
 #[test]
 fn options_names_the_methods() {
-    let response = options("GET,POST");
+    let response = options(HeaderValue::from_static("GET,POST"));
     assert_eq!((response.status(), &response.headers()[ALLOW]), (StatusCode::OK, &HeaderValue::from_static("GET,POST")));
     assert_eq!(response.headers()[CONTENT_LENGTH], "0");
 }

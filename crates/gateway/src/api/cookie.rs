@@ -239,6 +239,7 @@ mod tests {
     fn a_cookie_that_is_set_anew_is_not_deleted() {
         let directory = Arc::new(Directory {
             website: None,
+            site: None,
             name: "x".into(),
             kind: doorward_core::Kind::Admin,
             cookie: spec(false),

@@ -242,7 +242,7 @@ impl Endpoint {
             Endpoint::CreateToken => token::create(call).await,
             Endpoint::CurrentUser => user::current(&call),
             Endpoint::User(id) => user::show(&call, id).await,
-            Endpoint::Options(allowed) => answer::options(allowed.methods),
+            Endpoint::Options(allowed) => answer::options(HeaderValue::from_static(allowed.methods)),
             Endpoint::NotAllowed(allowed) => not_allowed(&call, allowed.methods),
             Endpoint::Page(page) => page.run(call).await,
         }

@@ -60,7 +60,7 @@ async fn issue(call: &Call<'_>, input: &JwtInput) -> Result<String, SignInError>
         address: call.request.client,
         device_token: None,
         user_agent: read::header(call.request.headers, USER_AGENT),
-        site: "default",
+        site: &call.policy.sites.here,
         website: Some(call.policy.routes.stores.at_host(call.request.host).website_id),
     };
     let verified = match call.auth.verify(&call.directories(), attempt).await {

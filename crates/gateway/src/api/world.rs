@@ -243,6 +243,8 @@ impl World {
             host: "127.0.0.1".into(),
             authority: "127.0.0.1".into(),
             path: path.into(),
+            site: None,
+            crossing: None,
             query,
             version: http::Version::HTTP_11,
             body: Body::Empty,
@@ -296,6 +298,7 @@ fn must_be_send<F: Future + Send>(future: F) -> F {
 fn directory(name: &str, kind: Kind, cookie: &str) -> Arc<Directory> {
     Arc::new(Directory {
         website: None,
+        site: None,
         name: name.into(),
         kind,
         cookie: CookieSpec {
@@ -322,6 +325,8 @@ fn policy(directories: Vec<Arc<Directory>>) -> Policy {
         hash: "0".into(),
         hosts: None,
         origins: Vec::new(),
+        cors: doorward_core::Cors::default(),
+        sites: doorward_core::Sites::default(),
         ibexa_prefixes: vec![PREFIX.into(), "".into()],
         serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true, jwt: true },
         firewalls: vec![Arc::new(Firewall {

@@ -17,6 +17,7 @@ use crate::{
     Body,
     answer::{self, Reader},
     api::{Call, header, read, set_retry_after},
+    cors,
     record::AuditEvent,
 };
 use doorward_core::{
@@ -67,6 +68,25 @@ pub(crate) fn own(endpoint: OAuthEndpoint) -> Own {
     }
 }
 
+/// The methods of an endpoint.
+pub(crate) fn methods(endpoint: OAuthEndpoint) -> &'static str {
+    match endpoint {
+        OAuthEndpoint::Token
+        | OAuthEndpoint::Introspect
+        | OAuthEndpoint::Revoke
+        | OAuthEndpoint::Pushed
+        | OAuthEndpoint::DeviceAuthorization
+        | OAuthEndpoint::Register
+        | OAuthEndpoint::Consent => "POST",
+        OAuthEndpoint::Keys | OAuthEndpoint::Metadata => "GET",
+        OAuthEndpoint::UserInfo
+        | OAuthEndpoint::Device
+        | OAuthEndpoint::Authorize
+        | OAuthEndpoint::Applications
+        | OAuthEndpoint::EndSession => "GET, POST",
+    }
+}
+
 /// Answers a call of an endpoint. Whoever proves possession is told what to put into the next proof, where that is asked for
 /// (RFC 9449 8.2).
 pub(crate) async fn answer(endpoint: OAuthEndpoint, settings: &OAuth, call: Call<'_>) -> Response<Body> {
@@ -109,11 +129,13 @@ async fn run(endpoint: OAuthEndpoint, settings: &OAuth, call: Call<'_>) -> Respo
         (OAuthEndpoint::Introspect, &Method::POST) => introspect::run(settings, call).await,
         (OAuthEndpoint::Revoke, &Method::POST) => revoke::run(settings, call).await,
         (OAuthEndpoint::Token | OAuthEndpoint::Introspect | OAuthEndpoint::Revoke, &Method::OPTIONS) => {
-            answer::options("POST,OPTIONS")
+            answer::options(HeaderValue::from_static("POST,OPTIONS"))
         }
         (OAuthEndpoint::Token | OAuthEndpoint::Introspect | OAuthEndpoint::Revoke, _) => not_allowed(&call, "POST, OPTIONS"),
         (OAuthEndpoint::Metadata, _) if reads => {
-            document(StatusCode::OK, &rfc8414::metadata(&provider(&call, settings)), &call.reader())
+            let mut response = document(StatusCode::OK, &rfc8414::metadata(&provider(&call, settings)), &call.reader());
+            response.extensions_mut().insert(cors::Public);
+            response
         }
         (OAuthEndpoint::Metadata, _) => not_allowed(&call, "GET, HEAD"),
         // The pipeline answers GET and HEAD.

@@ -128,6 +128,11 @@ impl Page {
         }
     }
 
+    /// Whether browsers show it to people. A shop's widgets fetch the others.
+    pub(crate) fn is_shown(&self) -> bool {
+        !matches!(self, Page::Style | Page::Shop(shop::Shop::AjaxSignIn | shop::Shop::AjaxSignOut))
+    }
+
     /// The endpoint for a method.
     pub(crate) fn endpoint(self, method: &Method) -> Endpoint {
         if let Page::Shop(shop) = self {

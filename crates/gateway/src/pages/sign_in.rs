@@ -106,7 +106,7 @@ pub(super) async fn verify(
         address: call.request.client,
         device_token: cookie::value(call.request.headers, cookie::device_name(call.request.secure)),
         user_agent: header(call.request.headers, USER_AGENT),
-        site: "default",
+        site: &call.policy.sites.here,
         website: Some(Place::of(call).view.website_id),
     };
     let verified = call.auth.verify(directories, attempt).await?;

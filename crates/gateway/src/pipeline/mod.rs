@@ -1,7 +1,7 @@
 //! The pipeline: the stages of a request in their order, each with the type that the stage before made.
 //!
 //! ```text
-//! admit -> find -> identify (-> exchange) -> decide -> endpoint of ours | upstream -> finish -> record
+//! admit (and site) -> find -> identify (-> exchange) -> decide -> endpoint of ours | upstream -> finish -> record
 //! ```
 //!
 //! A request reads one immutable snapshot of the policy, taken first, so a reload never changes it half-way.
@@ -21,8 +21,10 @@ use crate::{
     admit::{Network, Rejected, admit, admit_parts},
     answer::{self, Challenged, Reader},
     api::{Asked, cookie},
+    cors,
     exchange::Exchanges,
     ext_authz,
+    forward_auth::Permitted,
     listen::{Connection, Handler},
     pages,
     proxy::Proxy,
@@ -194,27 +196,52 @@ impl Gateway {
     ) -> Response<Body> {
         // Over plain HTTP it would mean nothing (RFC 6797, 7.2).
         let hsts = now.hsts.as_ref().filter(|_| connection.tls.is_some());
+        let mut crossing = match &admitted {
+            Ok(admitted) => ours::crossing(now, admitted),
+            Err(rejected) => rejected.crossing.clone(),
+        };
         let mut response = match admitted {
             Ok(admitted) => {
                 trace.admitted(&admitted);
-                let shaped = (admitted.dialect == Dialect::Magento).then(|| answer::accept(&admitted.headers)).flatten();
-                let judged = AssertUnwindSafe(self.judge(now, admitted, (&mut *trace, onward))).catch_unwind().await;
-                // A panic in there is an answer too, and the process lives on.
-                judged.unwrap_or_else(|_| {
-                    self.parts.recorder.panicked(connection.peer.ip());
-                    let reader = trace.panicked(shaped);
-                    answer::error(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", &reader)
-                })
+                match ours::preflight(now, &admitted, crossing.as_ref(), onward) {
+                    Some(answer) => {
+                        trace.answered_preflight();
+                        crossing = None;
+                        answer
+                    }
+                    None => self.judge_safely(now, admitted, connection, (&mut *trace, onward)).await,
+                }
             }
             Err(rejected) => {
                 trace.rejected(&rejected);
                 answer::error(rejected.status, &rejected.detail, &Reader::of_rejected(&rejected))
             }
         };
+        // A verdict's headers are for the proxy that asked, which has the answer yet to come.
+        if response.extensions().get::<Permitted>().is_none() {
+            cors::finish(crossing.as_ref(), &mut response);
+        }
         if let Some(hsts) = hsts {
             response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
         response
+    }
+
+    /// A panic in a stage is an answer too, and the process lives on.
+    async fn judge_safely(
+        &self,
+        now: &Snapshot,
+        admitted: Box<Admitted>,
+        connection: &Connection,
+        (trace, onward): (&mut Trace, &mut Onward<'_>),
+    ) -> Response<Body> {
+        let shaped = (admitted.dialect == Dialect::Magento).then(|| answer::accept(&admitted.headers)).flatten();
+        let judged = AssertUnwindSafe(self.judge(now, admitted, (&mut *trace, onward))).catch_unwind().await;
+        judged.unwrap_or_else(|_| {
+            self.parts.recorder.panicked(connection.peer.ip());
+            let reader = trace.panicked(shaped);
+            answer::error(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", &reader)
+        })
     }
 
     /// The stages up to who calls.
@@ -224,7 +251,7 @@ impl Gateway {
         mut admitted: Box<Admitted>,
         (trace, onward): (&mut Trace, &mut Onward<'_>),
     ) -> Response<Body> {
-        let policy = &now.policy;
+        let policy = &Arc::clone(admitted.policy(&now.policy));
         let ours = recognise(policy, now.jwks_path.as_deref(), &admitted);
         let found = policy.find(&admitted.facts(), ours.as_ref().map(Ours::own));
         trace.found(&found);

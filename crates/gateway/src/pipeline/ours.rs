@@ -1,16 +1,16 @@
 //! Endpoints of ours: which one a request is for, and its answer.
 
-use super::{Gateway, identify::Identified};
+use super::{Gateway, Onward, Snapshot, identify::Identified};
 use crate::{
-    Admitted, Body,
+    Admitted, Body, Crossing,
     answer::{self, Reader},
     api::{self, Asked, Call, Endpoint, magento},
-    oauth,
+    cors, oauth,
 };
 use doorward_core::{
     Found, OAuthEndpoint, Permit, Reason, Refusal,
     firewall::Firewall,
-    policy::{Own, Policy},
+    policy::{Dialect, Own, Policy},
     ports::StoreError,
 };
 use doorward_crypto::{session_id, sha256_hex};
@@ -33,6 +33,8 @@ pub enum Ours {
     Resource,
     /// Of the authorization server.
     OAuth(OAuthEndpoint),
+    /// OPTIONS on a route in the Ibexa dialect: the methods of its rules (ibexa-rest 7).
+    Options(HeaderValue),
 }
 
 /// Where the public keys of JSON Web Tokens are ('What the upstream receives').
@@ -47,6 +49,12 @@ const TOKEN_KEYS: Own = Own { name: "token.keys", access_control: false, csrf: f
 /// RFC 9728: open to everyone, as the metadata of authorization servers is.
 const RESOURCE: Own = Own { name: "oauth.resource", access_control: false, csrf: false, provenance: false, apart: true };
 
+/// It tells what the rules say, and needs nobody to be known.
+const OPTIONS: Own = Own { name: "options", access_control: false, csrf: false, provenance: false, apart: false };
+
+/// The answer to a browser that asks whether a page may send a request.
+pub(super) const PREFLIGHT: Own = Own { name: "preflight", access_control: false, csrf: false, provenance: false, apart: false };
+
 impl Ours {
     /// What the decision needs to know of it.
     pub fn own(&self) -> Own {
@@ -56,13 +64,73 @@ impl Ours {
             Ours::TokenKeys => TOKEN_KEYS,
             Ours::Resource => RESOURCE,
             Ours::OAuth(endpoint) => oauth::own(*endpoint),
+            Ours::Options(_) => OPTIONS,
+        }
+    }
+
+    /// Whether browsers show it as a page. Scripts of other origins have no business there: they could say yes in somebody's name.
+    fn is_page(&self) -> bool {
+        match self {
+            Ours::Endpoint(Endpoint::Page(page)) => page.is_shown(),
+            Ours::OAuth(endpoint) => matches!(
+                endpoint,
+                OAuthEndpoint::Authorize
+                    | OAuthEndpoint::Consent
+                    | OAuthEndpoint::Device
+                    | OAuthEndpoint::Applications
+                    | OAuthEndpoint::EndSession
+            ),
+            Ours::Endpoint(_) | Ours::Keys | Ours::TokenKeys | Ours::Resource | Ours::Options(_) => false,
         }
     }
 }
 
+/// What the answer may say to pages of other origins.
+pub(super) fn crossing(now: &Snapshot, admitted: &Admitted) -> Option<Crossing> {
+    let crossing = admitted.crossing.clone()?;
+    let policy = admitted.policy(&now.policy);
+    let asked = |method| recognise_as(policy, now.jwks_path.as_deref(), admitted, method);
+    let page = crossing.is_allowed() && [&admitted.method, &Method::GET].into_iter().filter_map(asked).any(|ours| ours.is_page());
+    Some(if page { crossing.withheld() } else { crossing })
+}
+
+/// The answer to a preflight; `None` where the request is none. Whoever asks for a verdict answers by itself: there it is judged
+/// as every request.
+pub(super) fn preflight(
+    now: &Snapshot,
+    admitted: &Admitted,
+    crossing: Option<&Crossing>,
+    onward: &Onward<'_>,
+) -> Option<Response<Body>> {
+    let crossing = crossing.filter(|_| !matches!(onward, Onward::Verdict(_)))?;
+    if !crossing.is_preflight(&admitted.method, &admitted.headers) {
+        return None;
+    }
+    let policy = admitted.policy(&now.policy);
+    let methods = match recognise_as(policy, now.jwks_path.as_deref(), admitted, &Method::GET) {
+        Some(Ours::Keys | Ours::TokenKeys | Ours::Resource) => vec![Method::GET],
+        _ => match recognise_as(policy, now.jwks_path.as_deref(), admitted, &Method::OPTIONS) {
+            Some(Ours::Endpoint(Endpoint::Options(allowed))) => listed(allowed.methods),
+            Some(Ours::OAuth(endpoint)) => listed(oauth::methods(endpoint)),
+            _ => policy.methods_at(&admitted.path),
+        },
+    };
+    Some(crossing.preflight(&admitted.headers, methods, &Reader::of(admitted)))
+}
+
+/// Methods of an `Allow`.
+fn listed(methods: &str) -> Vec<Method> {
+    methods.split(',').filter_map(|method| method.trim().parse().ok()).collect()
+}
+
 /// The endpoint of ours that a request is for, if any. `jwks_path` is where the assertion keys are published.
 pub fn recognise(policy: &Policy, jwks_path: Option<&str>, admitted: &Admitted) -> Option<Ours> {
-    let (method, path) = (&admitted.method, &*admitted.path);
+    recognise_as(policy, jwks_path, admitted, &admitted.method)
+}
+
+/// As if it had this method.
+fn recognise_as(policy: &Policy, jwks_path: Option<&str>, admitted: &Admitted, method: &Method) -> Option<Ours> {
+    let path = &*admitted.path;
     if let Some(endpoint) = policy.oauth.as_ref().and_then(|oauth| oauth.endpoint(path)) {
         return Some(Ours::OAuth(endpoint));
     }
@@ -77,7 +145,18 @@ pub fn recognise(policy: &Policy, jwks_path: Option<&str>, admitted: &Admitted) 
             return Some(Ours::Resource);
         }
     }
-    api::recognise(policy, method, path, admitted.dialect, &admitted.prefix).map(Ours::Endpoint)
+    let endpoint = api::recognise(policy, method, path, admitted.dialect, &admitted.prefix).map(Ours::Endpoint);
+    endpoint.or_else(|| options(policy, method, path, admitted.dialect))
+}
+
+/// OPTIONS on a route of the Ibexa dialect, unless a rule speaks about that method, too.
+fn options(policy: &Policy, method: &Method, path: &str, dialect: Dialect) -> Option<Ours> {
+    if dialect != Dialect::Ibexa || *method != Method::OPTIONS || policy.routes.find(method, path).is_some() {
+        return None;
+    }
+    let methods = policy.routes.methods_at(path);
+    let allow = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(",");
+    (!allow.is_empty()).then(|| HeaderValue::try_from(allow).ok().map(Ours::Options)).flatten()
 }
 
 impl Gateway {
@@ -97,6 +176,7 @@ impl Gateway {
         let reads = matches!(admitted.method, Method::GET | Method::HEAD);
         match (ours, &policy.oauth) {
             (Ours::Endpoint(endpoint), _) => endpoint.run(call).await,
+            (Ours::Options(allow), _) => answer::options(allow),
             (Ours::Keys, _) => published(&self.parts.auth.assertion_keys(), KEY_SET, &admitted.headers),
             (Ours::TokenKeys, _) => token_keys(tokens.web_key_set().await, &admitted),
             (Ours::Resource, _) => resource(policy, &admitted),
@@ -190,6 +270,7 @@ fn published(set: &serde_json::Value, kind: &'static str, headers: &HeaderMap) -
     if let Ok(etag) = HeaderValue::try_from(etag) {
         headers.insert(ETAG, etag);
     }
+    response.extensions_mut().insert(cors::Public);
     response
 }
 

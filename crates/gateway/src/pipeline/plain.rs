@@ -7,12 +7,12 @@ use super::{
 };
 use crate::{
     Admitted, Body,
-    admit::admit,
+    admit::{admit, carries_elsewhere},
     answer::{self, Reader},
     ext_authz,
     listen::{Connection, Handler},
 };
-use doorward_core::policy::Dialect;
+use doorward_core::{Policy, policy::Dialect};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use std::{sync::Arc, time::Instant};
@@ -42,7 +42,7 @@ impl Handler for PlainDoor {
                         response
                     }
                     None => {
-                        trace.plain("refusal", refused(&admitted).to_owned());
+                        trace.plain("refusal", refused(&admitted, admitted.policy(&now.policy)).to_owned());
                         trace.audit_refusal(&*gateway.parts.recorder);
                         answer::error(StatusCode::FORBIDDEN, "Operation allowed only in HTTPS", &Reader::of(&admitted))
                     }
@@ -59,16 +59,17 @@ impl Handler for PlainDoor {
 }
 
 /// For the operator: a credential that came this way may be known to others.
-fn refused(admitted: &Admitted) -> &'static str {
-    if carries(admitted) { "a credential came over plain HTTP" } else { "this is plain HTTP" }
+fn refused(admitted: &Admitted, policy: &Policy) -> &'static str {
+    if carries(admitted, policy) { "a credential came over plain HTTP" } else { "this is plain HTTP" }
 }
 
 /// Whether anything came along that is a secret or proves somebody: what we read, and what an upstream might.
-fn carries(admitted: &Admitted) -> bool {
+fn carries(admitted: &Admitted, policy: &Policy) -> bool {
     let headers = &admitted.headers;
     [header::AUTHORIZATION, header::PROXY_AUTHORIZATION].iter().any(|name| headers.contains_key(name))
         || ["x-csrf-token", "x-api-key", "x-auth-token"].iter().any(|name| headers.contains_key(*name))
         || admitted.carries.cookie
+        || carries_elsewhere(headers, policy)
 }
 
 /// The way to the same page over TLS, for a person's browser that reads: a GET or HEAD that asks for HTML, is not below
@@ -76,7 +77,7 @@ fn carries(admitted: &Admitted) -> bool {
 fn redirect(now: &Snapshot, admitted: &Admitted, target: &str) -> Option<Response<Body>> {
     let reads = matches!(admitted.method, Method::GET | Method::HEAD) && !admitted.upgrade;
     let api = admitted.dialect != Dialect::Problem && !admitted.prefix.is_empty();
-    if !reads || api || carries(admitted) || !asks_for_html(admitted) {
+    if !reads || api || carries(admitted, admitted.policy(&now.policy)) || !asks_for_html(admitted) {
         return None;
     }
     let origin = now.policy.origins.first().filter(|own| own.starts_with("https://"))?;

@@ -1,6 +1,9 @@
 //! What is remembered of a request while it is judged, for its one event.
 
-use super::identify::{Identified, Ignored, Proved, SignIn};
+use super::{
+    identify::{Identified, Ignored, Proved, SignIn},
+    ours::PREFLIGHT,
+};
 use crate::{
     Admitted,
     admit::Rejected,
@@ -41,6 +44,7 @@ pub(crate) struct Trace {
     dialect: Dialect,
     method: Method,
     host: String,
+    site: Option<Arc<str>>,
     client: Option<IpAddr>,
     firewall: Option<Arc<Firewall>>,
     route: Route,
@@ -64,6 +68,7 @@ impl Trace {
             dialect: Dialect::Problem,
             method: Method::GET,
             host: String::new(),
+            site: None,
             client: None,
             firewall: None,
             route: Route::None,
@@ -80,6 +85,7 @@ impl Trace {
         self.dialect = admitted.dialect;
         self.method = admitted.method.clone();
         self.host.clone_from(&admitted.host);
+        self.site = admitted.site.as_ref().map(|(site, _)| Arc::clone(&site.name));
         self.client = Some(admitted.client);
     }
 
@@ -107,6 +113,12 @@ impl Trace {
             Target::Route(rule) => Route::Rule(Arc::clone(rule)),
             Target::Unmatched | Target::Unprocessed(_) => Route::None,
         };
+    }
+
+    /// It was a browser's question about a page of another origin.
+    pub(super) fn answered_preflight(&mut self) {
+        self.route = Route::Own(PREFLIGHT);
+        self.outcome = "permit";
     }
 
     /// `counts` says whether a session counts under the firewall's guard.
@@ -218,6 +230,7 @@ impl Trace {
             policy: &self.policy,
             method: self.method.as_str(),
             host: &self.host,
+            site: self.site.as_deref().unwrap_or("-"),
             route: self.route(),
             client: self.client,
             firewall: self.firewall.as_ref().map_or("-", |firewall| &firewall.name),

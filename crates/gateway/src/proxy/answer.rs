@@ -8,14 +8,13 @@ use crate::{
     patience::Patience,
 };
 use bytes::Bytes;
-use doorward_core::policy::Directory;
+use doorward_core::Policy;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -25,7 +24,7 @@ const SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 
 /// Cleans the head of an answer. Returns the trailer fields that may follow.
-pub(super) fn clean(headers: &mut HeaderMap, directories: &[Arc<Directory>], known: bool) -> Vec<HeaderName> {
+pub(super) fn clean(headers: &mut HeaderMap, policy: &Policy, known: bool) -> Vec<HeaderName> {
     let announced = names::announced_trailers(headers);
     names::remove_hop_by_hop_and(headers, |name| {
         names::is_ours(name.as_str()) || known && (*name == SURROGATE_CONTROL || *name == CDN_CACHE_CONTROL)
@@ -34,7 +33,7 @@ pub(super) fn clean(headers: &mut HeaderMap, directories: &[Arc<Directory>], kno
         headers.insert(header::TRAILER, trailer);
     }
     if headers.contains_key(header::SET_COOKIE) {
-        drop_our_cookies(headers, directories);
+        drop_our_cookies(headers, policy);
     }
     if known {
         keep_private(headers);
@@ -43,11 +42,11 @@ pub(super) fn clean(headers: &mut HeaderMap, directories: &[Arc<Directory>], kno
 }
 
 /// An upstream sets no session cookie of ours, and deletes none.
-fn drop_our_cookies(headers: &mut HeaderMap, directories: &[Arc<Directory>]) {
+fn drop_our_cookies(headers: &mut HeaderMap, policy: &Policy) {
     let is_ours = |cookie: &HeaderValue| {
         let bytes = cookie.as_bytes();
         let end = bytes.iter().position(|b| matches!(b, b'=' | b';')).unwrap_or(bytes.len());
-        admit::is_ours(bytes.get(..end).unwrap_or_default().trim_ascii(), directories)
+        admit::is_ours(bytes.get(..end).unwrap_or_default().trim_ascii(), policy)
     };
     if headers.get_all(header::SET_COOKIE).iter().any(is_ours) {
         let kept: Vec<HeaderValue> = headers.get_all(header::SET_COOKIE).iter().filter(|c| !is_ours(c)).cloned().collect();

@@ -39,7 +39,7 @@ pub(crate) fn clean_answer(response: &mut Response<Body>, policy: &Policy, permi
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     let protocol = headers.get(header::UPGRADE).cloned().filter(|_| switches);
-    answer::clean(headers, &policy.directories, permit.identity().account().is_some());
+    answer::clean(headers, policy, permit.identity().account().is_some());
     if let Some(protocol) = protocol {
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(header::UPGRADE, protocol);

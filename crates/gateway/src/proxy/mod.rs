@@ -283,7 +283,7 @@ impl Returning<'_> {
     fn clean(&self, parts: &mut response::Parts) -> Vec<HeaderName> {
         parts.extensions.clear();
         parts.version = http::Version::HTTP_11;
-        answer::clean(&mut parts.headers, &self.policy.directories, self.known)
+        answer::clean(&mut parts.headers, self.policy, self.known)
     }
 
     /// A body that streams, as long as the session and patience last.

@@ -125,7 +125,7 @@ fn hides_cookie(policy: &Policy, upstream: &Upstream, name: &[u8]) -> bool {
         policy.exchanges().any(|(other, exchange)| other.name != upstream.name && is(&exchange.cookie))
             && !upstream.cookies.iter().any(|own| is(own))
     };
-    !upstream.pass_credentials && (is_ours(name, &policy.directories) || old())
+    !upstream.pass_credentials && (is_ours(name, policy) || old())
 }
 
 /// Whether the client's `Authorization` goes no further: it is a credential that we could have read, or the place is for a

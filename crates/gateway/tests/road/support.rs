@@ -296,6 +296,7 @@ fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
     let directory = |name: &str, cookie: &str| {
         Arc::new(Directory {
             website: None,
+            site: None,
             name: name.into(),
             kind: Kind::Admin,
             cookie: CookieSpec {
@@ -360,6 +361,8 @@ fn policy(upstream: SocketAddr, plan: &Plan) -> Policy {
         hash: "0".into(),
         hosts: Some(vec!["shop.test".into()]),
         origins: vec!["http://shop.test".into()],
+        cors: doorward_core::Cors::default(),
+        sites: doorward_core::Sites::default(),
         ibexa_prefixes: vec!["/api/ibexa/v2".into()],
         serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true, jwt: true },
         directories: vec![directory("admins", "SESS"), directory("customers", "CUST")],

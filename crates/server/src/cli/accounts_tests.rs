@@ -152,6 +152,7 @@ fn policy() -> Policy {
         let times = (Duration::from_secs(1800), Duration::from_secs(43_200));
         Arc::new(Directory {
             website: None,
+            site: None,
             name: name.into(),
             kind,
             cookie,
@@ -167,6 +168,8 @@ fn policy() -> Policy {
         hash: "0".into(),
         hosts: None,
         origins: Vec::new(),
+        cors: doorward_core::Cors::default(),
+        sites: doorward_core::Sites::default(),
         ibexa_prefixes: Vec::new(),
         serve: Serve { sessions: true, tokens: false, accounts: false, root: true, users: true, pages: true, jwt: true },
         directories: vec![directory("customers", Kind::Customer), directory("admins", Kind::Admin)],

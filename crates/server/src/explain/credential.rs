@@ -97,7 +97,7 @@ impl Presumed {
         Ok(Self {
             cookie: format!("{}={id}", directory.cookie.name),
             token: (!token_given).then(|| csrf::token(&id, &SystemEntropy)),
-            store: signed_in(&record, &id, store).await?,
+            store: signed_in(&record, &id, &policy.sites.here, store).await?,
             password: session_id::generate(&SystemEntropy),
             directory: Arc::clone(directory),
             record,
@@ -211,7 +211,7 @@ impl Issue {
 }
 
 /// A store with all roles, the account and, if it may sign in, a session of this id.
-async fn signed_in(record: &AccountRecord, id: &str, store: &dyn Store) -> Result<Arc<dyn Store>, StoreError> {
+async fn signed_in(record: &AccountRecord, id: &str, site: &str, store: &dyn Store) -> Result<Arc<dyn Store>, StoreError> {
     let (copy, now) = (Sqlite::memory()?, SystemClock.now());
     for (name, resources) in store.roles().await? {
         copy.put_role(&name, resources, now).await?;
@@ -241,7 +241,7 @@ async fn signed_in(record: &AccountRecord, id: &str, store: &dyn Store) -> Resul
             last_seen: now,
             authenticated: now,
             factors: Vec::new(),
-            site: "default".into(),
+            site: site.into(),
             device: "explain".into(),
         };
         copy.create_session(&session, None).await?;

@@ -4,7 +4,9 @@ mod access;
 mod carried;
 mod credential;
 mod holders;
+mod near;
 mod pairs;
+mod site;
 mod text;
 
 use crate::cli::{Answer, Failure, Terminal, args::ExplainArgs, sound};
@@ -19,7 +21,7 @@ use doorward_core::{
     policy::{Dialect, Directory},
     ports::Store,
     refusal::Public,
-    route::{Miss, NearMiss, Requirement},
+    route::Requirement,
     scopes::Reach,
     stores::{ALL_STORES, StoreScope},
 };
@@ -31,9 +33,11 @@ use doorward_gateway::{
 };
 use doorward_store::Sqlite;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use near::{NearStep, near_miss};
 use pairs::LookedUp;
 use serde::Serialize;
 use serde_json::{Value, json};
+use site::SiteStep;
 use std::{net::SocketAddr, sync::Arc};
 
 /// Near misses that are shown.
@@ -47,6 +51,8 @@ pub(crate) struct Explanation {
     host: String,
     path: String,
     dialect: Option<Dialect>,
+    /// The site and why; absent where there are none.
+    site: Option<SiteStep>,
     assumptions: Vec<String>,
     firewalls: Vec<FirewallStep>,
     credential: String,
@@ -132,14 +138,6 @@ struct RequirementStep {
     by: String,
 }
 
-#[derive(Debug, Serialize)]
-struct NearStep {
-    template: String,
-    methods: Vec<String>,
-    source: String,
-    why: String,
-}
-
 /// Explains one request. Exit code 0 is a permit.
 pub(crate) fn run(arguments: &ExplainArgs, terminal: &mut Terminal) -> Result<Answer, Failure> {
     let config = sound(&arguments.config, terminal)?;
@@ -170,6 +168,10 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
         None => Arc::new(Sqlite::memory()?),
     };
     let mut explanation = Explanation { policy: policy.hash.to_string(), ..Explanation::default() };
+    let bare = admitted(arguments, &config, Vec::new())?;
+    // A cookie is that of the site to which the request comes.
+    let at_site = bare.as_ref().ok().and_then(|admitted| Some(Arc::clone(&admitted.site.as_ref()?.0)));
+    let policy = at_site.as_ref().map_or(policy, |site| &site.policy);
     let presumed = match &arguments.account {
         Some(name) => Some(Presumed::find(name, arguments, policy, &*store).await?),
         None => None,
@@ -200,7 +202,7 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
             }
             admitted
         }
-        None => admitted(arguments, &config, Vec::new())?,
+        None => bare,
     };
     let holders = holders::LookedUp::new(Arc::clone(&store), policy);
     let pairs = LookedUp::new(Arc::clone(&store), &config, presumed.as_ref());
@@ -276,13 +278,23 @@ async fn judge(
     memory: &Memory,
     presumed: Option<&Directory>,
 ) {
-    let facts = admitted.facts();
-    let own = recognise(policy, jwks_path, admitted).map(|ours| ours.own());
-    let found = policy.find(&facts, own);
     explanation.method = admitted.method.to_string();
     explanation.host.clone_from(&admitted.host);
     explanation.path = shown_path(&admitted.path);
     explanation.dialect = Some(admitted.dialect);
+    explanation.site = admitted.site.as_ref().map(|(site, by)| SiteStep::of(site, by));
+    if let Some(crossing) = &admitted.crossing
+        && crossing.is_preflight(&admitted.method, &admitted.headers)
+    {
+        // A browser's question comes before any firewall.
+        explanation.outcome = "permit";
+        explanation.reason = "-".to_owned();
+        explanation.target = Some(TargetStep { kind: "endpoint", name: "preflight".to_owned(), source: None });
+        return;
+    }
+    let facts = admitted.facts();
+    let own = recognise(policy, jwks_path, admitted).map(|ours| ours.own());
+    let found = policy.find(&facts, own);
     explanation.firewalls = firewalls(policy, &facts, found.firewall);
     let identified = identify(memory.known(), policy, Asked::from(admitted), &found).await;
     let door = (admitted.dialect == Dialect::Magento).then_some(&policy.routes.door);
@@ -297,7 +309,8 @@ async fn judge(
     });
     explanation.ignored = credential::unread(&identified);
     let offer = identified.offer;
-    explanation.input = Some(Question::of(&facts, &explanation.path, own, &offer));
+    explanation.input =
+        Some(Question::of(&facts, &explanation.path, own, &offer).on(explanation.site.as_ref().map(|site| &*site.name)));
     let verdict = decide(policy, &memory.roles, &facts, &found, &offer);
     let identity = match &verdict {
         Ok(permit) => permit.identity().clone(),
@@ -496,21 +509,4 @@ fn scopes(demanded: &[Arc<str>], reach: Reach<'_>) -> Vec<RequirementStep> {
         RequirementStep { requirement: scope.to_string(), granted, by }
     };
     demanded.iter().map(step).collect()
-}
-
-fn near_miss(near: &NearMiss) -> NearStep {
-    let rule = &near.rule;
-    let words = |methods: &[Method]| methods.iter().map(ToString::to_string).collect::<Vec<_>>();
-    NearStep {
-        template: rule.template.to_string(),
-        methods: words(&rule.methods),
-        source: rule.source.to_string(),
-        why: match &near.why {
-            Miss::OtherMethod(methods) => format!("it is for {}", words(methods).join(", ")),
-            Miss::SegmentDiffers { index, expected, found } => {
-                format!("segment {} is `{found}`, where it has `{expected}`", index + 1)
-            }
-            Miss::Length => "it has another number of segments".to_owned(),
-        },
-    }
 }

@@ -18,6 +18,14 @@ impl Display for Pretty<'_> {
             line(f, "host", &e.host)?;
             line(f, "path", &e.path)?;
         }
+        if let Some(site) = &e.site {
+            let why = match (&site.matcher, site.by) {
+                (Some(at), kind) => format!("{kind} ({at}) names it"),
+                (None, "header") => "X-SiteAccess names it".to_owned(),
+                (None, _) => "nothing names another one, so it is the default".to_owned(),
+            };
+            line(f, "site", &format!("`{}` ({}): {why}", site.name, site.source))?;
+        }
         for step in &e.firewalls {
             let verdict = match (step.matched, &step.mismatch) {
                 (true, _) => "matches".to_owned(),

@@ -157,6 +157,7 @@ impl Recorder for Telemetry {
         let line = Line::new(self.format, self.clock.now(), Level::Info, "request")
             .field("method", event.method)
             .field("host", event.host)
+            .known("site", event.site)
             .field("route", event.route)
             .number("status", u64::from(event.status))
             .field("outcome", event.outcome)

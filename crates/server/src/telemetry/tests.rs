@@ -22,6 +22,7 @@ fn request<'a>(outcome: &'a str, reason: &'a str) -> RequestEvent<'a> {
         policy: "00ff00ff00ff00ff",
         method: "GET",
         host: "shop.example.com",
+        site: "-",
         route: "/orders/:id",
         client: Some(IpAddr::from([192, 0, 2, 7])),
         firewall: "main",

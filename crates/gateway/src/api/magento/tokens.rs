@@ -78,7 +78,7 @@ async fn try_issue(route: &mut RouteCall<'_>, kind: Kind) -> Result<String, Fail
         address: call.request.client,
         device_token: None,
         user_agent: read::header(call.request.headers, USER_AGENT),
-        site: "default",
+        site: &call.policy.sites.here,
         website: match route.store {
             StoreScope::View(view) => Some(view.website_id),
             StoreScope::All => None,

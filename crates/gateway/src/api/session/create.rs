@@ -73,7 +73,7 @@ async fn sign_in(call: &Call<'_>, input: &SessionInput) -> Result<Response<Body>
         address: call.request.client,
         device_token: cookie::value(call.request.headers, cookie::device_name(call.request.secure)),
         user_agent: read::header(call.request.headers, USER_AGENT),
-        site: "default",
+        site: &call.policy.sites.here,
         website: Some(call.policy.routes.stores.at_host(call.request.host).website_id),
     };
     let verified = call.auth.verify(&call.directories(), attempt).await?;

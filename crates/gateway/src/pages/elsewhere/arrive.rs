@@ -87,7 +87,7 @@ async fn sign_in(call: &Call<'_>, chosen: &Chosen, person: &Person) -> Result<Si
         address: call.request.client,
         device_token: cookie::value(call.request.headers, cookie::device_name(call.request.secure)),
         user_agent: header(call.request.headers, USER_AGENT),
-        site: "default",
+        site: &call.policy.sites.here,
         view: shop.then_some((view.website_id, view.id)),
     };
     let (verified, how) = call.auth.verify_elsewhere(&chosen.directory, arrival).await?;

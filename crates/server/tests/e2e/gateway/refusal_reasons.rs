@@ -365,7 +365,7 @@ fn documented(title: &str) -> BTreeSet<String> {
 #[test]
 fn each_reason_before_a_decision_is_seen_by_caller_log_and_metrics() {
     let upstream = Upstream::start();
-    let site = place("", &upstream);
+    let site = place("[[site]]\nname = \"front\"\n", &upstream);
     let mut observer = Observer::new(site.serve());
     let cookies = "Cookie: doorward_customers=a\r\nCookie: doorward_customers=b\r\n";
     for (dialect, prefix) in PREFIXES {
@@ -388,6 +388,8 @@ fn each_reason_before_a_decision_is_seen_by_caller_log_and_metrics() {
         refused("transfer_encoding", 400, &post, &format!("{host}Transfer-Encoding: gzip, chunked\r\n"), "0\r\n\r\n");
         refused("body_too_large", 413, &post, &format!("{host}Content-Length: 1025\r\n"), &"x".repeat(1025));
         refused("client_address", 400, &get, &format!("{host}X-Forwarded-For: {INPUT}\r\n"), "");
+        refused("site", 400, &get, &format!("{host}X-SiteAccess: {INPUT}\r\n"), "");
+        refused("site", 400, &get, &format!("{host}X-SiteAccess: front\r\nX-SiteAccess: front\r\n"), "");
         refused("session_cookie", 400, &get, &format!("{host}{cookies}"), "");
         refused("authorization", 400, &get, &format!("{host}Authorization: Bearer a\r\nAuthorization: Basic b\r\n"), "");
         if dialect == "ibexa" {

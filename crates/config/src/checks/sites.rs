@@ -1,0 +1,115 @@
+//! Sites: matchers that name nothing, that nothing reaches, and what a header reaches from elsewhere.
+
+use crate::{
+    load::Draft,
+    reader::Reader,
+    sections::{
+        site::{Plan, Planned},
+        site_match::Placed,
+    },
+};
+use doorward_core::{
+    firewall::{Entry, Firewall},
+    site::{Condition, MatchRule},
+};
+
+pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
+    let Some(plan) = &draft.plan else { return };
+    names(r, plan);
+    reach(r, draft, plan);
+    headers(r, draft, plan);
+    pages(r, draft, plan);
+}
+
+/// A name that is none is passed over at run time (ibexa-rest 10).
+fn names(r: &mut Reader<'_>, plan: &Plan) {
+    for named in plan.matchers.iter().flat_map(|placed| &placed.names) {
+        if !plan.sites.iter().any(|site| site.name == named.name) {
+            let hint = "the next matcher is asked then; add the [[site]], or drop this";
+            r.warn(named.span.clone(), format!("there is no site `{}`, so this never counts", named.name), hint);
+        }
+    }
+}
+
+/// Matchers that no request comes to, or that an earlier one has answered for.
+fn reach(r: &mut Reader<'_>, draft: &Draft, plan: &Plan) {
+    let everywhere = draft.api.ibexa_prefixes.iter().any(|prefix| prefix.is_empty());
+    let mut taken: Vec<String> = Vec::new();
+    for placed in &plan.matchers {
+        let rule = &placed.matcher.rule;
+        let needs_path = match rule {
+            MatchRule::Any(conditions, _) => conditions.iter().all(Condition::reads_path),
+            MatchRule::One(_) | MatchRule::All(..) => rule.conditions().iter().any(Condition::reads_path),
+        };
+        if everywhere && needs_path {
+            let hint = "the root is an Ibexa prefix, and below one a path names no site: choose by host, or by X-SiteAccess";
+            r.warn(placed.span.clone(), "this matcher is never asked", hint);
+        }
+        for condition in rule.conditions() {
+            if let Condition::MapHost(map) = condition {
+                for (host, _) in map.iter().filter(|(host, _)| !draft.hosts.is_empty() && !draft.hosts.contains(host)) {
+                    let hint = "requests there are answered 421: name it in `hosts` of [server]";
+                    r.warn(placed.span.clone(), format!("the host {host} is not served"), hint);
+                }
+            }
+        }
+        if let MatchRule::One(condition) = rule {
+            for (key, name) in keys(condition) {
+                let counts = plan.sites.iter().any(|site| *site.name == *name);
+                match taken.contains(&key) {
+                    true => {
+                        let message = format!("{} names a site for {key} that an earlier matcher has", rule.kind());
+                        r.warn(placed.span.clone(), message, "the first one wins");
+                    }
+                    false if counts => taken.push(key),
+                    false => {}
+                }
+            }
+        }
+    }
+}
+
+/// What a map has, in words, and the site that it names.
+fn keys(condition: &Condition) -> Vec<(String, String)> {
+    match condition {
+        Condition::MapHost(map) => map.iter().map(|(host, name)| (format!("the host {host}"), name.to_string())).collect(),
+        Condition::MapPort(map) => map.iter().map(|(port, name)| (format!("the port {port}"), name.to_string())).collect(),
+        Condition::MapUri(map) => map.iter().map(|(part, name)| (format!("the segment {part}"), name.to_string())).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A site with a host of its own, and with something that others have not, can be chosen by a header anywhere.
+fn headers(r: &mut Reader<'_>, draft: &Draft, plan: &Plan) {
+    for (at, site) in plan.sites.iter().enumerate().filter(|(at, site)| *at != plan.default && site.hosts.is_empty()) {
+        let upstream = draft.scopes.values().any(|sites| sites.contains(&site.name));
+        let own = site.directories.is_some() || upstream;
+        if own && by_host(plan, site) && at != plan.default {
+            let what = if upstream { "the upstream that is only for it" } else { "its directories" };
+            let message = format!("X-SiteAccess: {} reaches {what} from every host that is served", site.name);
+            let hint = "rules and firewalls of its own host say nothing there: `hosts` bounds where it can be chosen";
+            r.warn(site.span.clone(), message, hint);
+        }
+    }
+}
+
+/// The sign-in page stands at the root, where a path names no site: who signs in there is signed in on another one.
+fn pages(r: &mut Reader<'_>, draft: &Draft, plan: &Plan) {
+    let by_path = |placed: &&Placed| placed.matcher.rule.conditions().iter().any(Condition::reads_path);
+    let leads = |firewall: &Firewall| firewall.entry == Entry::Page;
+    let led = draft.cookies_differ && draft.api.serve.pages && draft.firewalls.iter().any(|(firewall, _)| leads(firewall));
+    if let Some(placed) = plan.matchers.iter().find(by_path).filter(|_| led) {
+        let message = "people of a site that its path names cannot sign in at `/login`: that is another site's page";
+        let hint =
+            "give the site a host of its own, or its directory a cookie without {site_hash}; REST signs in with X-SiteAccess";
+        r.warn(placed.span.clone(), message, hint);
+    }
+}
+
+/// Whether a matcher on hosts names the site.
+fn by_host(plan: &Plan, site: &Planned) -> bool {
+    plan.matchers.iter().any(|placed| {
+        placed.names.iter().any(|named| named.name == site.name)
+            && placed.matcher.rule.conditions().iter().any(|condition| !condition.reads_path())
+    })
+}
