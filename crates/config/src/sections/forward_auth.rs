@@ -13,10 +13,11 @@ pub(crate) type Placed = (ForwardAuth, Span);
 
 pub(crate) fn read(r: &mut Reader<'_>, root: &DeTable<'_>, server: &Server) -> Vec<Placed> {
     let mut all: Vec<Placed> = Vec::new();
-    for section in r.sections(root, "forward_auth") {
-        if all.is_empty() {
-            check_server(r, &section, server);
-        }
+    let sections = r.sections(root, "forward_auth");
+    if let Some(first) = sections.first() {
+        check_server(r, first, server);
+    }
+    for section in sections {
         let Some(endpoint) = one(r, &section) else { continue };
         let place = section.place("path");
         if let Some((other, _)) = all.iter().find(|(other, _)| meet(other, &endpoint)) {
