@@ -209,10 +209,11 @@ pub(super) fn credentials(callers: &mut Callers<'_>, idp: &SigningKey) -> Vec<Cr
     ]
 }
 
-/// What came of it: the identity for 200, else the status, the challenge, and whether the body is empty.
-fn cell(reply: &Reply, upstream: &Upstream) -> String {
+/// What came of it: the identity for 200 (`told` to whoever is behind), else the status, the challenge, and whether the body
+/// is empty.
+pub(super) fn cell(reply: &Reply, told: impl FnOnce() -> String) -> String {
     if reply.status == 200 {
-        return upstream.last().header("doorward-identity").unwrap_or("?").to_owned();
+        return told();
     }
     let challenge = reply.header("www-authenticate").and_then(|value| value.split(' ').next());
     let challenge = challenge.map(|scheme| format!(" {scheme}")).unwrap_or_default();
@@ -236,7 +237,8 @@ fn table() -> String {
          This page is written by a test that asks a running server.\n",
     );
     page += &sections(&credentials, |certificate, path, headers| {
-        cell(&callers.ask(certificate, "GET", path, headers, ""), &upstream)
+        let reply = callers.ask(certificate, "GET", path, headers, "");
+        cell(&reply, || upstream.last().header("doorward-identity").unwrap_or("?").to_owned())
     });
     page
 }
