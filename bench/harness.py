@@ -23,10 +23,10 @@ CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 class Wrk:
     """A load of one request again and again or, with `tokens`, of another bearer token in each; or with a script of its own, and
-    what that needs before each slice."""
+    what that needs before each slice. What is to be `refused` is worthless where anything was not."""
 
-    def __init__(self, headers=(), tokens=None, script="tokens.lua"):
-        self.headers, self.tokens, self.script = headers, tokens, script
+    def __init__(self, headers=(), tokens=None, script="tokens.lua", refused=False):
+        self.headers, self.tokens, self.script, self.refused = headers, tokens, script, refused
 
     def run(self, url, cpu, seconds, connections):
         command = ["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "5s"]
@@ -38,7 +38,10 @@ class Wrk:
         if self.tokens:
             command += ["--", *map(str, self.tokens.next_slice(connections))]
         out = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False)
-        if out.returncode or "Non-2xx" in out.stdout or "Socket errors" in out.stdout or "no token is left" in out.stderr:
+        requests = int((re.search(r"(\d+) requests in", out.stdout) or [0, 0])[1])
+        failed = int((re.search(r"Non-2xx or 3xx responses: (\d+)", out.stdout) or [0, 0])[1])
+        wrong = failed != (requests if self.refused else 0)
+        if out.returncode or wrong or "Socket errors" in out.stdout or "no token is left" in out.stderr:
             sys.exit(f"{url} did not answer everything:\n{out.stdout}{out.stderr}")
 
         def within(percent):
@@ -47,7 +50,7 @@ class Wrk:
 
         return Load(
             rate=float(re.search(r"Requests/sec:\s+([\d.]+)", out.stdout)[1]),
-            requests=int(re.search(r"(\d+) requests in", out.stdout)[1]),
+            requests=requests,
             p99=within(99),
             p50=within(50),
         )
@@ -58,16 +61,19 @@ Slice = collections.namedtuple("Slice", "rate cpu_per_request p99 p50 memory")
 
 
 class Subject:
-    """What is measured: where it listens, what it is asked by which load, and the processes whose time is charged to it."""
+    """What is measured: where it listens, what it is asked by which load, and the processes whose time is charged to it. What is
+    `expected` is a status and a body, of which None is any."""
 
-    def __init__(self, name, port, path, load, pids, scheme="http"):
+    def __init__(self, name, port, path, load, pids, scheme="http", expected=(200, BODY)):
         self.name, self.port, self.path, self.load, self.pids, self.scheme = name, port, path, load, pids, scheme
+        self.expected = expected
 
     def answers(self):
-        """Whether it answers what the upstream does, once."""
+        """Whether it answers what is expected (most often what the upstream does), once."""
         status, body = get(self.port, self.path, dict(header.split(": ", 1) for header in self.load.headers))
-        if status != 200 or body != BODY.encode():
-            sys.exit(f"{self.name} answers {status} with {len(body)} bytes, not 200 with the upstream's {len(BODY)}")
+        expected, text = self.expected
+        if status != expected or text is not None and body != text.encode():
+            sys.exit(f"{self.name} answers {status} with {len(body)} bytes, not {expected} with {len(text or '')}")
 
     def measure(self, cpu, seconds, connections):
         """One slice. Anything but 200 makes it worthless, so it ends everything."""
