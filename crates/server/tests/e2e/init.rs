@@ -347,7 +347,8 @@ fn only_sound_questions_of_trusted_proxies_are_answered(behind: &Behind) {
     let (head, message) = ask("127.0.0.1", &call("GET", "/orders/5", "shop.test", plain));
     assert!(head.contains("grpc-status: 0") && !message.contains("doorward-identity"), "{head}{message:?}");
     for (from, question, status) in [
-        ("127.0.0.3", call("GET", "/open", "shop.test", plain), 7),
+        // Whoever is not trusted is answered before the message is read, so a client may still be sending one: this has none.
+        ("127.0.0.3", Vec::new(), 7),
         ("127.0.0.1", call("", "/open", "shop.test", plain), 3),
         ("127.0.0.1", call("GET", "", "shop.test", plain), 3),
         ("127.0.0.1", call("GET", "/open", "", plain), 3),
