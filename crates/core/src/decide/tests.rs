@@ -1,5 +1,8 @@
 //! The decision as a matrix: every kind of caller x every kind of target, compared with a table for people.
 
+mod guards;
+mod scopes;
+
 use super::*;
 use crate::{
     Carries, Kind, Provenance, Question, Source,
@@ -197,123 +200,6 @@ fn every_caller_meets_every_target() {
     assert!(table == golden, "the decision changed; read the difference after UPDATE=1 cargo test -p doorward-core\n{table}");
 }
 
-/// One row of the guard table: firewall guards, lenient?, method, change of facts, CSRF valid?, expected word.
-type GuardCase = (&'static str, Guards, Invalid, Method, fn(&mut Facts<'_>), bool, &'static str);
-
-#[test]
-fn guards_stand_between_a_session_and_its_identity() {
-    const CSRF: Guards = Guards { csrf: true, ajax: false };
-    const AJAX: Guards = Guards { csrf: false, ajax: true };
-    const BOTH: Guards = Guards { csrf: true, ajax: true };
-    let cases: &[GuardCase] = &[
-        ("csrf, safe", CSRF, Invalid::Refuse, Method::GET, |_| {}, false, "customer/7"),
-        ("csrf, head is safe", CSRF, Invalid::Refuse, Method::HEAD, |_| {}, false, "customer/7"),
-        ("csrf, options is safe", CSRF, Invalid::Refuse, Method::OPTIONS, |_| {}, false, "customer/7"),
-        ("csrf, post without", CSRF, Invalid::Refuse, Method::POST, |_| {}, false, "Unauthenticated:csrf"),
-        ("csrf fails on lenient too", CSRF, Invalid::Guest, Method::POST, |_| {}, false, "Unauthenticated:csrf"),
-        ("csrf, post with", CSRF, Invalid::Refuse, Method::POST, |_| {}, true, "customer/7"),
-        (
-            "csrf, foreign origin",
-            CSRF,
-            Invalid::Refuse,
-            Method::POST,
-            |f| f.provenance = Provenance::Foreign,
-            true,
-            "Forbidden:foreign_origin",
-        ),
-        ("csrf, ours", CSRF, Invalid::Refuse, Method::POST, |f| f.provenance = Provenance::Ours, true, "customer/7"),
-        ("foreign read", CSRF, Invalid::Refuse, Method::GET, |f| f.provenance = Provenance::Foreign, false, "customer/7"),
-        (
-            "foreign websocket",
-            CSRF,
-            Invalid::Refuse,
-            Method::GET,
-            |f| {
-                f.provenance = Provenance::Foreign;
-                f.upgrade = true
-            },
-            false,
-            "Forbidden:foreign_origin",
-        ),
-        ("ajax absent", AJAX, Invalid::Guest, Method::GET, |_| {}, false, "guest"),
-        ("ajax absent, strict", AJAX, Invalid::Refuse, Method::GET, |_| {}, false, "Unauthenticated:not_ajax"),
-        ("ajax present", AJAX, Invalid::Guest, Method::GET, |f| f.ajax = true, false, "customer/7"),
-        ("ajax asks no token", AJAX, Invalid::Guest, Method::POST, |f| f.ajax = true, false, "customer/7"),
-        (
-            "ajax on a navigation",
-            AJAX,
-            Invalid::Guest,
-            Method::GET,
-            |f| {
-                f.ajax = true;
-                f.navigation = true
-            },
-            false,
-            "guest",
-        ),
-        (
-            "ajax from elsewhere",
-            AJAX,
-            Invalid::Guest,
-            Method::GET,
-            |f| {
-                f.ajax = true;
-                f.provenance = Provenance::Foreign
-            },
-            false,
-            "guest",
-        ),
-        ("both, no token", BOTH, Invalid::Guest, Method::POST, |f| f.ajax = true, false, "Unauthenticated:csrf"),
-        ("both", BOTH, Invalid::Guest, Method::POST, |f| f.ajax = true, true, "customer/7"),
-        (
-            "no guard, foreign post",
-            NO_GUARD,
-            Invalid::Refuse,
-            Method::POST,
-            |f| f.provenance = Provenance::Foreign,
-            false,
-            "Forbidden:foreign_origin",
-        ),
-        ("expected user", NO_GUARD, Invalid::Refuse, Method::GET, |f| f.expected_user = Some("c"), false, "customer/7"),
-        (
-            "other user",
-            NO_GUARD,
-            Invalid::Refuse,
-            Method::GET,
-            |f| f.expected_user = Some("d"),
-            false,
-            "Unauthenticated:user_changed",
-        ),
-        (
-            "csrf before expected user",
-            CSRF,
-            Invalid::Refuse,
-            Method::POST,
-            |f| f.expected_user = Some("d"),
-            false,
-            "Unauthenticated:csrf",
-        ),
-    ];
-    let open = rule(&["anonymous"], false);
-    for (name, guards, invalid, method, change, csrf_valid, expected) in cases {
-        let firewall = firewall(*guards, *invalid);
-        let mut facts = facts(method);
-        change(&mut facts);
-        let found = Found { firewall: Some(&firewall), target: Target::Route(&open), access: None, store: None };
-        let offer = verified(account(Kind::Customer, "c", &[]), *csrf_valid);
-        let verdict = decide(&policy(Unmatched::Deny), &roles(), &facts, &found, &offer);
-        assert_eq!(word(&verdict), *expected, "{name}");
-
-        // Written down, read back and judged again, it comes to the same.
-        let written = serde_json::to_string(&Question::of(&facts, facts.path, Some(OWN), &offer)).unwrap();
-        let read: Question = serde_json::from_str(&written).unwrap();
-        let mut same = policy(Unmatched::Deny);
-        same.firewalls = vec![Arc::clone(&firewall)];
-        let again = read.judge(&same, &roles(), |name| (name == OWN.name).then_some(OWN)).unwrap();
-        assert_eq!(word(&again), *expected, "{name}, again");
-    }
-}
-
 #[test]
 fn a_question_that_cannot_be_read_is_no_permit() {
     let facts = facts(&Method::GET);
@@ -393,59 +279,6 @@ fn roles_that_nobody_knows_are_unavailable_and_no_refusal_of_the_caller() {
     let found = Found { firewall: Some(&firewall), target: Target::Route(&closed), access: None, store: None };
     let guest = decide(&policy(Unmatched::Deny), &unknown, &facts(&Method::GET), &found, &Offer::Absent);
     assert_eq!(word(&guest), "Unauthenticated:not_granted");
-}
-
-/// RFC 6750 3.1: the challenge names all that the request needs, so that a client asks once.
-#[test]
-fn scopes_of_access_control_and_route_add_up() {
-    let firewall = firewall(NO_GUARD, Invalid::Refuse);
-    let closed = Arc::new(AccessRule {
-        path: None,
-        host: None,
-        methods: vec![],
-        ips: vec![],
-        roles: vec![],
-        scopes: vec!["api".into(), "read".into()],
-        source: source(9),
-    });
-    let route = scoped(&["A_B::child"], &["read", "write"]);
-    let verdict = |offer: &Offer| {
-        let found = Found { firewall: Some(&firewall), target: Target::Route(&route), access: Some(&closed), store: None };
-        let facts = facts(&Method::GET);
-        let verdict = decide(&policy(Unmatched::Deny), &roles(), &facts, &found, offer);
-        // Written down, read back and judged again, it comes to the same.
-        let written = serde_json::to_string(&Question::of(&facts, facts.path, None, offer)).unwrap();
-        let read: Question = serde_json::from_str(&written).unwrap();
-        assert_eq!(serde_json::to_string(&Question::of(&facts, facts.path, None, &read.offer.offer())).unwrap(), written);
-        verdict
-    };
-    let held = |scopes: &[&str]| token(account(Kind::Admin, "a", &["child"]), scopes);
-    for (scopes, at, lacking) in [
-        (&["write", "read"][..], source(9), "api"),
-        (&["api", "write"], source(9), "read"),
-        (&["api", "read"], source(1), "write"),
-        (&["api", "READ"], source(9), "read"),
-    ] {
-        let refusal = verdict(&held(scopes)).unwrap_err();
-        assert_eq!(refusal.public, Public::Forbidden, "{scopes:?}");
-        let required = ["api", "read", "write"].map(Arc::from).to_vec();
-        assert_eq!(refusal.reason, Reason::InsufficientScope { rule: at, required, lacking: lacking.into() }, "{scopes:?}");
-    }
-    assert_eq!(word(&verdict(&held(&["write", "api", "read"]))), "admin/7");
-    assert_eq!(word(&verdict(&verified(account(Kind::Admin, "a", &["child"]), true))), "admin/7");
-    // Rules without roles, and routes that are open: nobody passes who leaves the token away.
-    assert_eq!(word(&verdict(&Offer::Absent)), "Unauthenticated:insufficient_scope");
-}
-
-/// magento-webapi 0: what demands scopes is open to nobody.
-#[test]
-fn a_scoped_route_below_the_prefix_of_the_shop_is_not_open() {
-    let (firewall, route) = (firewall(NO_GUARD, Invalid::Refuse), scoped(&["anonymous"], &["read"]));
-    let policy = policy(Unmatched::Deny);
-    let store = Some(policy.routes.stores.locate("shop.test", "/V1/x").0);
-    let found = Found { firewall: Some(&firewall), target: Target::Route(&route), access: None, store };
-    let verdict = decide(&policy, &roles(), &facts(&Method::GET), &found, &Offer::Refused("x"));
-    assert_eq!(word(&verdict), "Unauthenticated:invalid_credential");
 }
 
 /// What is different about a request.

@@ -1,6 +1,9 @@
 //! An explanation for people.
 
-use super::{Explanation, RequirementStep, StoreStep};
+use super::{
+    Explanation,
+    steps::{RequirementStep, StoreStep},
+};
 use std::fmt::{self, Display};
 
 /// One step a line, in the order in which a request takes them.

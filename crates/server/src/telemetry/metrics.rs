@@ -1,84 +1,28 @@
 //! What is counted. Every label has few values: names from the configuration, words of ours, known HTTP methods.
 
-use super::issuers::Issuers;
+use super::{
+    issuers::Issuers,
+    series::{
+        DecisionLabels, DurationLabels, Exchanges, FaceLabels, Hashed, Histograms, MailLabels, OTHER, PolicyLabel,
+        ProviderLabels, ResultLabel, SERIES, Series, SignInLabels, UpstreamLabels, hash, known_method, latency,
+    },
+};
 use arc_swap::ArcSwap;
 use doorward_auth::{IntrospectionCounts, IssuerKeys};
 use doorward_core::Time;
 use doorward_gateway::record::{AuditEvent, RequestEvent, UpstreamOutcome};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    encoding::text::encode,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::{Registry, Unit},
 };
 use std::{
     collections::HashMap,
     fmt,
-    hash::{BuildHasherDefault, Hash, Hasher},
+    hash::BuildHasherDefault,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
-
-/// Series of one family at most. Names come from the configuration, so only many reloads could come near; what is
-/// beyond is counted as `other`.
-const SERIES: usize = 4096;
-const OTHER: &str = "other";
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct DecisionLabels {
-    firewall: String,
-    method: String,
-    http_method: String,
-    outcome: String,
-    reason: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct DurationLabels {
-    firewall: String,
-    outcome: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ProviderLabels {
-    provider: String,
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FaceLabels {
-    face: String,
-    outcome: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct UpstreamLabels {
-    upstream: String,
-    outcome: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SignInLabels {
-    directory: String,
-    outcome: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct MailLabels {
-    mail: &'static str,
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ResultLabel {
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PolicyLabel {
-    hash: String,
-}
-
-type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// What is known only when somebody asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -117,32 +61,6 @@ pub(crate) struct Sample {
     pub(crate) introspections: Vec<IntrospectionCounts>,
     /// When all this was so.
     pub(crate) now: Time,
-}
-
-/// The counters of one kind of request, found by one look-up.
-struct Series {
-    labels: DecisionLabels,
-    decisions: Counter,
-    durations: Histogram,
-}
-
-impl Series {
-    fn is_of(&self, event: &RequestEvent<'_>) -> bool {
-        let labels = &self.labels;
-        labels.firewall == event.firewall
-            && labels.method == event.authentication
-            && labels.http_method == known_method(event.method)
-            && labels.outcome == event.outcome
-            && labels.reason == event.reason
-    }
-}
-
-/// What is counted of the exchanges with one upstream that ended in one way.
-struct Exchanges {
-    upstream: String,
-    outcome: &'static str,
-    count: Counter,
-    durations: Histogram,
 }
 
 /// All metrics.
@@ -466,41 +384,4 @@ impl Metrics {
         r.register("policy", "The policy that decides, by hash", self.policy.clone());
         self.issuers.register(r);
     }
-}
-
-/// From a tenth of a millisecond to ten seconds.
-fn latency() -> Histogram {
-    Histogram::new([0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
-}
-
-/// FNV-1a of words that no client chooses, so nobody can make them collide; whoever looks one up compares as well.
-fn hash(words: [&str; 5]) -> u64 {
-    let bytes = words.iter().flat_map(|word| word.bytes().chain([0xff]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
-}
-
-/// What is hashed already.
-#[derive(Default)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |hash, byte| hash << 8 | u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-/// The method, or `other`: a client may send any word.
-fn known_method(method: &str) -> &'static str {
-    ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE", "PUBLISH", "COPY", "MOVE", "SWAP"]
-        .into_iter()
-        .find(|known| *known == method)
-        .unwrap_or(OTHER)
 }

@@ -9,6 +9,7 @@ mod issuers;
 mod line;
 mod mails;
 mod metrics;
+mod series;
 mod text;
 mod writer;
 
