@@ -3,7 +3,7 @@ use crate::{
     rfc6749::{Parameters, token},
     testing::{Bench, ORDERS},
 };
-use doorward_core::ports::{ClientChange, ClientMethod};
+use doorward_core::ports::{ClientChange, ClientMethod, Grant};
 use http::HeaderMap;
 use std::time::Duration;
 
@@ -85,4 +85,17 @@ async fn v10_4_10_whoever_asks_proves_who_it_is() {
     assert_eq!(introspect(&bench.provider(), caller).await.unwrap_err().code, ErrorCode::InvalidClient);
     assert_eq!(ask(&bench, "nobody", &good).await.unwrap_err().code, ErrorCode::InvalidClient);
     assert_eq!(ask(&bench, "shop", "").await.unwrap_err().code, ErrorCode::InvalidRequest);
+}
+
+#[tokio::test]
+async fn what_a_client_may_no_longer_have_is_not_said_of_its_tokens() {
+    let bench = bench().await;
+    let good = token(&bench, "").await;
+    let change = async |change| bench.auth.store().change_client("shop", change, bench.now()).await.unwrap();
+    assert_eq!(ask(&bench, "shop", &good).await.unwrap()["scope"], "default");
+    change(ClientChange { scopes: Some(vec!["orders".into()]), ..ClientChange::default() }).await;
+    let said = ask(&bench, "shop", &good).await.unwrap();
+    assert_eq!((&said["active"], &said["scope"]), (&true.into(), &"".into()));
+    change(ClientChange { grants: Some(vec![Grant::AuthorizationCode]), ..ClientChange::default() }).await;
+    assert_eq!(ask(&bench, "shop", &good).await.unwrap(), inactive(), "it may no longer act for itself");
 }

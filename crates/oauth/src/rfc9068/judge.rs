@@ -5,7 +5,7 @@ use crate::{Provider, rfc6749::Scopes};
 use doorward_auth::{Groundless, Grounds};
 use doorward_core::{
     Time,
-    ports::{AccountRecord, Authorization, Client, StoreError, TokenKey},
+    ports::{AccountRecord, Authorization, Client, Grant, StoreError, TokenKey},
 };
 use doorward_crypto::{
     jwt::{Claims, Rules, Unverified, Verified},
@@ -20,7 +20,7 @@ pub struct Judged {
     pub claims: Claims,
     /// To whom it was issued.
     pub client: Client,
-    /// What it is good for.
+    /// What it is good for, as far as the client may still have that.
     pub scopes: Scopes,
     /// When it was issued.
     pub issued: Time,
@@ -57,9 +57,12 @@ pub async fn judge(provider: &Provider<'_>, token: &str, audience: &[Arc<str>]) 
     }
     let client = store.client(text("client_id")?).await?.filter(|client| client.upholds(issued));
     let client = client.ok_or(NotActive::Refused("its client is gone or disabled, or its tokens were ended"))?;
+    // What the client may no longer have, it has no longer.
+    let scopes: Scopes = scopes.names().iter().filter(|scope| client.scopes.contains(scope)).cloned().collect();
     let sub = text("sub")?;
     let person = match claims.get("grant_id").map(|id| id.as_str()) {
-        None if *sub == *client.id => None,
+        None if *sub == *client.id && client.may(Grant::ClientCredentials) => None,
+        None if *sub == *client.id => return Err(NotActive::Refused("its client may no longer act for itself")),
         Some(Some(id)) => {
             let authorization = store.grants().authorization(id, now).await?;
             let authorization = authorization.ok_or(NotActive::Refused("what it rests on has ended"))?;
