@@ -462,13 +462,18 @@ impl Tokens {
     }
 }
 
-/// The account with these roles besides its own, for one token alone.
+/// The account with these roles besides its own, for one token alone. Roles that are named as scopes are
+/// ([`SCOPE_ROLE`]) say what a token is good for, so those of the account say nothing of this one.
 fn dressed(record: AccountRecord, roles: &[Arc<str>]) -> AccountRecord {
-    let missing = |role: &&Arc<str>| !record.account.roles.contains(*role);
-    let more: Vec<Arc<str>> = roles.iter().filter(missing).cloned().collect();
-    if more.is_empty() {
+    let own = &record.account.roles;
+    let mut all: Vec<Arc<str>> = own.iter().filter(|role| !role.starts_with(SCOPE_ROLE)).cloned().collect();
+    for role in roles {
+        if !all.contains(role) {
+            all.push(Arc::clone(role));
+        }
+    }
+    if all == *own {
         return record;
     }
-    let roles = record.account.roles.iter().cloned().chain(more).collect();
-    AccountRecord { account: Arc::new(Account { roles, ..(*record.account).clone() }), ..record }
+    AccountRecord { account: Arc::new(Account { roles: all, ..(*record.account).clone() }), ..record }
 }

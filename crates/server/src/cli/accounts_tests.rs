@@ -383,7 +383,15 @@ async fn unknown_resources_are_all_named_and_nothing_is_done() {
 #[tokio::test]
 async fn roles_that_nobody_gives_cannot_be_made_or_given() {
     let place = Place::new();
-    for name in ["ROLE_USER", "ROLE_ADMIN", "ROLE_CUSTOMER", "PUBLIC_ACCESS", "IS_AUTHENTICATED_FULLY"] {
+    for name in [
+        "ROLE_USER",
+        "ROLE_ADMIN",
+        "ROLE_CUSTOMER",
+        "ROLE_INTEGRATION",
+        "PUBLIC_ACCESS",
+        "IS_AUTHENTICATED_FULLY",
+        "ROLE_OAUTH2_ORDERS",
+    ] {
         assert!(place.run(&format!("role add {name}"), "").await.answer.is_err(), "{name} was made");
         let given = place.run(&format!("user add admins/admin --role {name} --password-stdin"), GOOD).await;
         assert!(given.why().contains("is not given"), "{name}: {}", given.why());

@@ -6,6 +6,7 @@ use super::{
     text::{Table, harmless, new_name, suggestions},
 };
 use clap::Subcommand;
+use doorward_auth::SCOPE_ROLE;
 use doorward_core::{
     Kind,
     acl::{ADMIN, ALL, Holds, RoleBook, RoleRow, Tree},
@@ -62,8 +63,11 @@ pub(crate) async fn run(command: RoleCommand, context: &mut Context<'_>) -> Resu
 
 /// Refuses names that everyone has by the kind of account, or that access control reads as something else.
 pub(super) fn given(name: &str) -> Result<(), Failure> {
-    let implied = [ROLE_USER, Kind::Admin.role(), Kind::Customer.role(), "PUBLIC_ACCESS"];
-    if implied.contains(&name) || name.starts_with("IS_AUTHENTICATED") {
+    let implied = name == ROLE_USER || name == "PUBLIC_ACCESS" || Kind::ALL.iter().any(|kind| kind.role() == name);
+    if name.starts_with(SCOPE_ROLE) {
+        return Err(Failure::usage(format_args!("{name} is not given: it follows from the scopes of an access token")));
+    }
+    if implied || name.starts_with("IS_AUTHENTICATED") {
         return Err(Failure::usage(format_args!(
             "{name} is not given: it follows from being signed in and the kind of directory"
         )));

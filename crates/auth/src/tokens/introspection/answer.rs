@@ -36,8 +36,11 @@ pub(super) fn read(said: Option<Said>, settings: &IntrospectionSettings, now: Ti
     match said.get("token_type") {
         None => {}
         Some(Value::String(kind)) if kind.eq_ignore_ascii_case("bearer") || kind.eq_ignore_ascii_case("access_token") => {}
-        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("dpop") && said.contains_key("cnf") => {}
+        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("dpop") && has_key(&said) => {}
         Some(_) => return Err(invalid("it is no bearer token (`token_type`)")),
+    }
+    if let Some(name) = another_kind(&said) {
+        return Err(invalid(name));
     }
     let rules =
         Rules { issuer: Some(&settings.issuer), audience: &settings.audience, leeway: settings.leeway, ..Rules::default() };
@@ -46,4 +49,24 @@ pub(super) fn read(said: Option<Said>, settings: &IntrospectionSettings, now: Ti
         BadToken::Audience | BadToken::Issuer | BadToken::Early => invalid(bad.text()),
         _ => invalid("what its server says of it has a wrong type"),
     })
+}
+
+/// Whether it is bound to a key: what its server calls `DPoP` is none of those who bring it without a proof (RFC 9449 6.2).
+fn has_key(said: &Said) -> bool {
+    said.get("cnf").is_some_and(|cnf| cnf.get("jkt").is_some_and(Value::is_string))
+}
+
+/// Servers that are asked about a JSON Web Token say `active` of ID tokens and of refresh tokens, too, and add which kind it is:
+/// none but those for access count, as `typ` says it of those that are verified here (RFC 9068 4, RFC 8725 3.12).
+fn another_kind(said: &Said) -> Option<&'static str> {
+    const KINDS: [(&str, &[&str], &str); 2] = [
+        ("typ", &["bearer", "dpop", "jwt", "at+jwt", "application/at+jwt"], "its server says that it is no access token (`typ`)"),
+        ("token_use", &["access", "access_token"], "its server says that it is no access token (`token_use`)"),
+    ];
+    let is_another = |name: &str, known: &[&str]| match said.get(name) {
+        None => false,
+        Some(Value::String(kind)) => !known.iter().any(|known| kind.eq_ignore_ascii_case(known)),
+        Some(_) => true,
+    };
+    KINDS.into_iter().find(|(name, known, _)| is_another(name, known)).map(|(_, _, why)| why)
 }

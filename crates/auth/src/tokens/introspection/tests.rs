@@ -250,6 +250,7 @@ async fn what_is_said_must_be_of_a_token_for_us() {
         (json!({ "token_type": "refresh_token" }), "Invalid"),
         (json!({ "token_type": "DPoP" }), "Invalid"),
         (json!({ "token_type": "DPoP", "cnf": { "jkt": "x" } }), JANE),
+        (json!({ "token_type": "DPoP", "cnf": { "x5t#S256": "x" } }), "Invalid"),
         (json!({ "cnf": { "jkt": "x" } }), JANE),
         (json!({ "cnf": { "other": "x" } }), "Invalid"),
         (json!({ "token_type": 1 }), "Invalid"),
@@ -383,4 +384,37 @@ async fn nothing_shows_the_token_or_the_secret() {
     world.idp.is_away();
     let error = world.find("another-secret-token").await.unwrap_err().to_string();
     assert!(error.contains("https://idp.example.com/introspect") && !error.contains("another-secret"), "{error}");
+}
+
+#[tokio::test]
+async fn what_its_server_calls_an_id_token_or_a_refresh_token_is_none_for_access() {
+    let world = World::new().await;
+    for (said, came) in [
+        (json!({ "typ": "Bearer" }), JANE),
+        (json!({ "typ": "at+jwt", "token_use": "access" }), JANE),
+        (json!({ "typ": "ID" }), "Invalid"),
+        (json!({ "typ": "Refresh" }), "Invalid"),
+        (json!({ "typ": "Offline", "token_type": "Bearer" }), "Invalid"),
+        (json!({ "typ": "logout+jwt" }), "Invalid"),
+        (json!({ "typ": 1 }), "Invalid"),
+        (json!({ "token_use": "id" }), "Invalid"),
+        (json!({ "token_use": ["access"] }), "Invalid"),
+    ] {
+        world.idp.says(world.active(said.clone()));
+        assert_eq!(world.whose(&format!("t{}", world.idp.asked())).await, came, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_role_of_the_account_that_is_named_as_a_scope_is_counts_for_no_token() {
+    let world = World::new().await;
+    let roles: Vec<Arc<str>> = ["ROLE_OAUTH2_ADMIN", "ROLE_OAUTH2_READ", "ROLE_CLERK"].map(Arc::from).to_vec();
+    let change = AccountChange { roles: Some(roles), ..AccountChange::default() };
+    world.bench.change(Kind::Customer, 1, change).await;
+    world.bench.clock.advance(SECOND);
+    world.idp.says(world.active(json!({ "scope": "write", "groups": [] })));
+    assert_eq!(world.whose("t").await, "customers/1 ROLE_CLERK,ROLE_OAUTH2_WRITE");
+    // What was remembered is asked about in the same way.
+    world.bench.auth.apply_changes().await.unwrap();
+    assert_eq!(world.whose("t").await, "customers/1 ROLE_CLERK,ROLE_OAUTH2_WRITE");
 }
