@@ -17,8 +17,8 @@ const NOBODYS: &str = "sha256:00000000000000000000000000000000000000000000000000
 /// The longest secret that is looked at, in bytes.
 const LONGEST: usize = 1024;
 
-/// What a request for an endpoint of clients carries.
-#[derive(Clone, Copy, Debug)]
+/// What a request for an endpoint of clients carries: secrets among it.
+#[derive(Clone, Copy)]
 pub struct Caller<'a> {
     /// Its headers.
     pub headers: &'a HeaderMap,

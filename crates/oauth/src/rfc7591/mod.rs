@@ -15,7 +15,7 @@ use doorward_core::{
 };
 use doorward_crypto::random;
 use serde_json::{Map, Value, json};
-use std::{borrow::Cow, net::IpAddr, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, net::IpAddr, sync::Arc, time::Duration};
 
 /// Why a client is not registered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,12 +44,18 @@ pub enum Refused {
 }
 
 /// A client that registered itself, and what it is told.
-#[derive(Debug)]
 pub struct Registered {
     /// The client.
     pub client: Client,
     /// The answer (section 3.2.1). It holds the secret, which is never shown again.
     pub answer: Value,
+}
+
+/// Without the answer.
+impl fmt::Debug for Registered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registered").field("client", &self.client).finish_non_exhaustive()
+    }
 }
 
 /// Registers a client that has an initial access token.

@@ -33,7 +33,7 @@ const AHEAD: Duration = Duration::from_secs(10);
 const LONGEST_JTI: usize = 256;
 
 /// The request that a proof must be for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// Its method.
     pub method: &'a str,

@@ -30,8 +30,8 @@ impl Scheme {
     }
 }
 
-/// A token as it was sent.
-#[derive(Clone, Copy, Debug)]
+/// A token as it was sent: a secret, as its headers are.
+#[derive(Clone, Copy)]
 pub struct Sent<'a> {
     /// How.
     pub scheme: Scheme,
