@@ -26,6 +26,8 @@ pub struct OAuth {
     pub refresh_token_lifetime: Duration,
     /// Proofs of possession need a nonce of ours (RFC 9449 8).
     pub dpop_nonce: bool,
+    /// Browsers bring nothing but references to requests that clients pushed (RFC 9126 4).
+    pub require_pushed: bool,
     /// Where clients call that prove themselves, or bind their tokens, by a certificate (RFC 8705); `None` takes none.
     pub mtls: Option<Mtls>,
     /// What clients may be that register themselves (RFC 7591); `None` lets nobody.

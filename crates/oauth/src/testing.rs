@@ -112,6 +112,7 @@ fn oauth() -> OAuth {
         code_lifetime: Duration::from_secs(60),
         refresh_token_lifetime: Duration::from_secs(30 * 24 * 3600),
         dpop_nonce: false,
+        require_pushed: false,
         mtls: None,
         registration: None,
         paths: vec![("/token".into(), OAuthEndpoint::Token), ("/authorize/jwks".into(), OAuthEndpoint::Keys)],

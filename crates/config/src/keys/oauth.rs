@@ -61,6 +61,12 @@ pub(super) const OAUTH: &[Table] = &[Table {
             "Whether proofs of possession (DPoP) need a nonce that Doorward gave within the last two minutes (RFC 9449 8). Clients then ask twice where they have none.",
         ),
         key(
+            "require_pushed_requests",
+            FLAG,
+            "`false`",
+            "Whether clients have to push their requests (RFC 9126): what a browser brings is then a reference that a client left, or is refused.",
+        ),
+        key(
             "algorithm",
             TEXT,
             "\"EdDSA\"",

@@ -65,6 +65,7 @@ pub(crate) fn read(
         code_lifetime: r.duration(&section, "code_lifetime", Duration::from_secs(60)),
         refresh_token_lifetime: r.duration(&section, "refresh_token_lifetime", 30 * 24 * hour),
         dpop_nonce: r.flag(&section, "dpop_nonce", false),
+        require_pushed: r.flag(&section, "require_pushed_requests", false),
         mtls: mtls(r, &section, hosts),
         paths: paths(r, &section, registration.is_some()),
         registration,

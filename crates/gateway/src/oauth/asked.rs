@@ -83,6 +83,8 @@ pub(super) async fn read(call: &Call<'_>, settings: &OAuth, query: &str) -> Resu
     let client = call.auth.store().client(id).await.map_err(unavailable)?.filter(|client| client.enabled);
     let client = client.ok_or_else(|| page("The application that asks is not known here."))?;
     let (parameters, pushed) = match sent.get("request_uri").and_then(|uri| uri.strip_prefix(PUSHED)) {
+        // RFC 9126 5. Nobody knows who wrote what a browser brings, so the answer goes to no place that it names.
+        None if settings.require_pushed => return Err(page("The application has to push its request (RFC 9126).")),
         None => (sent, None),
         Some(reference) => {
             let key = TokenKey(sha256(reference.as_bytes()));

@@ -22,8 +22,10 @@ const MOST_URIS: usize = 20;
 const LONGEST_NAME: usize = 100;
 /// What people could be led to. None of it is shown or fetched, and none of it may be a script either.
 const LINKS: [&str; 4] = ["client_uri", "logo_uri", "policy_uri", "tos_uri"];
+/// RFC 9126 6.
+const PUSHED: &str = "require_pushed_authorization_requests";
 /// Promises that are not kept here for a single client.
-const UNKEPT: [&str; 3] = ["dpop_bound_access_tokens", "require_pushed_authorization_requests", "require_signed_request_object"];
+const UNKEPT: [&str; 3] = ["dpop_bound_access_tokens", PUSHED, "require_signed_request_object"];
 
 /// What a client may be, as it asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +123,9 @@ impl Said {
 
     fn nothing_that_is_not_kept(&self, provider: &Provider<'_>) -> Result<(), Refused> {
         for name in UNKEPT {
-            if self.flag(name)? {
+            // What is demanded of everybody is kept for one, too.
+            let kept = name == PUSHED && provider.settings.require_pushed;
+            if self.flag(name)? && !kept {
                 return Err(metadata(format!("{name} cannot be kept for one client.")));
             }
         }

@@ -78,6 +78,10 @@ pub fn metadata(provider: &Provider<'_>) -> Value {
             say("mtls_endpoint_aliases", aliases.into());
         }
     }
+    if settings.require_pushed {
+        // RFC 9126 5.
+        say("require_pushed_authorization_requests", true.into());
+    }
     say("dpop_signing_alg_values_supported", json!(rfc9449::ALGORITHMS));
     say("subject_types_supported", json!(["public"]));
     say("id_token_signing_alg_values_supported", json!(provider.auth.tokens().oauth_algorithms()));

@@ -58,3 +58,21 @@ fn a_pushed_request_is_for_its_client_alone_and_judged_at_once() {
     refused(&post(&play.server, "/par", &pair("shop", "wrong"), &request(&[])), 401, "invalid_client");
     assert_eq!(play.server.get("/par", "").status, 405);
 }
+
+#[test]
+fn a_request_that_was_not_pushed_is_refused_where_that_is_demanded() {
+    let play = Play::set("require_pushed_requests = true\n");
+    let jane = play.jane();
+    let said = play.open("/.well-known/oauth-authorization-server", None).json();
+    assert_eq!(said["require_pushed_authorization_requests"], true, "{said}");
+    // Neither what the browser brings itself, nor a reference to somewhere else, whether somebody is signed in or not.
+    for query in [request(&[]), request(&[("request_uri", "https://app.example.com/request")]), request(&[("prompt", "none")])] {
+        for who in [Some(&jane), None] {
+            let reply = play.open(&format!("/authorize?{query}"), who);
+            assert_eq!((reply.status, reply.header("location")), (400, None), "{query}: {reply:?}");
+        }
+    }
+    let uri = reference(&push(&play, &[]));
+    let reply = play.decide(&format!("client_id=shop&request_uri={}", encode(&uri)), &jane, "allow");
+    assert_eq!(play.redeem(&parameter(&reply, "code").unwrap()).status, 200);
+}
