@@ -404,17 +404,3 @@ async fn what_its_server_calls_an_id_token_or_a_refresh_token_is_none_for_access
         assert_eq!(world.whose(&format!("t{}", world.idp.asked())).await, came, "{said}");
     }
 }
-
-#[tokio::test]
-async fn a_role_of_the_account_that_is_named_as_a_scope_is_counts_for_no_token() {
-    let world = World::new().await;
-    let roles: Vec<Arc<str>> = ["ROLE_OAUTH2_ADMIN", "ROLE_OAUTH2_READ", "ROLE_CLERK"].map(Arc::from).to_vec();
-    let change = AccountChange { roles: Some(roles), ..AccountChange::default() };
-    world.bench.change(Kind::Customer, 1, change).await;
-    world.bench.clock.advance(SECOND);
-    world.idp.says(world.active(json!({ "scope": "write", "groups": [] })));
-    assert_eq!(world.whose("t").await, "customers/1 ROLE_CLERK,ROLE_OAUTH2_WRITE");
-    // What was remembered is asked about in the same way.
-    world.bench.auth.apply_changes().await.unwrap();
-    assert_eq!(world.whose("t").await, "customers/1 ROLE_CLERK,ROLE_OAUTH2_WRITE");
-}
