@@ -37,7 +37,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let opened = configuration().route(Route::get("/close").anonymous());
     doorward.replace(opened.configuration()?).await?;
 
-    let app = Router::new().route("/news", get(news)).route("/close", get(close)).layer(doorward.layer());
+    let api = Router::new().route("/news", get(news)).route("/close", get(close));
+    let app = Router::new().fallback_service(doorward.protect(api));
     writeln!(out, "ready http://{address}")?;
     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
     background.stop().await;

@@ -17,13 +17,14 @@ async fn account(caller: Identity) -> String {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let api = Doorward::builder().directory(Directory::customers("people"));
-    let rules = api.route(Route::get("/open").anonymous()).route(Route::get("/account").own());
+    let rules = Doorward::builder().directory(Directory::customers("people"));
+    let rules = rules.route(Route::get("/open").anonymous()).route(Route::get("/account").own());
     let doorward = rules.open().await?;
     let background = doorward.start();
     doorward.accounts().add(NewUser::new("people", "jane").password("a long one for jane")).await?;
 
-    let app = Router::new().route("/open", get(open)).route("/account", get(account)).layer(doorward.layer());
+    let app = Router::new().route("/open", get(open)).route("/account", get(account));
+    let app = Router::new().fallback_service(doorward.protect(app));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     announce(&listener)?;
     let app = app.into_make_service_with_connect_info::<SocketAddr>();

@@ -41,7 +41,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     accounts.add(NewUser::new("staff", "carl").password("a long one for carl").role("clerk")).await?;
     accounts.add(NewUser::new("staff", "cora").password("a long one for cora").role("cashier")).await?;
 
-    let app = Router::new().route("/orders/7", get(orders)).route("/orders/7/refund", post(refund)).layer(doorward.layer());
+    let api = Router::new().route("/orders/7", get(orders)).route("/orders/7/refund", post(refund));
+    let app = Router::new().fallback_service(doorward.protect(api));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     writeln!(std::io::stdout(), "ready http://{}", listener.local_addr()?)?;
     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;

@@ -22,7 +22,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         doorward.accounts().add(NewUser::new("people", "jane").password("a long one for jane")).await?;
     }
 
-    let app = Router::new().route("/account", get(account)).layer(doorward.layer());
+    let api = Router::new().route("/account", get(account));
+    let app = Router::new().fallback_service(doorward.protect(api));
     writeln!(std::io::stdout(), "ready http://{}", listener.local_addr()?)?;
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) }).await?;

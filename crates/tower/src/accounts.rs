@@ -12,6 +12,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 
 /// Why an account or a role is not as it was to be.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum AccountError {
     /// There is one already, there is none, its name is unfit, or the store cannot be asked.
     #[error(transparent)]

@@ -41,3 +41,14 @@ fn connect_info(parts: &Parts) -> Option<SocketAddr> {
 fn connect_info(_: &Parts) -> Option<SocketAddr> {
     None
 }
+
+/// Whether axum chose a handler already, by the method and the path as they were sent.
+#[cfg(feature = "axum")]
+pub(crate) fn routed(parts: &Parts) -> bool {
+    parts.extensions.get::<axum::extract::MatchedPath>().is_some()
+}
+
+#[cfg(not(feature = "axum"))]
+pub(crate) fn routed(_: &Parts) -> bool {
+    false
+}

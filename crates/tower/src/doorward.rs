@@ -1,6 +1,6 @@
 //! The front door as a value: opened once, cloned freely.
 
-use crate::{Accounts, Builder, Configuration, DoorwardLayer, Recorder, Unsound, record::Tracing};
+use crate::{Accounts, Builder, Configuration, DoorwardLayer, DoorwardService, Recorder, Unsound, record::Tracing};
 use doorward_assembly::{Assembly, Fetchers, World, audited, parts};
 use doorward_config::{Config, Settings, settings::ClientAddress};
 use doorward_core::ports::{Clock, Entropy, StoreError};
@@ -25,6 +25,7 @@ const LAST_MAIL: Duration = Duration::from_secs(10);
 
 /// Why there is no front door, or no other one.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The configuration is unsound.
     #[error(transparent)]
@@ -117,6 +118,13 @@ impl Doorward {
     /// Protects services. One door may have any number of layers.
     pub fn layer(&self) -> DoorwardLayer {
         DoorwardLayer::new(self.clone())
+    }
+
+    /// A service behind this door: [`layer`](Self::layer) about `service`. A router is protected as a whole so, and chooses by the
+    /// method and the path that were judged. The layer among those of an axum router comes after that choice; what it then
+    /// finds to be another method or path than was sent it refuses.
+    pub fn protect<S>(&self, service: S) -> DoorwardService<S> {
+        tower_layer::Layer::layer(&self.layer(), service)
     }
 
     /// Accounts and roles.

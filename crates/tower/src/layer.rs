@@ -1,7 +1,7 @@
 //! The layer, and the service that it makes of another.
 
 use crate::{Doorward, Identity, Permit, SessionEnd, body, connection};
-use doorward_core::policy::Upstream;
+use doorward_core::{Reason, Refusal, policy::Upstream};
 use doorward_gateway::{Answering, Body, Onward, Passed, Service as Within, body::BodyError};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body as HttpBody;
@@ -109,11 +109,17 @@ impl DoorwardLayer {
         let Some(connection) = connection::of(&parts, self.peer) else {
             return Ok(nobody_said());
         };
+        let routed = connection::routed(&parts).then(|| (parts.method.clone(), parts.uri.path().to_owned()));
         let mut failed = None;
         let answer = {
             let failed = &mut failed;
             let call = move |passed: Passed| -> Answering<'_> {
                 Box::pin(async move {
+                    if routed
+                        .is_some_and(|(method, path)| (&method, &*path) != (passed.request.method(), passed.request.uri().path()))
+                    {
+                        return another_handler(&passed.permit);
+                    }
                     match self.ask(inner, passed).await {
                         Ok(response) => response,
                         Err(error) => {
@@ -162,6 +168,16 @@ fn nobody_said() -> Response<Body> {
          by into_make_service_with_connect_info and the feature \"axum\") among its extensions, or give the layer a fixed_peer"
     );
     bare(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// The handler was chosen by the request as it was sent, and the permit is for another method or path. Where the door stands
+/// outside of the router there is no such thing.
+fn another_handler(permit: &doorward_core::Permit) -> Response<Body> {
+    let why = "the router chose a handler before the request was judged, and its method or path is another one since: protect the \
+               router as a whole";
+    let mut response = bare(StatusCode::FORBIDDEN);
+    response.extensions_mut().insert(Refusal::new(Reason::Unenforceable(why), permit.identity().account().is_some()));
+    response
 }
 
 fn bare(status: StatusCode) -> Response<Body> {

@@ -63,6 +63,8 @@ pub use doorward::{Background, Doorward, Error};
 pub use extract::{RequireResource, Resource};
 pub use layer::{DoorwardLayer, DoorwardService};
 
+/// Why the store did not do what it was asked for, in [`Error`] and [`AccountError`].
+pub use doorward_core::ports::StoreError;
 /// What methods a firewall can have, what becomes of wrong credentials, and of requests that no rule is about.
 pub use doorward_core::{
     Account, Kind,

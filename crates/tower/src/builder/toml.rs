@@ -1,10 +1,17 @@
 //! Writing TOML: what the builder was told, in the words of the configuration.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 /// Text that is being written.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Toml(String);
+
+/// Without what it says, which may be a secret.
+impl fmt::Debug for Toml {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Toml({} bytes)", self.0.len())
+    }
+}
 
 impl Toml {
     /// Begins `[name]`.
@@ -51,7 +58,7 @@ impl Toml {
         &self.0
     }
 
-    fn line(&mut self, line: std::fmt::Arguments<'_>) -> &mut Self {
+    fn line(&mut self, line: fmt::Arguments<'_>) -> &mut Self {
         // Writing to a string cannot fail.
         let _ = writeln!(self.0, "{line}");
         self

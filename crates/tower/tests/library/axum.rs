@@ -126,3 +126,40 @@ async fn what_a_handler_refuses_is_recorded_as_a_refusal() {
     );
     assert!(noted.contains(&"audit refusal not_granted".to_owned()), "{noted:?}");
 }
+
+/// RFC 9110 9.1, CWE-436: an override must not open the handler of one method by the rule of another, and no spelling of a path
+/// that of another path.
+#[tokio::test]
+async fn no_handler_answers_what_was_judged_as_something_else() {
+    let rules = crate::support::builder()
+        .route(doorward_tower::Route::get("/api/ibexa/v2/things").anonymous())
+        .route(doorward_tower::Route::get("/files/public").anonymous())
+        .route(doorward_tower::Route::get("/files/:name").require("Example_Sales::orders"));
+    let house = House::of(&rules).await;
+    let router: Router = Router::new()
+        .route("/api/ibexa/v2/things", get(async || "read").post(async || "written"))
+        .route("/files/public", get(async || "public"))
+        .route("/files/{name}", get(async || "another"));
+    let about: Router = router.clone().layer(house.door.layer());
+    let whole: Router = Router::new().fallback_service(house.door.protect(router));
+    let cases = [
+        ("GET /api/ibexa/v2/things", None, Some("read"), "read"),
+        ("POST /api/ibexa/v2/things", Some("GET"), None, "read"),
+        ("GET /files/public", None, Some("public"), "public"),
+        ("GET /files/%70ublic", None, None, "public"),
+        ("GET /files/publi%63", None, None, "public"),
+    ];
+    for (line, instead, of_layer, of_whole) in cases {
+        let headers: Vec<_> = instead.map(|method| ("x-http-method-override", method)).into_iter().collect();
+        for (router, expected) in [(&about, of_layer), (&whole, Some(of_whole))] {
+            let answer = router.clone().oneshot(request(line, &headers, "").map(axum::body::Body::new)).await.unwrap();
+            let status = answer.status().as_u16();
+            let said = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
+            match expected {
+                Some(body) => assert!(status == 200 && said == body, "{line}: {status} {said:?}"),
+                // Ibexa answers 401 where others answer 403.
+                None => assert!(matches!(status, 401 | 403), "{line}: {status} {said:?}"),
+            }
+        }
+    }
+}

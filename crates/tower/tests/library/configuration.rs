@@ -151,3 +151,11 @@ async fn where_it_listens_is_an_origin_of_its_own_and_stays_so() {
     }
     background.stop().await;
 }
+
+#[test]
+fn no_secret_is_shown_by_debug() {
+    let builder = Doorward::builder().directory(Directory::customers("people"));
+    let builder = builder.further("[jwt]\nalgorithm = \"HS256\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n");
+    let configuration = builder.configuration().unwrap();
+    assert!(!format!("{builder:?} {configuration:?}").contains("0123456789"));
+}
