@@ -1,6 +1,7 @@
 //! Regular expressions of firewalls and access control, and what can be said of them without a request.
 
 use crate::reader::{Reader, Section, Text};
+use doorward_core::cors::is_origin;
 use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::{Hir, HirKind, Look};
 
@@ -24,8 +25,26 @@ pub(crate) fn host(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Regex> {
 /// A pattern on whole origins: what it matches has nothing before or behind it.
 pub(crate) fn origin(r: &mut Reader<'_>, text: &Text) -> Option<Regex> {
     compile(r, text, false)?;
-    // It compiled as it stands, so that what is around it changes nothing but where it begins and ends.
-    RegexBuilder::new(&format!(r"\A(?:{})\z", text.value)).size_limit(SIZE_LIMIT).nest_limit(NEST_LIMIT + 2).build().ok()
+    // It compiled as it stands, so that what is around it changes nothing but where it begins and ends; a comment would swallow it.
+    let whole = RegexBuilder::new(&format!(r"\A(?:{})\z", text.value)).size_limit(SIZE_LIMIT).nest_limit(NEST_LIMIT + 2).build();
+    if whole.is_err() {
+        r.error(text.span.clone(), "this cannot be bound to both ends of an origin: drop comments, and what makes it large");
+    }
+    whole.ok()
+}
+
+/// A host of somebody else's that matches because it ends in the same letters: `https://.*example\.com`.
+pub(crate) fn lookalike(pattern: &Regex) -> Option<String> {
+    let origins = samples(pattern).into_iter().filter(|sample| is_origin(sample));
+    let mut others = origins.filter_map(|origin| {
+        let (scheme, host) = origin.split_once("://")?;
+        let mut labels = host.rsplitn(3, '.');
+        let (last, first) = (labels.next()?, labels.next()?);
+        // Whatever is below `localhost` is this machine.
+        let own = !last.starts_with("localhost") && !last.starts_with(|c: char| c.is_ascii_digit());
+        own.then(|| format!("{scheme}://nobody{first}.{last}"))
+    });
+    others.find(|other| is_origin(other) && pattern.is_match(other))
 }
 
 /// Whether a pattern has a `.` that stands for one character, where a dot was surely meant.

@@ -214,9 +214,20 @@ fn drop_theirs(headers: &mut HeaderMap) {
 
 /// The answer depends on `Origin`, also where there was none: a cache must not give one page what another was told.
 fn vary(headers: &mut HeaderMap) {
+    vary_on(headers, HeaderValue::from_static("Origin"));
+}
+
+/// The same of `X-SiteAccess`, where there are sites: a cache must not give one site's answer to somebody who asks for another.
+pub(crate) fn vary_by_site(response: &mut Response<Body>) {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        vary_on(response.headers_mut(), HeaderValue::from_static("X-SiteAccess"));
+    }
+}
+
+fn vary_on(headers: &mut HeaderMap, name: HeaderValue) {
     let lines = headers.get_all(VARY).iter().filter_map(|line| line.to_str().ok());
-    let said = |word: &str| word == "*" || word.eq_ignore_ascii_case("origin");
+    let said = |word: &str| word == "*" || word.as_bytes().eq_ignore_ascii_case(name.as_bytes());
     if !lines.flat_map(|line| line.split(',')).map(str::trim).any(said) {
-        headers.append(VARY, HeaderValue::from_static("Origin"));
+        headers.append(VARY, name);
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
     names(r, plan);
     reach(r, draft, plan);
     headers(r, draft, plan);
+    preflights(r, plan);
     pages(r, draft, plan);
 }
 
@@ -93,6 +94,18 @@ fn headers(r: &mut Reader<'_>, draft: &Draft, plan: &Plan) {
     }
 }
 
+/// A browser asks whether a page may send `X-SiteAccess` without sending it, so only the site that the URL names is asked.
+fn preflights(r: &mut Reader<'_>, plan: &Plan) {
+    let only_by_header = |site: &Planned| !plan.matchers.iter().any(|placed| may_name(placed, site));
+    for (_, site) in plan.sites.iter().enumerate().filter(|(at, site)| *at != plan.default && only_by_header(site)) {
+        if let Some(place) = &site.cors_place {
+            let message = format!("only X-SiteAccess chooses `{}`, and no browser sends it with a preflight", site.name);
+            let hint = "the preflight is answered for the site that the URL names: let a matcher on hosts choose this one, or name the origins in [cors]";
+            r.warn(place.clone(), message, hint);
+        }
+    }
+}
+
 /// The sign-in page stands at the root, where a path names no site: who signs in there is signed in on another one.
 fn pages(r: &mut Reader<'_>, draft: &Draft, plan: &Plan) {
     let by_path = |placed: &&Placed| placed.matcher.rule.conditions().iter().any(Condition::reads_path);
@@ -106,10 +119,14 @@ fn pages(r: &mut Reader<'_>, draft: &Draft, plan: &Plan) {
     }
 }
 
+/// Whether a matcher may name the site: one that takes the name out of the host or the path may name any.
+fn may_name(placed: &Placed, site: &Planned) -> bool {
+    placed.names.is_empty() || placed.names.iter().any(|named| named.name == site.name)
+}
+
 /// Whether a matcher on hosts names the site.
 fn by_host(plan: &Plan, site: &Planned) -> bool {
-    plan.matchers.iter().any(|placed| {
-        placed.names.iter().any(|named| named.name == site.name)
-            && placed.matcher.rule.conditions().iter().any(|condition| !condition.reads_path())
-    })
+    plan.matchers
+        .iter()
+        .any(|placed| may_name(placed, site) && placed.matcher.rule.conditions().iter().any(|condition| !condition.reads_path()))
 }

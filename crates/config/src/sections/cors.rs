@@ -109,6 +109,9 @@ fn pattern(r: &mut Reader<'_>, text: &Text) -> Option<Regex> {
         );
     } else if patterns::has_bare_dot(&text.value) {
         r.warn(text.span.clone(), "a `.` here stands for any character, so that other origins match", "write `\\.`");
+    } else if let Some(other) = patterns::lookalike(&pattern) {
+        let hint = "put `\\.` before the domain";
+        r.warn(text.span.clone(), format!("this matches hosts of others that only end alike, such as {other}"), hint);
     }
     Some(pattern)
 }

@@ -27,6 +27,8 @@ pub(crate) struct Planned {
     /// The directories of firewalls that name none.
     pub(crate) directories: Option<Vec<Arc<str>>>,
     cors: Cors,
+    /// Its `[site.cors]`.
+    pub(crate) cors_place: Option<Span>,
     source: Source,
     pub(crate) span: Span,
 }
@@ -128,6 +130,7 @@ fn one(
         hosts,
         directories: asked,
         cors: cors::read(r, root, overrides.as_ref()),
+        cors_place: overrides.map(|section| section.span),
         source: r.file.source(section.span.start),
         span: section.span.clone(),
     })

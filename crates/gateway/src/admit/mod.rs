@@ -180,9 +180,32 @@ pub fn admit_parts(
     network: &Network,
     request_id: String,
 ) -> Result<Admitted, Box<Rejected>> {
+    let came = Came { connection, secure: is_secure(connection, policy) };
+    admit_as(parts, body, on_upgrade, came, policy, network, request_id)
+}
+
+/// What a request came by.
+#[derive(Clone, Copy)]
+pub(crate) struct Came<'c> {
+    /// Who is at the other end.
+    pub(crate) connection: &'c Connection,
+    /// Whether the client speaks TLS, to whomever.
+    pub(crate) secure: bool,
+}
+
+/// The same where somebody else says whether the client speaks TLS.
+pub(crate) fn admit_as(
+    parts: Parts,
+    body: Body,
+    on_upgrade: Option<OnUpgrade>,
+    came: Came<'_>,
+    policy: &Policy,
+    network: &Network,
+    request_id: String,
+) -> Result<Admitted, Box<Rejected>> {
     let upgrade = wants_upgrade(&parts, &body);
     let on_upgrade = on_upgrade.filter(|_| upgrade);
-    match read(&parts, &body, connection, policy, network) {
+    match read(&parts, &body, came, policy, network) {
         Ok(reading) => {
             let mut admitted = finish(parts, body, upgrade, reading, network, request_id);
             admitted.on_upgrade = on_upgrade;
@@ -191,7 +214,7 @@ pub fn admit_parts(
         Err((status, code, detail)) => {
             let path = parts.uri.path();
             let (dialect, prefix) = policy.dialect(without_script(path, policy).unwrap_or(path));
-            let crossing = origin::crossing_of_rejected(&parts, policy, connection.tls.is_some());
+            let crossing = origin::crossing_of_rejected(&parts, policy, came.secure);
             Err(Box::new(Rejected {
                 status,
                 code,
@@ -202,7 +225,7 @@ pub fn admit_parts(
                 prefix: prefix.to_owned(),
                 accept: parts.headers.get(header::ACCEPT).cloned(),
                 crossing,
-                client: connection.peer.ip().to_canonical(),
+                client: came.connection.peer.ip().to_canonical(),
                 request_id,
             }))
         }
@@ -227,7 +250,8 @@ struct Reading {
     expected_user: Option<String>,
 }
 
-fn read(parts: &Parts, body: &Body, connection: &Connection, policy: &Policy, network: &Network) -> Result<Reading, Wrong> {
+fn read(parts: &Parts, body: &Body, came: Came<'_>, policy: &Policy, network: &Network) -> Result<Reading, Wrong> {
+    let Came { connection, secure } = came;
     let headers = &parts.headers;
     check_framing(headers, body, network)?;
     let authority = authority(parts)?;
@@ -239,7 +263,6 @@ fn read(parts: &Parts, body: &Body, connection: &Connection, policy: &Policy, ne
         return Err((StatusCode::MISDIRECTED_REQUEST, "handshake", detail.into()));
     }
     let path = path(parts.uri.path(), policy)?;
-    let secure = is_secure(connection, policy);
     let site = site::choose(headers, policy, &authority, &path, secure)?;
     // From here on it is the site's.
     let policy = site.as_ref().map_or(policy, |(site, _)| &site.policy);

@@ -1,6 +1,6 @@
 //! Where a browser says that a request was made from, and what that means for its answer.
 
-use super::{authority, once, path};
+use super::{authority, once, path, site};
 use crate::cors::Crossing;
 use doorward_core::{Policy, Provenance};
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
@@ -21,11 +21,16 @@ pub(super) fn provenance(headers: &HeaderMap, policy: &Policy, host: &str, cross
     if (same && headers.get_all(header::ORIGIN).iter().count() < 2) || allowed { Provenance::Ours } else { Provenance::Foreign }
 }
 
-/// What can be said of it although the request is refused: whoever may read our answers should read why.
-pub(super) fn crossing_of_rejected(parts: &Parts, policy: &Policy, tls: bool) -> Option<Crossing> {
-    if policy.cors.rules.is_empty() || !parts.headers.contains_key(header::ORIGIN) {
+/// What can be said of it although the request is refused, on its site: whoever may read our answers there should read why.
+pub(super) fn crossing_of_rejected(parts: &Parts, policy: &Policy, secure: bool) -> Option<Crossing> {
+    if policy.cors.rules.is_empty() && policy.sites.all.iter().all(|site| site.policy.cors.rules.is_empty()) {
         return None;
     }
     let (authority, path) = (authority(parts).ok()?, path(parts.uri.path(), policy).ok()?);
-    Crossing::of(&parts.headers, policy, &authority, &path, tls)
+    // Where the header names none, it is the one that the URL names.
+    let site = site::choose(&parts.headers, policy, &authority, &path, secure)
+        .or_else(|_| site::choose(&HeaderMap::new(), policy, &authority, &path, secure));
+    let site = site.ok()?;
+    let policy = site.as_ref().map_or(policy, |(site, _)| &site.policy);
+    Crossing::of(&parts.headers, policy, &authority, &path, secure)
 }

@@ -334,3 +334,33 @@ fn only_announced_trailers_stay_announced() {
     assert_eq!(admitted.headers.get("te").unwrap(), "trailers");
     assert!(!admitted.headers.contains_key("connection"));
 }
+
+/// A cache must not give one page what another was told, whoever asked first and whatever was wrong.
+#[test]
+fn what_is_refused_varies_by_origin_even_if_none_was_said() {
+    for lines in [&[][..], &[("origin", "https://app.test")]] {
+        let all = [&[("authorization", "Basic a"), ("authorization", "Basic b")][..], lines].concat();
+        let rejected = judge("GET", "/x", &all).err().unwrap();
+        assert_eq!(rejected.crossing.map(|crossing| crossing.is_allowed()), Some(!lines.is_empty()), "{lines:?}");
+    }
+}
+
+/// The proxy in front says whether its client speaks TLS, and with it which port is the usual one.
+#[test]
+fn the_usual_port_of_a_site_is_that_of_the_scheme_of_the_client() {
+    let named = |name: &str| {
+        let (name, source) = (name.into(), Source::new("test.toml", 1));
+        Arc::new(Site { name, hosts: Vec::new(), policy: Arc::new(policy()), source })
+    };
+    let rule = doorward_core::site::MatchRule::One(doorward_core::site::Condition::MapPort(vec![(443, "tls".into())]));
+    let matcher = doorward_core::site::Matcher { rule, source: Source::new("test.toml", 1) };
+    let sites = doorward_core::Sites { all: vec![named("plain"), named("tls")], matchers: vec![matcher], ..Default::default() };
+    let policy = Policy { sites, ..policy() };
+    for (secure, expected) in [(true, "tls"), (false, "plain")] {
+        let (parts, ()) = Request::builder().uri("/x").header("host", "shop.test").body(()).unwrap().into_parts();
+        let connection = Connection::plain("192.0.2.7:5".parse().unwrap());
+        let came = Came { connection: &connection, secure };
+        let admitted = admit_as(parts, Body::Empty, None, came, &policy, &Network::default(), "id".to_owned()).ok().unwrap();
+        assert_eq!((admitted.site.map(|(site, _)| site.name.to_string()), admitted.secure), (Some(expected.to_owned()), secure));
+    }
+}

@@ -16,7 +16,7 @@ pub(crate) use verdict::{CREDENTIALS, Permitted};
 
 use crate::{
     Body, Gateway, Onward, Snapshot,
-    admit::{Admitted, Rejected, admit_parts},
+    admit::{Admitted, Came, Rejected, admit_as},
     listen::Connection,
 };
 use doorward_core::forward_auth::ForwardAuth;
@@ -60,9 +60,8 @@ fn admit_original(
     now: &Snapshot,
     id: String,
 ) -> Result<Box<Admitted>, Box<Rejected>> {
-    let mut admitted = Box::new(admit_parts(parts, Body::Empty, None, connection, &now.policy, &now.network, id)?);
-    admitted.secure = secure;
-    Ok(admitted)
+    let came = Came { connection, secure };
+    admit_as(parts, Body::Empty, None, came, &now.policy, &now.network, id).map(Box::new)
 }
 
 /// Anybody could say anything.

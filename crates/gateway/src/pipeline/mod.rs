@@ -220,6 +220,9 @@ impl Gateway {
         // A verdict's headers are for the proxy that asked, which has the answer yet to come.
         if response.extensions().get::<Permitted>().is_none() {
             cors::finish(crossing.as_ref(), &mut response);
+            if !now.policy.sites.all.is_empty() {
+                cors::vary_by_site(&mut response);
+            }
         }
         if let Some(hsts) = hsts {
             response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());

@@ -165,6 +165,52 @@ fn a_header_that_names_no_site_is_refused_in_the_dialect() {
     assert_eq!(upstream.last().header("x-siteaccess"), Some("nobody"));
 }
 
+/// The header is in no key of a cache: without the word, whoever sends it would choose what others get.
+#[test]
+fn answers_vary_by_the_header_that_chooses_a_site() {
+    let upstream = Upstream::start();
+    let server = place(&upstream, SITES).serve();
+    let both = format!("{PREFIX}/nothing");
+    for (path, headers) in
+        [("/x", ""), ("/x", "X-SiteAccess: admin\r\n"), ("/x", "X-SiteAccess: nobody\r\n"), (&*both, ""), ("/login", "")]
+    {
+        let reply = get(&server, "shop.test", path, headers);
+        assert!(reply.all("vary").any(|line| line == "X-SiteAccess"), "{path} {headers}: {reply:?}");
+    }
+    let server = place(&upstream, "").serve();
+    assert_eq!(get(&server, "shop.test", "/x", "").header("vary"), None, "without sites it chooses nothing");
+}
+
+/// Browsers ask whether a page may send `X-SiteAccess` without sending it.
+#[test]
+fn a_preflight_is_of_the_urls_site_and_the_call_of_the_one_that_it_names() {
+    let upstream = Upstream::start();
+    let sites = format!(
+        "{TWO}[site.cors]\nallow_origins = \"https://office.test\"\n[[sites.match]]\nmap_host = {{ \"admin.test\" = \"admin\" }}\n\
+         [cors]\nallow_origins = \"https://app.test\"\n"
+    );
+    let server = place(&upstream, &sites).serve();
+    let asks = "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: x-siteaccess\r\n";
+    let to_admin = "X-SiteAccess: admin\r\n";
+    for (host, origin, preflight, call) in [
+        ("shop.test", "https://app.test", true, false),
+        ("shop.test", "https://office.test", false, true),
+        ("admin.test", "https://office.test", true, true),
+        ("admin.test", "https://app.test", false, false),
+    ] {
+        let origin_line = format!("Origin: {origin}\r\n");
+        let told = |reply: &Reply| reply.header("access-control-allow-origin") == Some(origin);
+        let asked = send(&server, "OPTIONS", host, "/x", &format!("{origin_line}{asks}"), "");
+        assert_eq!(told(&asked), preflight, "{host} {origin}: {asked:?}");
+        let reply = get(&server, host, "/x", &format!("{origin_line}{to_admin}"));
+        assert_eq!((reply.status, told(&reply)), (200, call), "{host} {origin}: {reply:?}");
+        // So is what is refused before anybody is asked.
+        let broken = format!("{origin_line}{to_admin}Authorization: Basic a\r\nAuthorization: Basic b\r\n");
+        let reply = get(&server, host, "/x", &broken);
+        assert_eq!((reply.status, told(&reply)), (400, call), "{host} {origin}: {reply:?}");
+    }
+}
+
 #[test]
 fn each_site_has_its_own_cookie_and_a_session_counts_on_its_site_alone() {
     let upstream = Upstream::answering(|request| {
