@@ -12,7 +12,7 @@
 -- What the answer says of these replaces what the client said.
 local told = {
   "doorward-identity", "doorward-login", "doorward-roles", "doorward-method", "doorward-request-id", "doorward-assertion",
-  "cookie", "authorization", "x-csrf-token",
+  "cookie", "authorization", "dpop", "x-csrf-token",
 }
 
 -- What speaks of a connection or of a body, and what only this script may say.

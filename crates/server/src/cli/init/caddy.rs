@@ -1,7 +1,7 @@
 //! Caddy: `forward_auth`.
 
 use super::plan::{CLEARED, CREDENTIALS, IDENTITY, Plan, below, title_case};
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 /// The Caddyfile.
 pub(super) fn render(plan: &Plan) -> String {
@@ -25,8 +25,11 @@ pub(super) fn render(plan: &Plan) -> String {
     );
     for name in CLEARED.iter().filter(|name| !matches!(**name, "x-forwarded-for" | "x-forwarded-proto" | "x-forwarded-host")) {
         let _ = writeln!(text, "        request_header -{}", title_case(name));
-        if !name.starts_with("x-") && name.contains('-') {
-            let _ = writeln!(text, "        request_header -{}*", title_case(name).replacen('-', "_", 1));
+    }
+    let words: BTreeSet<&str> = CLEARED.iter().filter_map(|name| name.split_once('-')).map(|(word, _)| word).collect();
+    for word in words.iter().filter(|word| **word != "x") {
+        for other in ['_', '.'] {
+            let _ = writeln!(text, "        request_header -{}{other}*", title_case(word));
         }
     }
     let copied: Vec<String> = IDENTITY.iter().chain(&CREDENTIALS).map(|name| title_case(name)).collect();

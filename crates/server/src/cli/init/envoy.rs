@@ -115,18 +115,23 @@ fn routes(plan: &Plan, text: &mut String) {
             - name: doorward
               domains: [{}]
               routes:
-              # What Doorward answers itself, and judges as everything else.
 ",
         domains.join(", ")
     );
     let open = format!(
         "typed_per_filter_config: {{ envoy.filters.http.ext_authz: {{ \"@type\": {TYPE}.filters.http.ext_authz.v3.ExtAuthzPerRoute, disabled: true }} }}"
     );
+    text.push_str("              # Who asks there is believed: no client, by this proxy.\n");
+    for place in &plan.questions {
+        let matched = matched(place);
+        let _ = write!(
+            text,
+            "              - match: {{ {matched} }}\n                direct_response: {{ status: 404 }}\n                {open}\n"
+        );
+    }
+    text.push_str("              # What Doorward answers itself, and judges as everything else.\n");
     for place in &plan.own {
-        let matched = match place {
-            Place::Is(path) => format!("path: \"{path}\""),
-            Place::Under(path) => format!("path_separated_prefix: \"{path}\""),
-        };
+        let matched = matched(place);
         let _ = write!(
             text,
             "              - match: {{ {matched} }}\n                route: {{ cluster: doorward, timeout: 0s }}\n                {open}\n"
@@ -148,6 +153,13 @@ fn routes(plan: &Plan, text: &mut String) {
         "              # What is nobody's, Doorward refuses.\n              - match: {{ prefix: \"/\" }}\n                \
          route: {{ cluster: doorward }}\n                {open}"
     );
+}
+
+fn matched(place: &Place) -> String {
+    match place {
+        Place::Is(path) => format!("path: \"{path}\""),
+        Place::Under(path) => format!("path_separated_prefix: \"{path}\""),
+    }
 }
 
 fn clusters(plan: &Plan, text: &mut String) {

@@ -62,6 +62,10 @@ fn server(plan: &Plan, text: &mut String) {
     );
     forwarding(plan, &authority, "    ", text);
     cleared(text, "    ", &FORWARDING);
+    text.push_str("\n    # Who asks there is believed: no client, by this proxy.\n");
+    for place in plan.questions.iter().filter(|place| place.path() != plan.judge) {
+        let _ = writeln!(text, "    location ~ \"{}\" {{ return 404; }}", pattern(place));
+    }
     text.push_str("\n    # What Doorward answers itself, and judges as everything else.\n");
     for place in &plan.own {
         let _ = writeln!(text, "    location ~ \"{}\" {{ proxy_pass http://doorward; }}", pattern(place));

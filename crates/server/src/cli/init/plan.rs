@@ -3,15 +3,19 @@
 use super::Proxy;
 use crate::cli::terminal::Failure;
 use doorward_config::{Config, settings::ClientAddress};
+use doorward_core::forward_auth::{Convention, ForwardAuth};
 use doorward_gateway::pipeline::{Place, own_places};
 use std::{
     net::{IpAddr, SocketAddr},
     path::Path,
 };
 
+/// The path of the call by which Envoy asks over gRPC.
+const CHECK_PATH: &str = "/envoy.service.auth.v3.Authorization/Check";
+
 /// Headers by which a client could claim what only a proxy or Doorward may say; in lower case. `Doorward-*` is cleared as a
 /// whole where the proxy can.
-pub(super) const CLEARED: [&str; 31] = [
+pub(super) const CLEARED: [&str; 36] = [
     "forwarded",
     "forwarded-for",
     "x-forwarded",
@@ -40,6 +44,11 @@ pub(super) const CLEARED: [&str; 31] = [
     "x-method-override",
     "proxy",
     "client-cert",
+    "client-cert-chain",
+    "ssl-client-cert",
+    "ssl-client-s-dn",
+    "ssl-client-s-dn-email",
+    "ssl-client-verify",
     "x-ssl-client-cert",
     "x-ssl-client-s-dn",
     "x-ssl-client-verify",
@@ -50,10 +59,10 @@ pub(super) const IDENTITY: [&str; 6] =
     ["doorward-identity", "doorward-login", "doorward-roles", "doorward-method", "doorward-request-id", "doorward-assertion"];
 
 /// What is left of credentials for the service: Doorward's answer says all of it.
-pub(super) const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "x-csrf-token"];
+pub(super) const CREDENTIALS: [&str; 4] = ["authorization", "cookie", "dpop", "x-csrf-token"];
 
 /// What else is read of Doorward's answer.
-pub(super) const ANSWERED: [&str; 4] = ["authorization", "cookie", "x-csrf-token", "set-cookie"];
+pub(super) const ANSWERED: [&str; 5] = ["authorization", "cookie", "dpop", "x-csrf-token", "set-cookie"];
 
 /// All that a template says, in a form that means the same in every proxy's language: letters, digits and `-._~/:[]`.
 #[derive(Debug)]
@@ -74,6 +83,8 @@ pub(super) struct Plan {
     pub(super) cookies: Vec<String>,
     /// Where endpoints of Doorward are.
     pub(super) own: Vec<Place>,
+    /// Where proxies ask, this one and others: a client that got there through this one would be believed whatever it says.
+    pub(super) questions: Vec<Place>,
     /// Services, longest path first.
     pub(super) services: Vec<Service>,
 }
@@ -128,9 +139,10 @@ impl Plan {
             secure,
             cookies: policy.directories.iter().map(|directory| directory.cookie.name.to_string()).collect(),
             own: own_places(policy, settings.assertion.jwks_path.as_deref()),
+            questions: questions(&settings.forward_auth),
             services: services.collect::<Result<_, Failure>>()?,
         };
-        plan.own.iter().try_for_each(|place| plain("the path of an endpoint", place.path()).map(drop))?;
+        plan.own.iter().chain(&plan.questions).try_for_each(|place| plain("the path of an endpoint", place.path()).map(drop))?;
         Ok(plan)
     }
 
@@ -229,6 +241,21 @@ fn port_of(authority: &str) -> Option<u16> {
 fn judge(config: &Config, proxy: Proxy) -> Option<String> {
     let mut all = config.settings.forward_auth.iter();
     all.find(|endpoint| endpoint.convention == proxy.convention()).map(|endpoint| endpoint.path.to_string())
+}
+
+/// Where questions of any convention are answered.
+fn questions(endpoints: &[ForwardAuth]) -> Vec<Place> {
+    let mut places = Vec::new();
+    for endpoint in endpoints {
+        if endpoint.convention == Convention::Envoy {
+            places.extend([Place::Under(endpoint.path.to_string()), Place::Is(CHECK_PATH.to_owned())]);
+        } else {
+            places.push(Place::Is(endpoint.path.to_string()));
+        }
+    }
+    places.sort();
+    places.dedup();
+    places
 }
 
 /// Lines that a configuration needs and does not have.

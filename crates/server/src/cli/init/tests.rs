@@ -1,6 +1,9 @@
 //! Where endpoints of ours are: none is forgotten, and a path that a proxy could misread is not printed.
 
-use super::plan::{below, pattern};
+use super::{
+    Proxy,
+    plan::{CLEARED, Plan, below, pattern},
+};
 use doorward_assembly::parts::network;
 use doorward_config::from_text;
 use doorward_gateway::{
@@ -9,6 +12,7 @@ use doorward_gateway::{
     listen::Connection,
     pipeline::{Place, own_places, recognise},
 };
+use doorward_tls::Form;
 use http::Request;
 use std::path::Path;
 
@@ -100,4 +104,95 @@ fn a_pattern_is_for_whole_segments() {
     assert_eq!(pattern(&Place::Is("/.well-known/jwks.json".into())), "^/[.]well-known/jwks[.]json$");
     assert_eq!(pattern(&Place::Under("/login".into())), "^/login(/|$)");
     assert_eq!((below("/"), below("/a.b")), ("^/".to_owned(), "^/a[.]b(/|$)".to_owned()));
+}
+
+/// What is printed for a proxy where others ask, too, and no service takes all paths.
+fn printed(proxy: Proxy) -> String {
+    let config = r#"
+[server]
+listen = "127.0.0.1:8080"
+public_url = "https://shop.test"
+trusted_proxies = ["127.0.0.1"]
+client_address = "x-forwarded-for"
+[[directory]]
+name = "customers"
+kind = "customer"
+[[forward_auth]]
+convention = "nginx"
+path = "/ask/nginx"
+[[forward_auth]]
+convention = "caddy"
+path = "/ask/caddy"
+[[forward_auth]]
+convention = "traefik"
+path = "/ask/traefik"
+[[forward_auth]]
+convention = "haproxy"
+path = "/ask/haproxy"
+[[forward_auth]]
+convention = "envoy"
+path = "/ask/envoy"
+[[upstream]]
+name = "shop"
+url = "http://127.0.0.1:9000"
+path = "/shop"
+"#;
+    let outcome = from_text(config, Path::new("/"), &|_| None);
+    let config = outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
+    let plan = Plan::new(&config, proxy, Path::new("doorward.toml")).unwrap_or_else(|_| panic!("no plan"));
+    match proxy {
+        Proxy::Nginx => super::nginx::render(&plan),
+        Proxy::Caddy => super::caddy::render(&plan),
+        Proxy::Traefik => super::traefik::render(&plan),
+        Proxy::Haproxy => super::haproxy::render(&plan),
+        Proxy::Envoy => super::envoy::render(&plan),
+    }
+}
+
+#[test]
+fn no_client_says_a_certificate_in_the_header_of_any_configuration() {
+    let (caddy, traefik) = (printed(Proxy::Caddy), printed(Proxy::Traefik));
+    for (name, _) in Form::ALL {
+        let lower = name.to_ascii_lowercase();
+        assert!(CLEARED.contains(&&*lower.replace('_', "-")), "{name}");
+        let by_caddy = caddy.lines().filter_map(|line| line.trim().strip_prefix("request_header -")).any(|gone| {
+            let gone = gone.to_ascii_lowercase();
+            gone.strip_suffix('*').map_or(gone == lower, |start| lower.starts_with(start))
+        });
+        assert!(by_caddy, "{name} passes Caddy");
+        assert!(traefik.to_ascii_lowercase().contains(&format!("\n          {lower}: \"\"")), "{name} passes Traefik");
+    }
+    // The others drop all names with underscores.
+    assert!(printed(Proxy::Nginx).contains("underscores_in_headers off;"));
+    assert!(printed(Proxy::Haproxy).contains("del-header [^-a-zA-Z0-9] -m reg"));
+    assert!(printed(Proxy::Envoy).contains("headers_with_underscores_action: DROP_HEADER"));
+}
+
+#[test]
+fn no_client_asks_questions_through_the_proxy() {
+    let nginx = printed(Proxy::Nginx);
+    for place in ["^/ask/caddy$", "^/ask/envoy(/|$)", "^/envoy[.]service[.]auth[.]v3[.]Authorization/Check$"] {
+        assert!(nginx.contains(&format!("location ~ \"{place}\" {{ return 404; }}")), "{place}: {nginx}");
+        assert!(printed(Proxy::Traefik).contains(place), "{place}");
+    }
+    let nobodys = "`)\"\n      priority: 1\n";
+    let traefik = printed(Proxy::Traefik);
+    assert!(traefik.contains("&& !PathRegexp(`^/ask/caddy$|") && traefik.contains(nobodys), "{traefik}");
+    let envoy = printed(Proxy::Envoy);
+    for place in ["path_separated_prefix: \"/ask/envoy\"", "path: \"/envoy.service.auth.v3.Authorization/Check\""] {
+        let at = envoy.find(&format!("{{ {place} }}\n                direct_response: {{ status: 404 }}"));
+        assert!(at.is_some_and(|at| Some(at) < envoy.find("route: {")), "{place}: {envoy}");
+    }
+}
+
+#[test]
+fn a_proof_of_possession_is_taken_from_the_client_as_other_credentials_are() {
+    for (proxy, line) in [
+        (Proxy::Nginx, "proxy_set_header Dpop $answer_dpop;"),
+        (Proxy::Caddy, "Authorization Cookie Dpop X-Csrf-Token"),
+        (Proxy::Traefik, "authResponseHeaders: [Authorization, Cookie, Dpop, X-Csrf-Token]"),
+    ] {
+        assert!(printed(proxy).contains(line), "{line}");
+    }
+    assert!(super::haproxy::SCRIPT.contains("\"authorization\", \"dpop\", \"x-csrf-token\""));
 }

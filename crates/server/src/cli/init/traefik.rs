@@ -22,10 +22,10 @@ http:
       priority: 1000
       middlewares: [doorward-clear]
       service: doorward{tls}
-    # What is nobody's, Doorward refuses.
+    # What is nobody's, Doorward refuses; where proxies ask it is not for clients.
     doorward-rest:
       entryPoints: [{entry}]
-      rule: "{hosts}"
+      rule: "({hosts}) && !PathRegexp(`{questions}`)"
       priority: 1
       middlewares: [doorward-clear]
       service: doorward{tls}
@@ -33,7 +33,8 @@ http:
         title = plan.title,
         port = plan.port,
         hosts = hosts(plan),
-        own = plan.own.iter().map(pattern).collect::<Vec<_>>().join("|"),
+        own = plan.own_pattern(),
+        questions = plan.questions.iter().map(pattern).collect::<Vec<_>>().join("|"),
     );
     let count = plan.services.len();
     for (place, service) in plan.services.iter().enumerate() {
