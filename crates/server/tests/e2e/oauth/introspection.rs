@@ -1,7 +1,12 @@
 //! What a token says, to whom, and how it ends.
 
 use super::{add, pair, post, refused, site, token};
+use crate::support::python;
 use serde_json::json;
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
 
 #[test]
 fn a_service_learns_of_tokens_for_it_until_somebody_ends_them() {
@@ -34,6 +39,29 @@ fn a_service_learns_of_tokens_for_it_until_somebody_ends_them() {
     assert_eq!((nothing.status, &*nothing.body), (200, ""));
     assert!(server.logged("action=tokens_revoked").contains("identity=client/report"));
     assert!(!server.log().contains(&token), "a token is never logged");
+}
+
+#[test]
+fn cve_2020_15223_a_revocation_that_was_not_stored_is_no_success() {
+    let site = site("");
+    let report = add(&site, "report", &[]);
+    let server = site.serve();
+    let token = token(&server, "report", &report);
+    let said = |path: &str| post(&server, path, &pair("report", &report), &format!("token={token}"));
+    // Somebody else writes for longer than the store waits.
+    let mut holder = python::command("hold_store.py");
+    holder.arg(site.path().join("doorward.db")).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut holder = holder.spawn().unwrap();
+    let mut held = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut held).unwrap();
+    assert_eq!(held, "held\n");
+    let refused = said("/revoke");
+    drop(holder.stdin.take());
+    assert!(holder.wait().unwrap().success());
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert_eq!(said("/introspect").json()["active"], true, "nothing was stored");
+    assert_eq!(said("/revoke").status, 200);
+    assert_eq!(said("/introspect").json()["active"], false);
 }
 
 #[test]

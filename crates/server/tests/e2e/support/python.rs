@@ -72,7 +72,8 @@ pub(crate) fn beside(program: &str) -> PathBuf {
     path
 }
 
-fn command(script: &str) -> Command {
+/// A script of the folder `tests`.
+pub(crate) fn command(script: &str) -> Command {
     let mut command = Command::new(python());
     command.arg(workspace().join("tests").join(script));
     command
