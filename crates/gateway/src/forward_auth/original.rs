@@ -214,7 +214,7 @@ fn check_address(headers: &HeaderMap, network: &Network) -> Result<(), Misread> 
 /// handshake of a WebSocket has (RFC 6455, 4.1). An upgrade to another version of HTTP would carry requests past everybody.
 fn upgrade(headers: &HeaderMap) -> Result<Option<HeaderValue>, Misread> {
     let mut tokens = names::tokens(headers, &header::UPGRADE);
-    let handshake = || ["sec-websocket-key", "sec-websocket-version"].iter().any(|name| headers.contains_key(*name));
+    let handshake = || headers.contains_key(header::SEC_WEBSOCKET_KEY) || headers.contains_key(header::SEC_WEBSOCKET_VERSION);
     match (tokens.next(), tokens.next()) {
         (None, _) => Ok(handshake().then(|| HeaderValue::from_static("websocket"))),
         (Some(protocol), None) if !is_http(protocol) => Ok(HeaderValue::from_str(protocol).ok()),

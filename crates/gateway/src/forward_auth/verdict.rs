@@ -35,7 +35,8 @@ impl Asked {
             (Convention::Envoy, Some(headers)) => headers.keys().filter(told).cloned().collect(),
             _ => Vec::new(),
         };
-        Self { convention, origin: original.and_then(origin).filter(|_| convention == Convention::Traefik), carried }
+        let origin = original.filter(|_| convention == Convention::Traefik).and_then(origin);
+        Self { convention, origin, carried }
     }
 }
 
@@ -46,19 +47,18 @@ fn origin(original: &Original) -> Option<String> {
 }
 
 /// The answer to a question, made of what the gateway would have answered to the request itself. It has no body: nginx closes
-/// the connection after one.
+/// the connection after one. All else that the answer says stays: nobody but us speaks here.
 pub(crate) fn verdict(response: Response<Body>, asked: &Asked) -> Response<Body> {
     let permitted = response.extensions().get::<Permitted>().is_some() && response.status() == StatusCode::OK;
-    let (parts, _) = response.into_parts();
+    let (mut parts, _) = response.into_parts();
     let status = parts.status;
-    let mut verdict = answer::empty(if permitted { StatusCode::OK } else { refusal(status, asked.convention) });
-    let headers = verdict.headers_mut();
-    let frames = |name: &HeaderName| *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING;
-    for (name, value) in parts.headers.iter().filter(|(name, _)| !frames(name) && **name != header::CONTENT_TYPE) {
-        if headers.get(name) != Some(value) {
-            headers.append(name.clone(), value.clone());
-        }
+    parts.status = if permitted { StatusCode::OK } else { refusal(status, asked.convention) };
+    for name in [header::CONTENT_TYPE, header::TRANSFER_ENCODING] {
+        parts.headers.remove(name);
     }
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    let mut verdict = Response::from_parts(parts, Body::Empty);
+    let headers = verdict.headers_mut();
     if permitted {
         tell_what_to_remove(headers, asked);
         return verdict;

@@ -56,6 +56,8 @@ pub(crate) fn tell(
     upstream: &Upstream,
     outgoing: &Outgoing,
 ) {
+    // Room for all that follows at once.
+    told.reserve(CREDENTIALS.len() + 6);
     for name in CREDENTIALS {
         for value in admitted.headers.get_all(&name) {
             told.append(name.clone(), value.clone());

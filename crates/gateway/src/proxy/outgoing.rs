@@ -226,8 +226,10 @@ pub(super) fn introduce(head: &mut impl Head, admitted: &Introduced<'_>, permit:
 
 /// Says who is calling to somebody who will copy it into the head of a request: what there is nothing to say of is empty.
 pub(super) fn identify(head: &mut HeaderMap, request_id: &str, permit: &Permit, assertion: &HeaderValue) {
-    head.set(&LOGIN, &[]);
-    head.set(&ROLES, &[]);
+    if permit.identity().account().is_none() {
+        head.set(&LOGIN, &[]);
+        head.set(&ROLES, &[]);
+    }
     say_who(head, request_id, permit, assertion);
 }
 
