@@ -26,7 +26,7 @@ pub(super) fn crossing_of_rejected(parts: &Parts, policy: &Policy, secure: bool)
     if policy.cors.rules.is_empty() && policy.sites.all.iter().all(|site| site.policy.cors.rules.is_empty()) {
         return None;
     }
-    let (authority, path) = (authority(parts).ok()?, path(parts.uri.path(), policy).ok()?);
+    let (authority, path) = (authority::of(parts).ok()?, path::of(parts.uri.path(), policy).ok()?);
     // Where the header names none, it is the one that the URL names.
     let site = site::choose(&parts.headers, policy, &authority, &path, secure)
         .or_else(|_| site::choose(&HeaderMap::new(), policy, &authority, &path, secure));

@@ -3,9 +3,10 @@
 use super::*;
 use doorward_core::{
     Kind, Source,
-    policy::{CookieSpec, SameSite, Serve, Unmatched, Upstream},
+    policy::{CookieSpec, Directory, SameSite, Serve, Unmatched, Upstream},
     route::RouteTable,
 };
+use http::Version;
 use std::time::Duration;
 
 /// Pages of `https://app.test` may send credentials.
