@@ -70,6 +70,11 @@ pub(crate) fn is_anchored(pattern: &Regex) -> bool {
     properties.look_set_prefix().contains(Look::Start) && properties.look_set_suffix().contains(Look::End)
 }
 
+/// Whether it matches at the beginning alone.
+pub(crate) fn begins_at_start(pattern: &Regex) -> bool {
+    regex_syntax::parse(pattern.as_str()).is_ok_and(|hir| hir.properties().look_set_prefix().contains(Look::Start))
+}
+
 pub(crate) fn compile(r: &mut Reader<'_>, text: &Text, any_case: bool) -> Option<Regex> {
     let parsed = regex_syntax::ParserBuilder::new().nest_limit(NEST_LIMIT).case_insensitive(any_case).build().parse(&text.value);
     if let Err(error) = parsed {

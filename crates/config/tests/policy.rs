@@ -395,6 +395,37 @@ fn paths_and_sites_say_what_is_different_for_other_origins() {
     assert!(config.policy.cors.rules.is_empty() && config.policy.sites.all.is_empty());
 }
 
+/// No header leads to what a path names with something of its own; see `Site::by_path`.
+#[test]
+fn a_site_with_something_of_its_own_is_by_path_where_a_condition_on_paths_may_name_it() {
+    let one = |matcher: &str| format!("[[sites.match]]\n{matcher}\n");
+    let all = |condition: &str| one(&format!("all = [{{ map_host = \"a.test\" }}, {{ {condition} }}]\nsite = \"admin\""));
+    let own = "[[upstream]]\nname = \"office\"\nsite = \"admin\"\nurl = \"http://127.0.0.1:2\"\n";
+    let directory = "directory = \"admins\"\n";
+    for (matchers, own, expected) in [
+        (one("map_uri = { \"a\" = \"admin\" }"), own, true),
+        (one("map_uri = { \"a\" = \"admin\" }"), directory, true),
+        (one("map_uri = { \"a\" = \"admin\" }"), "", false),
+        (one("map_uri = { \"a\" = \"site\" }"), own, false),
+        (one("uri_element = 1"), own, true),
+        (one("uri_text = \"a-*\""), own, true),
+        (one("regex_uri = '^/(x)'"), own, true),
+        (all("uri_element = 1"), own, true),
+        (all("map_port = [81]"), own, false),
+        (one("host_element = 1"), own, false),
+        (one("map_host = { \"a.test\" = \"admin\" }") + &one("uri_element = 1"), own, true),
+        (String::new(), own, false),
+    ] {
+        let sites = "[[site]]\nname = \"site\"\ndirectory = \"admins\"\n[[site]]\nname = \"admin\"\n";
+        let (config, _) = sound(&format!(
+            "{DIRECTORY}[server]\nhosts = [\"a.test\"]\n{sites}{own}{matchers}[routes]\nunmatched = \"authenticated\"\n\
+             [[upstream]]\nname = \"all\"\nurl = \"http://127.0.0.1:1\"\n"
+        ));
+        let by_path: Vec<bool> = config.policy.sites.all.iter().map(|site| site.by_path).collect();
+        assert_eq!(by_path, [false, expected], "{matchers}{own}");
+    }
+}
+
 #[test]
 fn a_site_has_cookies_directories_and_upstreams_of_its_own() {
     let text = "[[site]]\nname = \"site\"\n[[site]]\nname = \"admin\"\ndirectory = \"staff\"\n\

@@ -249,4 +249,4 @@ fn unknowable<'r>(roles: &'r RoleBook, identity: &Identity, lacking: &Requiremen
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

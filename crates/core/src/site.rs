@@ -2,7 +2,8 @@
 //!
 //! A site has a policy of its own, made from the one of all when the configuration is read: its cookies, its directories, its
 //! upstreams, its cross-origin rules. Firewalls, access control and route rules match alike on every site, so whoever names
-//! another site by a header is judged by the same rules as before.
+//! another site by a header is judged by the same rules as before. Rules that stand on a path say nothing elsewhere, which is
+//! why no header leads to a site of that path from elsewhere ([`Site::by_path`]).
 
 use crate::{Policy, Source};
 use percent_encoding::percent_decode_str;
@@ -40,6 +41,9 @@ pub struct Site {
     pub name: Arc<str>,
     /// The hosts at which it may be chosen; empty means all.
     pub hosts: Vec<Arc<str>>,
+    /// Whether the path names it, and it has directories or upstreams of its own. Where paths name sites, a header leads neither
+    /// to it nor away from it then: rules for its path would say nothing, or about another site.
+    pub by_path: bool,
     /// What decisions about its requests read.
     pub policy: Arc<Policy>,
     /// Where it was written.
@@ -53,9 +57,9 @@ impl Site {
     }
 }
 
-/// `X-SiteAccess` names no site that there is at the host.
+/// `X-SiteAccess` names no site that there is at the host, or none that a header chooses at the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("X-SiteAccess names no site that is served at this host")]
+#[error("X-SiteAccess names no site that is served here")]
 pub struct UnknownSite;
 
 /// What a site is chosen by.
@@ -83,12 +87,24 @@ pub enum Chosen<'s> {
 }
 
 impl Sites {
-    /// The site of a request, and why; `None` where `X-SiteAccess` names none that is at this host, and where there are no sites.
-    /// A matcher counts only if it names a site (ibexa-rest 10).
+    /// The site of a request, and why; `None` where `X-SiteAccess` names none that it may choose here, and where there are no
+    /// sites. A matcher counts only if it names a site (ibexa-rest 10).
     pub fn choose(&self, place: &Place<'_>) -> Option<(&Arc<Site>, Chosen<'_>)> {
-        if let Some(name) = place.header {
-            return Some((self.named(name, place.host)?, Chosen::Header));
+        let Some(name) = place.header else { return self.unnamed(place) };
+        let named = self.named(name, place.host)?;
+        self.header_may_choose(named, place).then_some((named, Chosen::Header))
+    }
+
+    /// Whether a header may name this site here: where paths count, one that they name with what is its own stays theirs to name.
+    fn header_may_choose(&self, named: &Arc<Site>, place: &Place<'_>) -> bool {
+        if place.path.is_none() || !self.all.iter().any(|site| site.by_path) {
+            return true;
         }
+        self.unnamed(place).is_some_and(|(here, _)| Arc::ptr_eq(here, named) || !(here.by_path || named.by_path))
+    }
+
+    /// The site where no header names one.
+    fn unnamed(&self, place: &Place<'_>) -> Option<(&Arc<Site>, Chosen<'_>)> {
         let matched = self.matchers.iter().find_map(|matcher| {
             let name = matcher.rule.name(place)?;
             Some((self.named(&name, place.host)?, Chosen::Matcher(matcher)))
@@ -240,70 +256,4 @@ fn elements(path: &str, count: usize) -> Option<Cow<'_, str>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn place<'a>(host: &'a str, path: &'a str) -> Place<'a> {
-        Place { host, port: 80, path: Some(path), header: None }
-    }
-
-    fn map<K>(key: K, name: &str) -> Vec<(K, Arc<str>)> {
-        vec![(key, name.into())]
-    }
-
-    /// The samples of ibexa-rest 10.
-    #[test]
-    fn each_kind_yields_what_ibexas_does() {
-        let regex = |text: &str| Regex::new(text).unwrap();
-        let host_text = || Condition::HostText(regex(r"^www\.((?-u:[\w-])+)\.com$"));
-        let uri_text = || Condition::UriText(regex(r"^/main\-((?-u:[\w-])+)/company"));
-        let cases: Vec<(Condition, &str, &str, Option<&str>)> = vec![
-            (Condition::MapHost(map("www.page.com".into(), "event")), "www.page.com", "/", Some("event")),
-            (Condition::MapHost(map("www.page.com".into(), "event")), "page.com", "/", None),
-            (Condition::HostElement(2), "www.example.com", "/", Some("example")),
-            (Condition::HostElement(4), "www.example.com", "/", None),
-            (host_text(), "www.example.com", "/", Some("example")),
-            (host_text(), "www.a.b.com", "/", None),
-            (Condition::MapPort(map(80, "event")), "a", "/", Some("event")),
-            (Condition::MapPort(map(8080, "event")), "a", "/", None),
-            (Condition::UriElement(2), "a", "/my_site/company/pages", Some("my_site_company")),
-            (Condition::UriElement(1), "a", "/my_site", Some("my_site")),
-            (Condition::UriElement(2), "a", "/my_site/", None),
-            (Condition::UriElement(1), "a", "/", None),
-            (uri_text(), "a", "/main-event/company/page", Some("event")),
-            (uri_text(), "a", "/main-/company", None),
-            (Condition::MapUri(map("campaign".into(), "event")), "a", "/campaign/x", Some("event")),
-            (Condition::MapUri(map("campaign".into(), "event")), "a", "/campaigns", None),
-            (Condition::MapUri(map("a b".into(), "event")), "a", "/a%20b/x", Some("event")),
-            (Condition::RegexUri(regex(r"^/(\w+_sa)"), 1), "a", "/my_sa/x", Some("my_sa")),
-            (Condition::RegexUri(regex(r"(a)(b)?"), 2), "a", "/ac", None),
-            (Condition::RegexHost(regex(r"(\w+)\.(\w+)"), 2), "fr.shop.test", "/", Some("shop")),
-        ];
-        for (condition, host, path, expected) in cases {
-            assert_eq!(condition.name(&place(host, path)).as_deref(), expected, "{condition:?} {host} {path}");
-        }
-    }
-
-    #[test]
-    fn where_no_path_names_a_site_only_the_rest_is_asked() {
-        let rest = Place { path: None, ..place("www.example.com", "") };
-        assert_eq!(Condition::UriElement(1).name(&rest), None);
-        assert_eq!(Condition::HostElement(2).name(&rest).as_deref(), Some("example"));
-    }
-
-    #[test]
-    fn all_and_any_of_several_conditions() {
-        let conditions =
-            || vec![Condition::MapUri(map("en".into(), "true")), Condition::MapHost(map("example.com".into(), "true"))];
-        for (host, path, all, any) in [
-            ("example.com", "/en/x", true, true),
-            ("example.com", "/fr/x", false, true),
-            ("other.com", "/en", false, true),
-            ("other.com", "/fr", false, false),
-        ] {
-            let named = |rule: MatchRule| rule.name(&place(host, path)).is_some_and(|name| name == "event");
-            assert_eq!(named(MatchRule::All(conditions(), "event".into())), all, "{host}{path}");
-            assert_eq!(named(MatchRule::Any(conditions(), "event".into())), any, "{host}{path}");
-        }
-    }
-}
+mod tests;

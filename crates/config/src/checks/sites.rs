@@ -2,6 +2,7 @@
 
 use crate::{
     load::Draft,
+    patterns,
     reader::Reader,
     sections::{
         site::{Plan, Planned},
@@ -18,6 +19,7 @@ pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
     names(r, plan);
     reach(r, draft, plan);
     headers(r, draft, plan);
+    patterns_on_paths(r, draft, plan);
     preflights(r, plan);
     pages(r, draft, plan);
 }
@@ -80,23 +82,47 @@ fn keys(condition: &Condition) -> Vec<(String, String)> {
     }
 }
 
-/// A site with a host of its own, and with something that others have not, can be chosen by a header anywhere.
+/// A site with a host of its own, and with something that others have not, can be chosen by a header anywhere; one that paths
+/// name, too, where paths name none.
 fn headers(r: &mut Reader<'_>, draft: &Draft, plan: &Plan) {
+    let prefixes = &draft.api.ibexa_prefixes;
     for (at, site) in plan.sites.iter().enumerate().filter(|(at, site)| *at != plan.default && site.hosts.is_empty()) {
-        let upstream = draft.scopes.values().any(|sites| sites.contains(&site.name));
-        let own = site.directories.is_some() || upstream;
-        if own && by_host(plan, site) && at != plan.default {
-            let what = if upstream { "the upstream that is only for it" } else { "its directories" };
-            let message = format!("X-SiteAccess: {} reaches {what} from every host that is served", site.name);
+        let by_host = plan.may_name(site, |condition| !condition.reads_path());
+        let below = match plan.is_by_path(at, &draft.scopes) {
+            true if prefixes.is_empty() => continue,
+            true if !prefixes.iter().any(|prefix| prefix.is_empty()) => ", for calls below the Ibexa prefixes",
+            _ => "",
+        };
+        if site.has_own(&draft.scopes) && by_host {
+            let what = if site.has_upstream(&draft.scopes) { "the upstream that is only for it" } else { "its directories" };
+            let message = format!("X-SiteAccess: {} reaches {what} from every host that is served{below}", site.name);
             let hint = "rules and firewalls of its own host say nothing there: `hosts` bounds where it can be chosen";
             r.warn(site.span.clone(), message, hint);
         }
     }
 }
 
+/// A pattern that matches anywhere in the path lets whoever writes the path choose a site: rules on its beginning say nothing then.
+fn patterns_on_paths(r: &mut Reader<'_>, draft: &Draft, plan: &Plan) {
+    let own = |at: usize, placed: &Placed| {
+        plan.sites.get(at).is_some_and(|site| placed.may_name(&site.name) && site.has_own(&draft.scopes))
+    };
+    for placed in &plan.matchers {
+        let loose =
+            |condition: &Condition| matches!(condition, Condition::RegexUri(pattern, _) if !patterns::begins_at_start(pattern));
+        if placed.matcher.rule.conditions().iter().any(loose)
+            && (0..plan.sites.len()).any(|at| at != plan.default && own(at, placed))
+        {
+            let message =
+                "every path that contains this leads to directories or upstreams of a site, whatever rules on its beginning say";
+            r.warn(placed.span.clone(), message, "as Ibexa's it matches anywhere in the path: begin with ^");
+        }
+    }
+}
+
 /// A browser asks whether a page may send `X-SiteAccess` without sending it, so only the site that the URL names is asked.
 fn preflights(r: &mut Reader<'_>, plan: &Plan) {
-    let only_by_header = |site: &Planned| !plan.matchers.iter().any(|placed| may_name(placed, site));
+    let only_by_header = |site: &Planned| !plan.matchers.iter().any(|placed| placed.may_name(&site.name));
     for (_, site) in plan.sites.iter().enumerate().filter(|(at, site)| *at != plan.default && only_by_header(site)) {
         if let Some(place) = &site.cors_place {
             let message = format!("only X-SiteAccess chooses `{}`, and no browser sends it with a preflight", site.name);
@@ -117,16 +143,4 @@ fn pages(r: &mut Reader<'_>, draft: &Draft, plan: &Plan) {
             "give the site a host of its own, or its directory a cookie without {site_hash}; REST signs in with X-SiteAccess";
         r.warn(placed.span.clone(), message, hint);
     }
-}
-
-/// Whether a matcher may name the site: one that takes the name out of the host or the path may name any.
-fn may_name(placed: &Placed, site: &Planned) -> bool {
-    placed.names.is_empty() || placed.names.iter().any(|named| named.name == site.name)
-}
-
-/// Whether a matcher on hosts names the site.
-fn by_host(plan: &Plan, site: &Planned) -> bool {
-    plan.matchers
-        .iter()
-        .any(|placed| may_name(placed, site) && placed.matcher.rule.conditions().iter().any(|condition| !condition.reads_path()))
 }

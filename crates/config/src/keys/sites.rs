@@ -46,7 +46,7 @@ pub(super) const SITES: &[Table] = &[
     Table {
         name: "sites",
         many: false,
-        doc: "Which `[[site]]` a request comes to. `X-SiteAccess` names one; else the matchers are asked in their order; else it is the default.",
+        doc: "Which `[[site]]` a request comes to. `X-SiteAccess` names one; else the matchers are asked in their order; else it is the default. Where the path names a site that has directories or upstreams of its own, the header may only agree; it chooses such a site nowhere else, but under the Ibexa prefixes, where paths name none.",
         keys: &[
             key("default", TEXT, "the first `[[site]]`", "The site where nothing says which."),
             key("match", "tables", "none", "What names sites; see `[[sites.match]]`."),

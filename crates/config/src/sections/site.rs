@@ -2,7 +2,7 @@
 
 use super::{cors, site_match, web};
 use crate::reader::{Reader, Section, Span};
-use doorward_core::{Cors, Policy, Site, Sites, Source, firewall::Firewall, policy::Directory};
+use doorward_core::{Cors, Policy, Site, Sites, Source, firewall::Firewall, policy::Directory, site::Condition};
 use doorward_crypto::site_hash;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,6 +20,20 @@ pub(crate) struct Plan {
     pub(crate) default: usize,
 }
 
+impl Plan {
+    /// Whether a matcher that has such a condition may name the site.
+    pub(crate) fn may_name(&self, site: &Planned, has: impl Fn(&Condition) -> bool) -> bool {
+        self.matchers.iter().any(|placed| placed.may_name(&site.name) && placed.matcher.rule.conditions().iter().any(&has))
+    }
+
+    /// Whether the path names it, and it has something that others have not (decision 0191). Whatever nothing else names comes to
+    /// the default anyway.
+    pub(crate) fn is_by_path(&self, at: usize, scopes: &BTreeMap<String, Vec<Arc<str>>>) -> bool {
+        at != self.default
+            && self.sites.get(at).is_some_and(|site| site.has_own(scopes) && self.may_name(site, Condition::reads_path))
+    }
+}
+
 /// One `[[site]]`.
 pub(crate) struct Planned {
     pub(crate) name: Arc<str>,
@@ -31,6 +45,18 @@ pub(crate) struct Planned {
     pub(crate) cors_place: Option<Span>,
     source: Source,
     pub(crate) span: Span,
+}
+
+impl Planned {
+    /// Whether requests there are judged by other directories, or go elsewhere, than on other sites.
+    pub(crate) fn has_own(&self, scopes: &BTreeMap<String, Vec<Arc<str>>>) -> bool {
+        self.directories.is_some() || self.has_upstream(scopes)
+    }
+
+    /// Whether an upstream is for it.
+    pub(crate) fn has_upstream(&self, scopes: &BTreeMap<String, Vec<Arc<str>>>) -> bool {
+        scopes.values().any(|sites| sites.contains(&self.name))
+    }
 }
 
 /// Templates of cookies' names, by directory; only those with a placeholder.
@@ -169,7 +195,8 @@ pub(crate) struct Parts<'a> {
 pub(crate) fn build(plan: Plan, all: &Policy, parts: &Parts<'_>) -> Sites {
     let names: Vec<Arc<str>> = plan.sites.iter().map(|site| Arc::clone(&site.name)).collect();
     let cookies = |site: &str| parts.templates.values().map(|template| cookie_name(template, site)).collect::<Vec<_>>();
-    let sites = plan.sites.into_iter().map(|planned| {
+    let by_path: Vec<bool> = (0..plan.sites.len()).map(|at| plan.is_by_path(at, parts.upstreams)).collect();
+    let sites = plan.sites.into_iter().zip(by_path).map(|(planned, by_path)| {
         let elsewhere = names.iter().filter(|name| **name != planned.name).flat_map(|name| cookies(name));
         let policy = Policy {
             directories: all
@@ -187,7 +214,7 @@ pub(crate) fn build(plan: Plan, all: &Policy, parts: &Parts<'_>) -> Sites {
             },
             ..all.clone()
         };
-        Arc::new(Site { name: planned.name, hosts: planned.hosts, policy: Arc::new(policy), source: planned.source })
+        Arc::new(Site { name: planned.name, hosts: planned.hosts, by_path, policy: Arc::new(policy), source: planned.source })
     });
     Sites {
         all: sites.collect(),

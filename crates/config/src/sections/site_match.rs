@@ -23,6 +23,13 @@ pub(crate) struct Placed {
     pub(crate) names: Vec<Named>,
 }
 
+impl Placed {
+    /// Whether it may name the site: a matcher that takes the name out of the host or the path may name any.
+    pub(crate) fn may_name(&self, site: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|named| *named.name == *site)
+    }
+}
+
 /// The kinds, each a key.
 const KINDS: [&str; 9] =
     ["map_host", "map_port", "map_uri", "host_element", "host_text", "uri_element", "uri_text", "regex_host", "regex_uri"];

@@ -63,7 +63,8 @@ fn firewall(guards: Guards, invalid: Invalid) -> Arc<Firewall> {
     })
 }
 
-fn policy(unmatched: Unmatched) -> Policy {
+/// One without rules.
+pub(crate) fn policy(unmatched: Unmatched) -> Policy {
     let resource = |id: &str, parent: Option<&str>| Resource {
         id: id.into(),
         title: id.into(),

@@ -351,7 +351,7 @@ fn what_is_refused_varies_by_origin_even_if_none_was_said() {
 fn the_usual_port_of_a_site_is_that_of_the_scheme_of_the_client() {
     let named = |name: &str| {
         let (name, source) = (name.into(), Source::new("test.toml", 1));
-        Arc::new(Site { name, hosts: Vec::new(), policy: Arc::new(policy()), source })
+        Arc::new(Site { name, hosts: Vec::new(), by_path: false, policy: Arc::new(policy()), source })
     };
     let rule = doorward_core::site::MatchRule::One(doorward_core::site::Condition::MapPort(vec![(443, "tls".into())]));
     let matcher = doorward_core::site::Matcher { rule, source: Source::new("test.toml", 1) };

@@ -161,7 +161,10 @@ async fn explain(config: Config, arguments: &ExplainArgs) -> Result<Explanation,
             explanation.dialect = Some(rejected.dialect);
             explanation.outcome = "refusal";
             explanation.reason = rejected.code.to_owned();
+            let named = arguments.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("x-siteaccess"));
+            let bounds = named.filter(|_| rejected.code == "site").and_then(|(_, name)| site::choosable(&config.policy, name));
             explanation.detail = rejected.detail.into_owned();
+            explanation.detail.extend(bounds.map(|bounds| format!(": {bounds}")));
             explanation.status = Some(rejected.status.as_u16());
         }
     }

@@ -1,6 +1,6 @@
 //! The site of a request, and what chose it.
 
-use doorward_core::Site;
+use doorward_core::{Policy, Site};
 use doorward_gateway::admit::SiteBy;
 use serde::Serialize;
 
@@ -23,4 +23,20 @@ impl SiteStep {
         };
         Self { name: site.name.to_string(), by, matcher, source: site.source.to_string() }
     }
+}
+
+/// Where a header may choose the site that it names, for the operator alone: callers are told what they are told of a name that is
+/// none.
+pub(super) fn choosable(policy: &Policy, name: &str) -> Option<String> {
+    let site = policy.sites.all.iter().find(|site| *site.name == *name)?;
+    let mut bounds = Vec::new();
+    if !site.hosts.is_empty() {
+        bounds.push(format!("at {} only", site.hosts.join(", ")));
+    }
+    if site.by_path {
+        bounds.push("where the path names it, too".to_owned());
+    } else if policy.sites.all.iter().any(|site| site.by_path) {
+        bounds.push("not where the path names a site that has directories or upstreams of its own".to_owned());
+    }
+    Some(format!("X-SiteAccess chooses the site `{name}` ({}) {}", site.source, bounds.join(", and ")))
 }

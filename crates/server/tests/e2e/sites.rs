@@ -165,6 +165,83 @@ fn a_header_that_names_no_site_is_refused_in_the_dialect() {
     assert_eq!(upstream.last().header("x-siteaccess"), Some("nobody"));
 }
 
+/// Rules that stand on the path of a site say nothing on another one: what is the site's own is reached by its path alone, at this
+/// face, behind another proxy, and for `explain`. REST paths name no site, so there the header chooses (ibexa-rest 7).
+#[test]
+fn a_header_leads_nobody_past_the_rules_on_the_path_of_a_site() {
+    let (all, office) = (Upstream::start(), Upstream::start());
+    let rest = format!(
+        "{TWO}directory = \"admins\"\n[[sites.match]]\nmap_uri = {{ \"admin\" = \"admin\" }}\n\
+         [[upstream]]\nname = \"office\"\nsite = \"admin\"\nurl = \"{}\"\n\
+         [[access_control]]\npath = '^/admin'\nroles = [\"ROLE_ADMIN\"]\n\
+         [[forward_auth]]\nconvention = \"traefik\"\npath = \"/.doorward/verdict\"\n",
+        office.url()
+    );
+    let server = format!("hosts = {HOSTS}\ntrusted_proxies = [\"127.0.0.1\"]");
+    let place = Site::new(&config(&all, &server, &rest));
+    for login in ["admins/admin", "customers/jane"] {
+        place.user(login, PASSWORD, &[]);
+    }
+    let checked = place.run(&["check", "--config", "doorward.toml"], "");
+    assert!(!format!("{}{}", checked.out, checked.err).contains("X-SiteAccess"), "nothing is left to warn of: {checked:?}");
+    let server = place.serve();
+    let to_admin = "X-SiteAccess: admin\r\n";
+    let session = sign_in(&server, "shop.test", to_admin, "admin");
+    let admin = format!("Cookie: {}\r\n", session.cookie);
+    let jane = format!("Cookie: {}\r\n", sign_in(&server, "shop.test", "", "jane").cookie);
+    let rest_path = format!("{PREFIX}/x");
+    let (away, nobody) = ("X-SiteAccess: site\r\n", "X-SiteAccess: nobody\r\n");
+    for (path, header, cookie, status, by) in [
+        ("/admin/x", "", "", 401, None),
+        ("/admin/x", to_admin, "", 401, None),
+        // The attack: another path, which no rule is about.
+        ("/x", to_admin, "", 400, None),
+        ("/x", to_admin, &*admin, 400, None),
+        ("/", to_admin, "", 400, None),
+        ("/administration", to_admin, "", 400, None),
+        // Nor is anybody judged by another site's directories where rules count on these.
+        ("/admin/x", "", &jane, 401, None),
+        ("/admin/x", away, &jane, 400, None),
+        ("/x", nobody, "", 400, None),
+        ("/x", "", "", 200, Some(&all)),
+        ("/x", away, "", 200, Some(&all)),
+        ("/admin/x", "", &admin, 200, Some(&office)),
+        ("/admin/x", to_admin, &admin, 200, Some(&office)),
+        (&rest_path, to_admin, "", 200, Some(&office)),
+        (&rest_path, "", "", 200, Some(&all)),
+    ] {
+        let before = (all.received().len(), office.received().len());
+        let reply = get(&server, "shop.test", path, &format!("{header}{cookie}"));
+        assert_eq!(reply.status, status, "{path} {header} {cookie}: {reply:?}");
+        let after = (all.received().len() - before.0, office.received().len() - before.1);
+        let came = |upstream: &Upstream| usize::from(by.is_some_and(|by| std::ptr::eq(by, upstream)));
+        assert_eq!(after, (came(&all), came(&office)), "{path} {header} {cookie}");
+        // The same question by a proxy in front, which is told no body.
+        let asked = format!(
+            "X-Forwarded-Method: GET\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: shop.test\r\nX-Forwarded-Uri: {path}\r\n"
+        );
+        let verdict = get(&server, "127.0.0.1", "/.doorward/verdict", &format!("{asked}{header}{cookie}"));
+        assert_eq!(verdict.status, status, "{path} {header} {cookie}: {verdict:?}");
+    }
+    // A name that is none and one that is elsewhere are told apart by nobody but the operator.
+    let said = |header: &str| {
+        let mut problem = get(&server, "shop.test", "/x", header).json();
+        problem["request_id"] = "-".into();
+        problem
+    };
+    assert_eq!(said(to_admin), said(nobody));
+    let explained = place.run(
+        &["explain", "--config", "doorward.toml", "--json", "GET", "http://shop.test/x", "--header", "X-SiteAccess: admin"],
+        "",
+    );
+    let explained = explained.json();
+    assert_eq!((explained["outcome"].as_str(), explained["status"].as_u64()), (Some("refusal"), Some(400)), "{explained}");
+    assert!(
+        explained["detail"].as_str().unwrap().contains("X-SiteAccess chooses the site `admin` (doorward.toml:"),
+        "{explained}"
+    );
+}
+
 /// The header is in no key of a cache: without the word, whoever sends it would choose what others get.
 #[test]
 fn answers_vary_by_the_header_that_chooses_a_site() {
