@@ -23,6 +23,7 @@ pub(crate) use framing::is_http;
 pub use guard::Cut;
 pub(crate) use guard::{Announced, Guarded};
 pub use network::Network;
+pub use origin::Headed;
 pub use outcome::{Admitted, Rejected, SessionCookie};
 pub use site::SiteBy;
 
@@ -102,7 +103,7 @@ pub(crate) fn admit_as(
         Err((status, code, detail)) => {
             let path = parts.uri.path();
             let (dialect, prefix) = policy.dialect(path::without_script(path, policy).unwrap_or(path));
-            let crossing = origin::crossing_of_rejected(&parts, policy, came.secure);
+            let headed = origin::headed(&parts, policy, came.secure);
             Err(Box::new(Rejected {
                 status,
                 code,
@@ -112,7 +113,7 @@ pub(crate) fn admit_as(
                 dialect,
                 prefix: prefix.to_owned(),
                 accept: parts.headers.get(header::ACCEPT).cloned(),
-                crossing,
+                headed,
                 client: came.connection.peer.ip().to_canonical(),
                 request_id,
             }))

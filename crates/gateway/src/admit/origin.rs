@@ -2,8 +2,9 @@
 
 use super::{authority, once, path, site};
 use crate::cors::Crossing;
-use doorward_core::{Policy, Provenance};
+use doorward_core::{Policy, Provenance, Site};
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use std::sync::Arc;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -21,8 +22,22 @@ pub(super) fn provenance(headers: &HeaderMap, policy: &Policy, host: &str, cross
     if (same && headers.get_all(header::ORIGIN).iter().count() < 2) || allowed { Provenance::Ours } else { Provenance::Foreign }
 }
 
-/// What can be said of it although the request is refused, on its site: whoever may read our answers there should read why.
-pub(super) fn crossing_of_rejected(parts: &Parts, policy: &Policy, secure: bool) -> Option<Crossing> {
+/// Where a request was headed that is refused.
+#[derive(Clone, Debug)]
+pub struct Headed {
+    /// The site, where there are sites.
+    pub site: Option<Arc<Site>>,
+    /// The canonical host, without port.
+    pub host: String,
+    /// The canonical path.
+    pub path: String,
+    /// What `[cors]` makes of the page that it came from.
+    pub crossing: Crossing,
+}
+
+/// The same of a request that is refused, on its site: whoever may read our answers there should read why. `None` where nobody
+/// knows where it was headed, and where `[cors]` is not about that.
+pub(super) fn headed(parts: &Parts, policy: &Policy, secure: bool) -> Option<Headed> {
     if policy.cors.rules.is_empty() && policy.sites.all.iter().all(|site| site.policy.cors.rules.is_empty()) {
         return None;
     }
@@ -30,7 +45,8 @@ pub(super) fn crossing_of_rejected(parts: &Parts, policy: &Policy, secure: bool)
     // Where the header names none, it is the one that the URL names.
     let site = site::choose(&parts.headers, policy, &authority, &path, secure)
         .or_else(|_| site::choose(&HeaderMap::new(), policy, &authority, &path, secure));
-    let site = site.ok()?;
-    let policy = site.as_ref().map_or(policy, |(site, _)| &site.policy);
-    Crossing::of(&parts.headers, policy, &authority, &path, secure)
+    let site = site.ok()?.map(|(site, _)| site);
+    let policy = site.as_ref().map_or(policy, |site| &site.policy);
+    let crossing = Crossing::of(&parts.headers, policy, &authority, &path, secure)?;
+    Some(Headed { site, host: authority.host, path, crossing })
 }

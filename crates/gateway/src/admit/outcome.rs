@@ -1,6 +1,6 @@
 //! What `admit` makes of a request: one that everything after it reads in the same way, or one to refuse.
 
-use super::{ClientCertificate, SiteBy};
+use super::{ClientCertificate, Headed, SiteBy};
 use crate::{Body, cors::Crossing};
 use doorward_core::{
     Carries, Facts, Policy, Provenance, Site,
@@ -119,8 +119,8 @@ pub struct Rejected {
     pub prefix: String,
     /// `Accept` of the request, lines joined.
     pub accept: Option<HeaderValue>,
-    /// As of a request that was admitted, as far as it can be known.
-    pub crossing: Option<Crossing>,
+    /// Where it was headed, as far as that is known and `[cors]` is about it.
+    pub headed: Option<Headed>,
     /// The socket's other end: no forwarding header of a refused request is believed.
     pub client: IpAddr,
     /// Names the request.

@@ -342,7 +342,7 @@ fn what_is_refused_varies_by_origin_even_if_none_was_said() {
     for lines in [&[][..], &[("origin", "https://app.test")]] {
         let all = [&[("authorization", "Basic a"), ("authorization", "Basic b")][..], lines].concat();
         let rejected = judge("GET", "/x", &all).err().unwrap();
-        assert_eq!(rejected.crossing.map(|crossing| crossing.is_allowed()), Some(!lines.is_empty()), "{lines:?}");
+        assert_eq!(rejected.headed.map(|headed| headed.crossing.is_allowed()), Some(!lines.is_empty()), "{lines:?}");
     }
 }
 

@@ -81,7 +81,7 @@ fn rejected(misread: Misread, connection: &Connection, request_id: String) -> Re
         dialect: doorward_core::policy::Dialect::Problem,
         prefix: String::new(),
         accept: None,
-        crossing: None,
+        headed: None,
         client: connection.peer.ip().to_canonical(),
         request_id,
     }

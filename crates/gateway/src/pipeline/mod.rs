@@ -17,7 +17,7 @@ mod plain;
 mod trace;
 
 use crate::{
-    Admitted, Body,
+    Admitted, Body, Crossing,
     admit::{Network, Rejected, admit, admit_parts},
     answer::{self, Challenged, Reader},
     api::{Asked, cookie},
@@ -196,10 +196,7 @@ impl Gateway {
     ) -> Response<Body> {
         // Over plain HTTP it would mean nothing (RFC 6797, 7.2).
         let hsts = now.hsts.as_ref().filter(|_| connection.tls.is_some());
-        let mut crossing = match &admitted {
-            Ok(admitted) => ours::crossing(now, admitted),
-            Err(rejected) => rejected.crossing.clone(),
-        };
+        let mut crossing = ours::crossing(now, admitted.as_deref().map_err(|rejected| &**rejected));
         let mut response = match admitted {
             Ok(admitted) => {
                 trace.admitted(&admitted);
@@ -219,10 +216,7 @@ impl Gateway {
         };
         // A verdict's headers are for the proxy that asked, which has the answer yet to come.
         if response.extensions().get::<Permitted>().is_none() {
-            cors::finish(crossing.as_ref(), &mut response);
-            if !now.policy.sites.all.is_empty() {
-                cors::vary_by_site(&mut response);
-            }
+            tell(now, crossing.as_ref(), &mut response);
         }
         if let Some(hsts) = hsts {
             response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
@@ -398,6 +392,14 @@ impl Handler for Gateway {
         let response = self.answer(&now, admitted, &connection, (&mut trace, &mut Onward::Proxy)).await;
         trace.answered(response.status());
         response
+    }
+}
+
+/// The last word of every answer: what pages of other origins may do with it, and for whom caches may keep it.
+fn tell(now: &Snapshot, crossing: Option<&Crossing>, response: &mut Response<Body>) {
+    cors::finish(crossing, response);
+    if !now.policy.sites.all.is_empty() {
+        cors::vary_by_site(response);
     }
 }
 

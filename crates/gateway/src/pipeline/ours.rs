@@ -3,6 +3,7 @@
 use super::{Gateway, Onward, Snapshot, identify::Identified};
 use crate::{
     Admitted, Body, Crossing,
+    admit::Rejected,
     answer::{self, Reader},
     api::{self, Asked, Call, Endpoint, magento},
     cors, oauth,
@@ -85,13 +86,37 @@ impl Ours {
     }
 }
 
-/// What the answer may say to pages of other origins.
-pub(super) fn crossing(now: &Snapshot, admitted: &Admitted) -> Option<Crossing> {
-    let crossing = admitted.crossing.clone()?;
-    let policy = admitted.policy(&now.policy);
-    let asked = |method| recognise_as(policy, now.jwks_path.as_deref(), admitted, method);
-    let page = crossing.is_allowed() && [&admitted.method, &Method::GET].into_iter().filter_map(asked).any(|ours| ours.is_page());
+/// What the answer may say to pages of other origins, whether the request is admitted or not.
+pub(super) fn crossing(now: &Snapshot, admitted: Result<&Admitted, &Rejected>) -> Option<Crossing> {
+    let (crossing, policy, at, method) = match admitted {
+        Ok(admitted) => (admitted.crossing.clone(), admitted.policy(&now.policy), At::of(admitted), &admitted.method),
+        Err(rejected) => {
+            let headed = rejected.headed.as_ref()?;
+            let policy = headed.site.as_ref().map_or(&now.policy, |site| &site.policy);
+            let (dialect, prefix) = policy.dialect(&headed.path);
+            let at = At { host: &headed.host, path: &headed.path, dialect, prefix };
+            (Some(headed.crossing.clone()), policy, at, &rejected.method)
+        }
+    };
+    let crossing = crossing?;
+    let asked = |method| recognise_as(policy, now.jwks_path.as_deref(), at, method);
+    let page = crossing.is_allowed() && [method, &Method::GET].into_iter().filter_map(asked).any(|ours| ours.is_page());
     Some(if page { crossing.withheld() } else { crossing })
+}
+
+/// What endpoints of ours are recognised by, besides the method.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    host: &'a str,
+    path: &'a str,
+    dialect: Dialect,
+    prefix: &'a str,
+}
+
+impl<'a> At<'a> {
+    fn of(admitted: &'a Admitted) -> Self {
+        Self { host: &admitted.host, path: &admitted.path, dialect: admitted.dialect, prefix: &admitted.prefix }
+    }
 }
 
 /// The answer to a preflight; `None` where the request is none. Whoever asks for a verdict answers by itself: there it is judged
@@ -107,9 +132,10 @@ pub(super) fn preflight(
         return None;
     }
     let policy = admitted.policy(&now.policy);
-    let methods = match recognise_as(policy, now.jwks_path.as_deref(), admitted, &Method::GET) {
+    let asked = |method| recognise_as(policy, now.jwks_path.as_deref(), At::of(admitted), method);
+    let methods = match asked(&Method::GET) {
         Some(Ours::Keys | Ours::TokenKeys | Ours::Resource) => vec![Method::GET],
-        _ => match recognise_as(policy, now.jwks_path.as_deref(), admitted, &Method::OPTIONS) {
+        _ => match asked(&Method::OPTIONS) {
             Some(Ours::Endpoint(Endpoint::Options(allowed))) => listed(allowed.methods),
             Some(Ours::OAuth(endpoint)) => listed(oauth::methods(endpoint)),
             _ => policy.methods_at(&admitted.path),
@@ -125,12 +151,12 @@ fn listed(methods: &str) -> Vec<Method> {
 
 /// The endpoint of ours that a request is for, if any. `jwks_path` is where the assertion keys are published.
 pub fn recognise(policy: &Policy, jwks_path: Option<&str>, admitted: &Admitted) -> Option<Ours> {
-    recognise_as(policy, jwks_path, admitted, &admitted.method)
+    recognise_as(policy, jwks_path, At::of(admitted), &admitted.method)
 }
 
 /// As if it had this method.
-fn recognise_as(policy: &Policy, jwks_path: Option<&str>, admitted: &Admitted, method: &Method) -> Option<Ours> {
-    let path = &*admitted.path;
+fn recognise_as(policy: &Policy, jwks_path: Option<&str>, at: At<'_>, method: &Method) -> Option<Ours> {
+    let path = at.path;
     if let Some(endpoint) = policy.oauth.as_ref().and_then(|oauth| oauth.endpoint(path)) {
         return Some(Ours::OAuth(endpoint));
     }
@@ -141,12 +167,12 @@ fn recognise_as(policy: &Policy, jwks_path: Option<&str>, admitted: &Admitted, m
         if policy.serve.jwt && path == TOKEN_KEYS_PATH {
             return Some(Ours::TokenKeys);
         }
-        if policy.protected_at(&admitted.host, path).is_some() {
+        if policy.protected_at(at.host, path).is_some() {
             return Some(Ours::Resource);
         }
     }
-    let endpoint = api::recognise(policy, method, path, admitted.dialect, &admitted.prefix).map(Ours::Endpoint);
-    endpoint.or_else(|| options(policy, method, path, admitted.dialect))
+    let endpoint = api::recognise(policy, method, path, at.dialect, at.prefix).map(Ours::Endpoint);
+    endpoint.or_else(|| options(policy, method, path, at.dialect))
 }
 
 /// OPTIONS on a route of the Ibexa dialect, unless a rule speaks about that method, too.

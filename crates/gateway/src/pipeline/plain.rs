@@ -2,7 +2,7 @@
 //! everything else: a client that sends its credential in the clear should fail, not be led on (ASVS 5.0, 4.1.2).
 
 use super::{
-    Gateway, Snapshot,
+    Gateway, Snapshot, ours, tell,
     trace::{Recorded, Trace},
 };
 use crate::{
@@ -33,7 +33,9 @@ impl Handler for PlainDoor {
         let request_id = gateway.ids.next();
         let mut trace = Recorded::new(Trace::new(&now.policy, &request_id, "-"), &*gateway.parts.recorder, started);
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned();
-        let response = match admit(request, &connection, &now.policy, &now.network, request_id) {
+        let admitted = admit(request, &connection, &now.policy, &now.network, request_id);
+        let crossing = ours::crossing(&now, admitted.as_ref().map_err(|rejected| &**rejected));
+        let mut response = match admitted {
             Ok(admitted) => {
                 trace.admitted(&admitted);
                 match redirect(&now, &admitted, &target) {
@@ -53,6 +55,7 @@ impl Handler for PlainDoor {
                 answer::error(rejected.status, &rejected.detail, &Reader::of_rejected(&rejected))
             }
         };
+        tell(&now, crossing.as_ref(), &mut response);
         trace.answered(response.status());
         response
     }

@@ -1,5 +1,7 @@
 //! The whole pipeline over real connections: what is recorded, and what attackers try.
 
+mod cross_origin;
+
 use super::{Gateway, GatewayParts, Snapshot};
 use crate::{
     admit::Network,
@@ -117,13 +119,7 @@ impl Place {
 
     /// Sends a request line with headers and a body, and reads to the end.
     async fn send(&self, line: &str, headers: &str, body: &str) -> String {
-        let head =
-            format!("{line} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
-        let mut all = Vec::new();
-        let _ = timeout(PATIENCE, stream.read_to_end(&mut all)).await.expect("the answer ends");
-        String::from_utf8_lossy(&all).into_owned()
+        exchange(self.address, line, headers, body).await
     }
 
     async fn status(&self, line: &str, headers: &str, body: &str) -> u16 {
@@ -142,6 +138,16 @@ impl Place {
     pub(crate) fn requests(&self) -> Vec<String> {
         self.notes.requests.lock().unwrap().clone()
     }
+}
+
+/// A request on a connection of its own.
+async fn exchange(address: SocketAddr, line: &str, headers: &str, body: &str) -> String {
+    let head = format!("{line} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+    let mut all = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut all)).await.expect("the answer ends");
+    String::from_utf8_lossy(&all).into_owned()
 }
 
 fn upstream(base: &str) -> Upstream {
