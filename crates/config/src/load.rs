@@ -208,10 +208,10 @@ fn compile(r: &mut Reader<'_>, root: &DeTable<'_>) -> Option<Config> {
     let oauth = |placed: &firewall::Placed| placed.0.authentication == Authentication::OAuth;
     let clients = root.contains_key("oauth") && firewalls.iter().any(oauth);
     let integrations = integration::read(r, root, &directories, tokens.integration_bearer || clients);
-    let certificate = certificate::read(r, root, &server.server);
+    let (certificate, embedded_ca) = certificate::read(r, root, &server.server);
     let forward_auth = forward_auth::read(r, root, &server.server);
     let client_address = server.server.client_address;
-    let client_ca = server.client_ca.clone();
+    let client_ca = server.client_ca.clone().or(embedded_ca);
     let (oauth, keys) = oauth::read(r, root, server.public_url.as_ref(), server.hosts.as_deref()).unzip();
     let oauth_at = oauth::Places::of(root);
     let jwt = jwt::read(r, root);

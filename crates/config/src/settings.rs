@@ -334,12 +334,14 @@ pub struct Tokens {
 }
 
 /// How clients' certificates count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificates {
     /// What of a certificate is a login.
     pub map: Map,
     /// The form in which proxies pass certificates on; `None` takes those of handshakes.
     pub form: Option<Form>,
+    /// Whom to believe about clients of a program that embeds this one and carries out handshakes itself.
+    pub clients: Option<ClientTrust>,
 }
 
 /// JSON Web Tokens of people.
@@ -384,6 +386,12 @@ pub enum TokenFormat {
 }
 
 impl Settings {
+    /// Whom to believe about clients that show certificates in handshakes, whoever carries these out.
+    pub fn client_trust(&self) -> Option<&ClientTrust> {
+        let ours = || self.server.tls.as_ref().and_then(|tls| tls.clients.as_ref());
+        self.certificate.clients.as_ref().or_else(ours)
+    }
+
     /// Keys whose change takes effect only at a restart, as `server.listen`; empty when `new` can take over now.
     pub fn restart_needed(&self, new: &Settings) -> Vec<&'static str> {
         let (a, b) = (self, new);

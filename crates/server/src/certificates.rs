@@ -1,6 +1,6 @@
 //! Certificates that clients will stumble over, now or soon.
 
-use doorward_config::{Diagnostic, Diagnostics, Place, Settings, SourceFile};
+use doorward_config::{Diagnostic, Diagnostics, Place, Settings, SourceFile, settings::Tls};
 use doorward_core::Time;
 use doorward_tls::Warning;
 use std::{path::Path, sync::Arc};
@@ -8,11 +8,16 @@ use std::{path::Path, sync::Arc};
 /// A warning for whatever is unwise at `now` about the certificates that `file` names.
 pub(crate) fn unwise(settings: &Settings, now: Time, file: &Path) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
-    let Some(tls) = &settings.server.tls else { return diagnostics };
     let file = Arc::new(SourceFile::new(&*file.to_string_lossy(), ""));
-    let roots = doorward_tls::system_roots();
-    let ours = tls.certificates().flat_map(|ours| about(&ours.name, ours.identity.warnings(now, &roots)));
-    let trust = tls.clients.iter();
+    if settings.certificate.clients.is_some() {
+        let message =
+            "`client_ca` in [certificate] is for programs that embed Doorward: `doorward serve` asks nobody for a certificate";
+        diagnostics.push(Diagnostic::warning(&file, Place::File, message).hint("name it in [server.tls] for `doorward serve`"));
+    }
+    let ours: Vec<_> = settings.server.tls.iter().flat_map(Tls::certificates).collect();
+    let roots = if ours.is_empty() { Vec::new() } else { doorward_tls::system_roots() };
+    let ours = ours.into_iter().flat_map(|ours| about(&ours.name, ours.identity.warnings(now, &roots)));
+    let trust = settings.client_trust().into_iter();
     let authorities = trust.clone().flat_map(|trust| about(&trust.name, trust.clients.warnings(now)));
     let lists = trust.flat_map(|trust| &trust.lists).flat_map(|(name, list)| about(name, list.warnings(now)));
     for (message, hint) in ours.chain(authorities).chain(lists) {

@@ -116,30 +116,61 @@ impl Clients {
     }
 }
 
-/// Whom we believe now. Connections ask again after a change.
+/// Whom we believe now. Certificates that were shown before are looked at again after a change.
 #[derive(Default)]
-pub(crate) struct Trust(ArcSwapOption<Trusted>);
+pub struct Trust {
+    now: ArcSwapOption<Trusted>,
+    /// Of the last change, whether somebody was believed after it or nobody.
+    generation: AtomicU64,
+}
 
 pub(crate) struct Trusted {
-    pub(crate) generation: u64,
-    pub(crate) verifier: Arc<dyn ClientCertVerifier>,
+    generation: u64,
+    verifier: Arc<dyn ClientCertVerifier>,
 }
 
 impl Trust {
+    /// Believes these about clients from now on; without them nobody.
+    ///
+    /// # Errors
+    /// The crypto library refuses; then nothing changed.
+    pub fn believe(&self, clients: Option<&Clients>) -> Result<(), String> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = clients.map(|clients| clients.verifier(&provider)).transpose()?;
+        self.set(verifier);
+        Ok(())
+    }
+
+    /// What a client showed in the handshake of another program's server, which saw that the client has the key: its own
+    /// certificate first, then those that vouch for it, each in DER. Whether it counts is found out here when it is asked for, whatever
+    /// that server thought of it. Without any there is nothing to ask.
+    pub fn shown(self: &Arc<Self>, chain: impl IntoIterator<Item = Vec<u8>>) -> Option<PeerCertificate> {
+        let chain: Vec<_> = chain.into_iter().map(CertificateDer::from).collect();
+        let unasked = PeerCertificate { chain, trust: Arc::clone(self), generation: AtomicU64::new(0), again: AtomicU64::new(0) };
+        (!unasked.chain.is_empty()).then_some(unasked)
+    }
+
     /// Replaces whom we believe.
     pub(crate) fn set(&self, verifier: Option<Arc<dyn ClientCertVerifier>>) -> Option<Arc<Trusted>> {
-        let generation = self.0.load().as_ref().map_or(0, |trusted| trusted.generation) + 1;
+        // It counts on while nobody is believed: what was good before that is asked again after it.
+        let generation = self.generation.fetch_add(1, SeqCst) + 1;
         let trusted = verifier.map(|verifier| Arc::new(Trusted { generation, verifier }));
-        self.0.store(trusted.clone());
+        self.now.store(trusted.clone());
         trusted
     }
 }
 
-/// A certificate that a client showed, and that was good then.
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trust").field("anybody", &self.now.load().is_some()).finish_non_exhaustive()
+    }
+}
+
+/// A certificate that a client showed. Whether it counts is asked anew now and then.
 pub struct PeerCertificate {
     chain: Vec<CertificateDer<'static>>,
     trust: Arc<Trust>,
-    /// Of the trust that was asked last.
+    /// Of the trust that was asked last; 0 when none was.
     generation: AtomicU64,
     /// When it is asked again, in seconds.
     again: AtomicU64,
@@ -155,7 +186,7 @@ impl PeerCertificate {
     /// Whose it is.
     ///
     /// # Errors
-    /// It does not count any more, or does not say; the text is for the operator.
+    /// It does not count, or does not say; the text is for the operator.
     pub fn owner(&self, map: Map, now: Time) -> Result<String, &'static str> {
         let leaf = self.chain.first().ok_or("there is none")?;
         self.check(leaf, now)?;
@@ -165,7 +196,7 @@ impl PeerCertificate {
     /// All that it says of its owner.
     ///
     /// # Errors
-    /// It does not count any more; the text is for the operator.
+    /// It does not count; the text is for the operator.
     pub fn said(&self, now: Time) -> Result<Certificate, &'static str> {
         let leaf = self.chain.first().ok_or("there is none")?;
         self.check(leaf, now)?;
@@ -174,13 +205,15 @@ impl PeerCertificate {
 
     /// Asks again where whom we believe has changed since, and every minute.
     fn check(&self, leaf: &CertificateDer<'_>, now: Time) -> Result<(), &'static str> {
-        let trusted = self.trust.0.load_full().ok_or("no authority is believed any more")?;
-        if self.generation.load(SeqCst) == trusted.generation && now.seconds() < self.again.load(SeqCst) {
+        let trusted = self.trust.now.load_full().ok_or("no authority is believed")?;
+        let asked = self.generation.load(SeqCst);
+        if asked == trusted.generation && now.seconds() < self.again.load(SeqCst) {
             return Ok(());
         }
         let at = UnixTime::since_unix_epoch(Duration::from_millis(now.0));
         let rest = self.chain.get(1..).unwrap_or_default();
-        trusted.verifier.verify_client_cert(leaf, rest, at).map_err(|_| "the certificate does not count any more")?;
+        let why = if asked == 0 { "the certificate does not count" } else { "the certificate does not count any more" };
+        trusted.verifier.verify_client_cert(leaf, rest, at).map_err(|_| why)?;
         self.again.store(now.seconds() + AGAIN, SeqCst);
         self.generation.store(trusted.generation, SeqCst);
         Ok(())

@@ -15,7 +15,7 @@ mod subject;
 mod terminator;
 
 pub use certificate::{Identity, Warning, system_roots};
-pub use clients::{Clients, PeerCertificate, Revoked};
+pub use clients::{Clients, PeerCertificate, Revoked, Trust};
 pub use connector::{Authorities, ClientStream, Connector};
 pub use forwarded::{Form, Forwarded};
 pub use pem::{Chain, Key};

@@ -38,9 +38,9 @@ pub struct Handshake {
     pub name: Option<Box<str>>,
     /// Both agreed on HTTP/2.
     pub http2: bool,
-    /// The client was asked for a certificate.
-    pub asked: bool,
-    /// The one that it showed, which was good.
+    /// The client was asked for a certificate. It is not known of a handshake that another program's server carried out.
+    pub asked: Option<bool>,
+    /// The one that it showed. In our own handshakes it was good.
     pub certificate: Option<PeerCertificate>,
 }
 
@@ -128,7 +128,7 @@ impl Terminator {
             let chain = chain.iter().map(|certificate| certificate.clone().into_owned()).collect();
             PeerCertificate::new(chain, Arc::clone(&self.trust), trusted, self.parts.clock.0.now())
         });
-        Ok((stream, Handshake { name, http2, asked: asking.is_some(), certificate }))
+        Ok((stream, Handshake { name, http2, asked: Some(asking.is_some()), certificate }))
     }
 }
 

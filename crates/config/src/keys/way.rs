@@ -308,6 +308,13 @@ pub(super) const WAY: &[Table] = &[
                 "none: certificates of the handshake",
                 "The one header in which `trusted_proxies` pass certificates on: `Client-Cert`, `X-Forwarded-Client-Cert`, `X-SSL-Client-Cert`, `X-SSL-Client-S-DN`, `SSL_CLIENT_S_DN` or `SSL_CLIENT_S_DN_Email`.",
             ),
+            key(
+                "client_ca",
+                TEXT,
+                "that of `[server.tls]`",
+                "For programs that [embed Doorward](../how-to/embed-in-rust.md) and end TLS themselves: file with the authorities that vouch for clients. `doorward serve` has it in `[server.tls]`.",
+            ),
+            key("client_crl", TEXTS, "that of `[server.tls]`", "For the same programs, as `client_crl` of `[server.tls]`."),
         ],
     },
     Table {

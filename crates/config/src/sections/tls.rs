@@ -86,7 +86,7 @@ fn list(r: &mut Reader<'_>, text: &Text) -> Option<Revoked> {
 }
 
 /// The authorities of clients, and the lists of what they revoked.
-fn clients(r: &mut Reader<'_>, section: &Section<'_>) -> Option<ClientTrust> {
+pub(super) fn clients(r: &mut Reader<'_>, section: &Section<'_>) -> Option<ClientTrust> {
     let authorities = r.text(section, "client_ca").and_then(|text| Some((file(r, &text, Chain::read)?, text)));
     let files = r.texts(section, "client_crl").unwrap_or_default();
     let lists: Vec<(Arc<str>, Revoked)> = files.iter().filter_map(|text| Some((text.shown().into(), list(r, text)?))).collect();

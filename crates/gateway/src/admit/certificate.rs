@@ -103,9 +103,11 @@ pub(super) fn client(headers: &HeaderMap, connection: &Connection, network: &Net
 }
 
 /// Whether the handshake asked what this host asks: a connection for one host must not carry requests for another that
-/// would have asked for more (RFC 9110, 15.5.20).
+/// would have asked for more (RFC 9110, 15.5.20). Where another program's server shook hands, whoever was not asked has shown
+/// none, and is a guest.
 pub(super) fn is_misdirected(connection: &Connection, policy: &Policy, network: &Network, host: &str) -> bool {
-    connection.tls.as_ref().is_some_and(|handshake| handshake.asked != network.certificates.asks(policy, host))
+    let asked = connection.tls.as_ref().and_then(|handshake| handshake.asked);
+    asked.is_some_and(|asked| asked != network.certificates.asks(policy, host))
 }
 
 /// Whether a handshake for `name`, or on the address `local` without one, asks for a certificate.

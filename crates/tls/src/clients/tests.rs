@@ -203,6 +203,35 @@ fn a_connection_is_asked_again_after_a_change_and_every_minute() {
     assert!(peer.owner(Map::Cn, NOW).is_ok());
     trust.set(None);
     assert!(peer.owner(Map::Cn, NOW).is_err());
+    let stranger = root("stranger");
+    let clients = Clients::new(Chain::read(&stranger.pem).unwrap(), Vec::new()).unwrap();
+    trust.believe(Some(&clients)).unwrap();
+    assert!(peer.owner(Map::Cn, NOW).is_err(), "what was good before anybody was believed again");
+}
+
+#[test]
+fn what_another_server_was_shown_is_judged_here_and_not_believed() {
+    let (top, other) = (root("top"), root("other"));
+    let middle = top.issue(authority("middle", BasicConstraints::Unconstrained));
+    let trust = Arc::new(Trust::default());
+    let shown = |chain: &[&Made]| trust.shown(chain.iter().map(|made| made.der.to_vec()));
+    assert!(shown(&[]).is_none());
+    let jane = shown(&[&top.client(|_| {})]).unwrap();
+    assert_eq!(jane.owner(Map::Cn, NOW), Err("no authority is believed"));
+    trust.believe(Some(&Clients::new(Chain::read(&top.pem).unwrap(), vec![]).unwrap())).unwrap();
+    assert_eq!(jane.owner(Map::Cn, NOW), Ok("jane".into()));
+    let below = middle.client(|_| {});
+    assert_eq!(shown(&[&below, &middle]).unwrap().owner(Map::Cn, NOW), Ok("jane".into()));
+    let expired = top.client(|p| p.not_after = date_time_ymd(2026, 12, 1));
+    for chain in [&[&below][..], &[&other.client(|_| {})], &[&other.client(|_| {}), &other], &[&expired], &[&other]] {
+        let shown = shown(chain).unwrap();
+        assert_eq!(shown.owner(Map::Cn, NOW), Err("the certificate does not count"));
+        assert!(shown.said(NOW).is_err());
+    }
+    let nonsense = trust.shown([b"no certificate".to_vec()]).unwrap();
+    assert!(nonsense.owner(Map::Cn, NOW).is_err());
+    trust.believe(Some(&Clients::new(Chain::read(&top.pem).unwrap(), vec![top.revoke(&[7], 2030)]).unwrap())).unwrap();
+    assert_eq!(jane.owner(Map::Cn, NOW), Err("the certificate does not count any more"), "revoked since");
 }
 
 #[test]
