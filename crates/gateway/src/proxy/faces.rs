@@ -4,11 +4,12 @@ use super::{Outgoing, Proxy, UpstreamError, answer, outgoing, outgoing_request};
 use crate::{Admitted, Body, forward_auth::CREDENTIALS};
 use doorward_core::{Permit, Policy, policy::Upstream};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use hyper::upgrade::OnUpgrade;
 use tokio_util::sync::CancellationToken;
 
 impl Proxy {
     /// The request as an upstream would receive it, for a service within this program: with the parameters that the permit
-    /// demands, without what only frames a message.
+    /// demands, without what only frames a message. And where the client's connection can be taken over.
     pub(crate) async fn prepare(
         &self,
         permit: &Permit,
@@ -17,7 +18,7 @@ impl Proxy {
         upstream: &Upstream,
         outgoing: Outgoing,
         session: Option<&CancellationToken>,
-    ) -> Result<Request<Body>, UpstreamError> {
+    ) -> Result<(Request<Body>, Option<OnUpgrade>), UpstreamError> {
         if !permit.parameters().is_empty() {
             self.enrich(permit, &mut admitted, policy, upstream, &outgoing, session).await?;
         }
@@ -26,11 +27,10 @@ impl Proxy {
         *request.version_mut() = version;
         *request.extensions_mut() = extensions;
         request.headers_mut().remove(header::TRANSFER_ENCODING);
-        match on_upgrade {
-            Some(on_upgrade) => drop(request.extensions_mut().insert(on_upgrade)),
-            None => drop(request.headers_mut().remove(header::CONNECTION)),
+        if on_upgrade.is_none() {
+            request.headers_mut().remove(header::CONNECTION);
         }
-        Ok(request)
+        Ok((request, on_upgrade))
     }
 }
 

@@ -5,6 +5,7 @@ mod cart;
 pub mod enrich;
 mod error;
 mod faces;
+mod lent;
 mod outgoing;
 mod pool;
 mod short;
@@ -14,6 +15,7 @@ mod whose;
 pub use answer::Broken;
 pub use error::UpstreamError;
 pub(crate) use faces::{clean_answer, tell};
+pub(crate) use lent::lend;
 pub use pool::Settings;
 pub(crate) use whose::{Asker, Told};
 

@@ -68,7 +68,8 @@ pub struct Passed {
     /// The request as an upstream would receive it: canonical path, effective method, no credential that is not for it, the
     /// headers that say who is calling, and the extensions that came with it.
     pub request: Request<Body>,
-    /// Cancelled when the session behind the permit ends: what lasts longer than an answer has to end with it.
+    /// Cancelled when the session behind the permit ends: what lasts longer than an answer has to end with it. Connections that
+    /// are taken over do so by themselves.
     pub session: Option<CancellationToken>,
 }
 
@@ -180,9 +181,21 @@ impl Gateway {
         outgoing: Outgoing,
         session: Option<&CancellationToken>,
     ) -> Result<Response<Body>, UpstreamError> {
-        let request = self.parts.proxy.prepare(permit, admitted, policy, upstream, outgoing, session).await?;
+        let (mut request, client) = self.parts.proxy.prepare(permit, admitted, policy, upstream, outgoing, session).await?;
+        let mut taken = None;
+        if let Some(client) = client {
+            let unable = || UpstreamError::Broken("its connection cannot be handed on".to_owned());
+            let (theirs, lent) = proxy::lend().await.ok_or_else(unable)?;
+            request.extensions_mut().insert(theirs);
+            taken = Some((client, lent));
+        }
         let passed = Passed { permit: permit.clone(), request, session: session.cloned() };
         let mut response = (service.call)(passed).await;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let unasked = || UpstreamError::Broken("it switched protocols without being asked".to_owned());
+            let (client, lent) = taken.ok_or_else(unasked)?;
+            self.parts.proxy.connect(client, lent, session.cloned());
+        }
         proxy::clean_answer(&mut response, policy, permit);
         Ok(response)
     }
