@@ -391,6 +391,11 @@ impl Auth {
         &self.named
     }
 
+    /// Whether changes may be missed now: nothing that is remembered is trusted without the store then, and nobody has a role.
+    pub fn is_deaf(&self) -> bool {
+        self.sessions().is_deaf()
+    }
+
     /// While `deaf`, changes may be missed, so nothing that is remembered is trusted without the store.
     pub(crate) fn set_deaf(&self, deaf: bool) {
         self.sessions().set_deaf(deaf);

@@ -66,7 +66,10 @@ impl Auth {
             Err(error) => {
                 let deaf = heard.elapsed() >= DEAF;
                 tracing::warn!(%error, deaf, "changes of the store cannot be heard");
-                self.set_deaf(deaf);
+                // Whoever was deaf before, since nobody had listened yet, still is.
+                if deaf {
+                    self.set_deaf(true);
+                }
             }
         }
     }

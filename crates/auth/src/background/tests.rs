@@ -89,6 +89,19 @@ async fn a_store_that_falls_silent_is_noticed_and_so_is_its_return() {
 }
 
 #[tokio::test]
+async fn who_has_not_listened_yet_stays_deaf_until_the_store_is_heard() {
+    let bench = Bench::new().await;
+    bench.auth.set_deaf(true);
+    bench.store.away.store(true, SeqCst);
+    let mut heard = Instant::now();
+    bench.auth.hear(&mut heard).await;
+    assert!(bench.auth.is_deaf(), "what happened before was not heard of");
+    bench.store.away.store(false, SeqCst);
+    bench.auth.hear(&mut heard).await;
+    assert!(!bench.auth.is_deaf());
+}
+
+#[tokio::test]
 async fn sessions_that_nobody_asks_for_any_more_are_purged() {
     let bench = Bench::new().await;
     bench.add(Kind::Admin, "admin").await;
