@@ -3,6 +3,7 @@
 //! [`Assembly::new`] makes it of a [`Config`] and a store, once; [`Assembly::take_over`] gives it another configuration while it
 //! works. Whoever has sockets, signals or a terminal is above: the `doorward` command, or a program that embeds Doorward.
 
+pub mod accounts;
 mod changes;
 pub mod given_roles;
 pub mod integrations;

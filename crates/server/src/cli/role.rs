@@ -6,11 +6,9 @@ use super::{
     text::{Table, harmless, new_name, suggestions},
 };
 use clap::Subcommand;
-use doorward_auth::SCOPE_ROLE;
+use doorward_assembly::accounts::{self, Unfit, is_root};
 use doorward_core::{
-    Kind,
     acl::{ADMIN, ALL, Holds, RoleBook, RoleRow, Tree},
-    identity::ROLE_USER,
     ports::AccountFilter,
 };
 use serde_json::{Value, json};
@@ -63,16 +61,7 @@ pub(crate) async fn run(command: RoleCommand, context: &mut Context<'_>) -> Resu
 
 /// Refuses names that everyone has by the kind of account, or that access control reads as something else.
 pub(super) fn given(name: &str) -> Result<(), Failure> {
-    let implied = name == ROLE_USER || name == "PUBLIC_ACCESS" || Kind::ALL.iter().any(|kind| kind.role() == name);
-    if name.starts_with(SCOPE_ROLE) {
-        return Err(Failure::usage(format_args!("{name} is not given: it follows from the scopes of an access token")));
-    }
-    if implied || name.starts_with("IS_AUTHENTICATED") {
-        return Err(Failure::usage(format_args!(
-            "{name} is not given: it follows from being signed in and the kind of directory"
-        )));
-    }
-    Ok(())
+    accounts::check_role(name).map_err(Failure::usage)
 }
 
 async fn add(context: &mut Context<'_>, name: &str, allow: &[String]) -> Result<(), Failure> {
@@ -173,22 +162,14 @@ pub(super) fn missing<'r>(name: &str, roles: impl Iterator<Item = &'r str>) -> F
 
 /// The ids as a set, or all that the tree does not know. The two roots are known without any `acl.xml`.
 fn known_resources(tree: &Tree, ids: &[String]) -> Result<BTreeSet<Arc<str>>, Failure> {
-    let problems: Vec<String> = ids
-        .iter()
-        .filter(|id| !is_root(id) && tree.get(id).is_none())
-        .map(|id| {
-            let near = suggestions(id, tree.iter().map(|resource| &*resource.id));
-            format!("the resource {} is in none of the configuration's files{near}", harmless(id))
-        })
-        .collect();
-    if !problems.is_empty() {
-        return Err(Failure::new(problems.join("\nerror: ")));
-    }
-    Ok(ids.iter().map(|id| Arc::from(id.as_str())).collect())
-}
-
-fn is_root(id: &str) -> bool {
-    id == ALL || id == ADMIN
+    accounts::known_resources(tree, ids).map_err(|unfit| {
+        let Unfit::NoResource(unknown) = unfit else { return Failure::new(unfit) };
+        let problems = unknown.into_iter().map(|id| {
+            let near = suggestions(&id, tree.iter().map(|resource| &*resource.id));
+            format!("{}{near}", harmless(&Unfit::NoResource(vec![id]).to_string()))
+        });
+        Failure::new(problems.collect::<Vec<_>>().join("\nerror: "))
+    })
 }
 
 /// The accounts that have a role.

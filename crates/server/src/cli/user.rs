@@ -8,6 +8,7 @@ use super::{
     text::{Table, harmless, moment, new_name, suggestions},
 };
 use clap::Subcommand;
+use doorward_assembly::accounts::{self, Unfit};
 use doorward_core::{
     Kind, PasswordRules,
     policy::Directory,
@@ -166,9 +167,9 @@ async fn add(context: &mut Context<'_>, name: AccountName, details: Details) -> 
     let person = Person { login: &name.login, email: email.as_deref() };
     let password = match (kind, password_stdin) {
         (Kind::Integration, false) => None,
-        (Kind::Integration, true) => return Err(Failure::usage("a program has no password: it calls with tokens")),
+        (Kind::Integration, true) => return Err(Failure::usage(Unfit::Program)),
         (Kind::Admin | Kind::Customer, false) => return Err(Failure::usage("--password-stdin is missing")),
-        (Kind::Admin | Kind::Customer, true) => Some(read_password(context, &rules, person)?),
+        (Kind::Admin | Kind::Customer, true) => Some(read_password(context, kind, &rules, person)?),
     };
     let roles = roles.into_iter().map(Arc::from).collect();
     let new = NewAccount {
@@ -270,11 +271,11 @@ async fn change(context: &mut Context<'_>, name: &AccountName, change: AccountCh
 async fn password(context: &mut Context<'_>, name: &AccountName) -> Result<(), Failure> {
     let record = find(context, name).await?;
     if record.account.kind == Kind::Integration {
-        return Err(Failure::usage("a program has no password: it calls with tokens"));
+        return Err(Failure::usage(Unfit::Program));
     }
     let rules = directory(context, &name.directory)?.passwords;
     let person = Person { login: &record.account.login, email: record.email.as_deref() };
-    let hash = read_password(context, &rules, person)?;
+    let hash = read_password(context, record.account.kind, &rules, person)?;
     change(context, name, AccountChange::Password(hash), "changed the password of the account {}; its sessions have ended").await
 }
 
@@ -287,27 +288,22 @@ async fn delete(context: &mut Context<'_>, name: &AccountName) -> Result<(), Fai
 
 /// All given roles exist and may be given.
 async fn check_roles(context: &Context<'_>, wanted: &[String]) -> Result<(), Failure> {
-    let roles = context.store.roles().await?;
-    for name in wanted {
-        role::given(name)?;
-        if !roles.iter().any(|(role, _)| &**role == name.as_str()) {
-            return Err(role::missing(name, roles.iter().map(|(role, _)| &**role)));
+    match accounts::unfit_role(&*context.store, wanted).await? {
+        None => Ok(()),
+        Some(Unfit::NoRole(name)) => {
+            let roles = context.store.roles().await?;
+            Err(role::missing(&name, roles.iter().map(|(role, _)| &**role)))
         }
+        Some(unfit) => Err(Failure::usage(unfit)),
     }
-    Ok(())
 }
 
 /// The hash of the password on standard input, without the end of its line. A weak one is taken with a warning.
-fn read_password(context: &mut Context<'_>, rules: &PasswordRules, person: Person<'_>) -> Result<Arc<str>, Failure> {
+fn read_password(context: &mut Context<'_>, kind: Kind, rules: &PasswordRules, person: Person<'_>) -> Result<Arc<str>, Failure> {
     let line_end = 2;
     let text = context.terminal.read_input((LONGEST + line_end) as u64)?;
     let password = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-    if password.is_empty() {
-        return Err(Failure::new("the password on standard input is empty"));
-    }
-    if password.len() > LONGEST {
-        return Err(Failure::new(format_args!("the password on standard input has more than {LONGEST} bytes")));
-    }
+    accounts::check_password(kind, Some(password)).map_err(Failure::new)?;
     if let Some(flaw) = flaw(rules, password, person) {
         context.terminal.warn(format_args!("warning: the password is weak: {}", flaw.plain()))?;
     }
