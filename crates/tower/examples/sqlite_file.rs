@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p doorward-tower --features axum --example sqlite_file -- doorward.toml`
 
-use axum::{Router, routing::get};
+use axum::{Router, http::StatusCode, routing::get};
 use doorward_tower::{Configuration, Doorward, Identity, NewUser};
 use std::{error::Error, io::Write, net::SocketAddr};
 use tokio::net::TcpListener;
@@ -23,7 +23,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let api = Router::new().route("/account", get(account));
-    let app = Router::new().fallback_service(doorward.protect(api));
+    let door = doorward.clone();
+    let readyz = async move || door.readiness().await.map_err(|why| (StatusCode::SERVICE_UNAVAILABLE, why.to_string()));
+    // What stands beside the door is for everyone.
+    let app = Router::new().route("/readyz", get(readyz)).fallback_service(doorward.protect(api));
+    doorward.ready().await?;
     writeln!(std::io::stdout(), "ready http://{}", listener.local_addr()?)?;
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) }).await?;

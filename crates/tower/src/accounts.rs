@@ -1,14 +1,13 @@
 //! Accounts and roles, for a program that makes its own: as `doorward user` and `doorward role` do.
 
 use crate::{Doorward, Kind};
-use doorward_assembly::parts;
-use doorward_core::{
-    acl::{ADMIN, ALL},
-    identity::ROLE_USER,
-    ports::{AccountChange, AccountRecord, NewAccount, Store, StoreError},
+use doorward_assembly::{
+    accounts::{Unfit, check_password, check_role, known_resources, unfit_role},
+    parts,
 };
-use doorward_crypto::password::{LONGEST, Person, flaw, hash_password};
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use doorward_core::ports::{AccountChange, AccountRecord, NewAccount, Store, StoreError};
+use doorward_crypto::password::{Person, flaw, hash_password};
+use std::{fmt, sync::Arc};
 
 /// Why an account or a role is not as it was to be.
 #[derive(Debug, thiserror::Error)]
@@ -20,18 +19,12 @@ pub enum AccountError {
     /// The configuration has no such directory.
     #[error("the configuration has no directory {0}")]
     NoDirectory(String),
-    /// Nobody made this role.
-    #[error("the role {0} does not exist")]
-    NoRole(String),
-    /// Such a role is not given: it follows from being signed in and the kind of directory.
-    #[error("{0} is not given: it follows from being signed in and the kind of directory")]
-    Implied(String),
-    /// None of the configuration's files has such a resource.
-    #[error("the resource {0} is in none of the configuration's files")]
-    NoResource(String),
-    /// Programs have none, everyone else has one, and it has at most 1024 bytes.
-    #[error("{0}")]
-    Password(&'static str),
+    /// A role, a resource or a password cannot be so.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// The password could not be hashed: the runtime is ending.
+    #[error("the password could not be hashed")]
+    Unhashed,
 }
 
 /// Accounts and roles: see [`Doorward::accounts`]. What it changes counts at once in this program, and within a second in
@@ -143,8 +136,7 @@ impl<'d> Accounts<'d> {
     /// There is no such account, or it is a program.
     pub async fn set_password(&self, directory: &str, login: &str, password: &str) -> Result<(), AccountError> {
         let record = self.find(directory, login).await?;
-        let hash = self.hash(record.account.kind, Some(password.to_owned())).await?;
-        let hash = hash.ok_or(AccountError::Password("a program has no password: it calls with tokens"))?;
+        let hash = self.hash(record.account.kind, Some(password.to_owned())).await?.ok_or(Unfit::Program)?;
         self.change(&record, AccountChange::Password(hash)).await
     }
 
@@ -182,49 +174,24 @@ impl<'d> Accounts<'d> {
     /// # Errors
     /// The name is one of those that are not given, or the configuration knows no such resource.
     pub async fn put_role(&self, name: &str, resources: &[&str]) -> Result<(), AccountError> {
-        check_name(name)?;
+        check_role(name)?;
         let policy = self.door.gateway().policy();
-        let known = |id: &str| id == ALL || id == ADMIN || policy.resources.get(id).is_some();
-        if let Some(unknown) = resources.iter().find(|id| !known(id)) {
-            return Err(AccountError::NoResource((*unknown).to_owned()));
-        }
-        let holds: BTreeSet<Arc<str>> = resources.iter().map(|id| Arc::from(*id)).collect();
+        let holds = known_resources(&policy.resources, resources)?;
         self.store().put_role(name, holds.into(), self.door.clock().now()).await?;
         self.apply().await
     }
 
     async fn check_given(&self, wanted: &[impl AsRef<str>]) -> Result<(), AccountError> {
-        let roles = self.store().roles().await?;
-        for name in wanted.iter().map(AsRef::as_ref) {
-            check_name(name)?;
-            if !roles.iter().any(|(role, _)| **role == *name) {
-                return Err(AccountError::NoRole(name.to_owned()));
-            }
-        }
-        Ok(())
+        unfit_role(&**self.store(), wanted).await?.map_or(Ok(()), |unfit| Err(unfit.into()))
     }
 
     /// The hash that is stored. It takes a while on purpose, so it is made where nobody waits for it.
     async fn hash(&self, kind: Kind, password: Option<String>) -> Result<Option<Arc<str>>, AccountError> {
-        let wrong = |what| Err(AccountError::Password(what));
-        let password = match (kind, password) {
-            (Kind::Integration, None) => return Ok(None),
-            (Kind::Integration, Some(_)) => return wrong("a program has no password: it calls with tokens"),
-            (Kind::Admin | Kind::Customer, None) => return wrong("the password is missing"),
-            (Kind::Admin | Kind::Customer, Some(password)) => password,
-        };
-        if password.is_empty() {
-            return wrong("the password is empty");
-        }
-        if password.len() > LONGEST {
-            return wrong("the password is too long");
-        }
+        check_password(kind, password.as_deref())?;
+        let Some(password) = password else { return Ok(None) };
         let (cost, entropy) = (parts::cost(&self.door.assembly().settings()), self.door.entropy());
         let hashing = tokio::task::spawn_blocking(move || hash_password(&password, cost, &*entropy));
-        match hashing.await {
-            Ok(hash) => Ok(Some(hash.into())),
-            Err(_) => wrong("the password could not be hashed"),
-        }
+        hashing.await.map(|hash| Some(hash.into())).map_err(|_| AccountError::Unhashed)
     }
 
     async fn find(&self, directory: &str, login: &str) -> Result<AccountRecord, AccountError> {
@@ -244,13 +211,4 @@ impl<'d> Accounts<'d> {
     fn store(&self) -> &Arc<dyn Store> {
         self.door.assembly().auth.store()
     }
-}
-
-/// Whether a role may be called so.
-fn check_name(name: &str) -> Result<(), AccountError> {
-    let implied = [ROLE_USER, Kind::Admin.role(), Kind::Customer.role(), Kind::Integration.role(), "PUBLIC_ACCESS"];
-    if implied.contains(&name) || name.starts_with("IS_AUTHENTICATED") {
-        return Err(AccountError::Implied(name.to_owned()));
-    }
-    Ok(())
 }

@@ -1,9 +1,13 @@
 //! What a request came by. The server in front knows; a layer cannot, so the server has to say it among the extensions.
 
 use doorward_gateway::listen::Connection;
-use doorward_tls::Handshake;
-use http::request::Parts;
-use std::{net::SocketAddr, sync::Arc};
+use doorward_tls::{Handshake, Trust};
+use http::{Method, Uri, request::Parts};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 /// Who is at the other end of the socket that a request came by. The server puts it among the extensions of the request,
 /// before the layer sees it. It is not the client's address where proxies stand in front: whom to believe about that is said
@@ -11,24 +15,68 @@ use std::{net::SocketAddr, sync::Arc};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// That a request came over TLS, and what the handshake came to; without it the request is taken for plain HTTP, unless
-/// `public_url` begins with `https://`. A handshake that was not Doorward's own has no certificate that counts: behind such
-/// a server the certificates of clients come in the header that `[certificate]` names, from a proxy.
-#[derive(Clone, Debug)]
-pub struct Tls(pub Arc<Handshake>);
+/// That a request came over TLS, and which certificates the client showed; without it the request is taken for plain HTTP, unless
+/// `public_url` begins with `https://`. The server makes one for each connection, and puts a clone among the extensions of each
+/// request, before the layer sees it.
+///
+/// Nothing is believed of the certificates: the layer judges them as `doorward serve` does those of its own handshakes, by the
+/// authorities and lists of revoked ones that the configuration names (`client_ca` and `client_crl` of `[certificate]`, or of
+/// `[server.tls]`), again every minute and after each [replacement](crate::Doorward::replace). One that does not count is a wrong
+/// credential. So the server may take whatever a client shows, as long as the handshake proves that the client has the key, which
+/// is all that the layer cannot see: a verifier of rustls' has to check the signature of the handshake.
+///
+/// ```
+/// # struct Stream;
+/// # impl Stream { fn peer_certificates(&self) -> Option<&[Vec<u8>]> { None } }
+/// # let stream = Stream;
+/// // Of rustls: `stream.get_ref().1.peer_certificates()`.
+/// let tls = doorward_tower::Tls::with_certificates(stream.peer_certificates().unwrap_or_default());
+/// # let _ = tls;
+/// ```
+#[derive(Clone)]
+pub struct Tls(Arc<Shown>);
+
+struct Shown {
+    /// In DER, the client's own first.
+    chain: Vec<Vec<u8>>,
+    /// What the first door makes of it: remembered as long as the connection.
+    judged: OnceLock<(Arc<Trust>, Arc<Handshake>)>,
+}
 
 impl Tls {
-    /// A handshake in which the client asked for `name` (SNI) and was asked for no certificate.
-    pub fn without_certificate(name: Option<&str>, http2: bool) -> Self {
-        let name = name.map(|name| name.to_ascii_lowercase().into_boxed_str());
-        Self(Arc::new(Handshake { name, http2, asked: false, certificate: None }))
+    /// A handshake in which the client showed no certificate.
+    pub fn without_certificate() -> Self {
+        Self::with_certificates::<[u8; 0]>([])
+    }
+
+    /// A handshake in which the client showed these: its own certificate first, then those that vouch for it, each in DER, as the client
+    /// sent them. Without any it showed none.
+    pub fn with_certificates<C: AsRef<[u8]>>(chain: impl IntoIterator<Item = C>) -> Self {
+        let chain = chain.into_iter().map(|certificate| certificate.as_ref().to_vec()).collect();
+        Self(Arc::new(Shown { chain, judged: OnceLock::new() }))
+    }
+
+    /// What it means to whoever trusts so.
+    fn judged_by(&self, trust: &Arc<Trust>) -> Arc<Handshake> {
+        let judge = || {
+            let certificate = trust.shown(self.0.chain.iter().cloned());
+            Arc::new(Handshake { name: None, http2: false, asked: None, certificate })
+        };
+        let (whose, handshake) = self.0.judged.get_or_init(|| (Arc::clone(trust), judge()));
+        if Arc::ptr_eq(whose, trust) { Arc::clone(handshake) } else { judge() }
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("certificates", &self.0.chain.len()).finish_non_exhaustive()
     }
 }
 
 /// What is known of the connection, unless nobody said who is at its other end.
-pub(crate) fn of(parts: &Parts, fixed: Option<SocketAddr>) -> Option<Connection> {
+pub(crate) fn of(parts: &Parts, fixed: Option<SocketAddr>, trust: &Arc<Trust>) -> Option<Connection> {
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.0).or_else(|| connect_info(parts)).or(fixed)?;
-    let tls = parts.extensions.get::<Tls>().map(|tls| Arc::clone(&tls.0));
+    let tls = parts.extensions.get::<Tls>().map(|tls| tls.judged_by(trust));
     Some(Connection { tls, ..Connection::plain(peer) })
 }
 
@@ -42,13 +90,47 @@ fn connect_info(_: &Parts) -> Option<SocketAddr> {
     None
 }
 
-/// Whether axum chose a handler already, by the method and the path as they were sent.
+/// A request whose handler axum chose before the layer was asked.
+pub(crate) struct Chosen {
+    method: Method,
+    /// As it was sent; nothing where it was rewritten on the way.
+    path: String,
+    /// What the handler finds, where it stands in a nest, which cuts off the beginning of paths.
+    within: Option<Uri>,
+}
+
+impl Chosen {
+    /// The target that the handler finds, if the permit is for what it was chosen by.
+    pub(crate) fn target(self, method: &Method, judged: &Uri) -> Option<Uri> {
+        if (&self.method, &*self.path) != (method, judged.path()) {
+            return None;
+        }
+        match self.within {
+            None => Some(judged.clone()),
+            Some(within) => match judged.query() {
+                Some(query) => format!("{}?{query}", within.path()).parse().ok(),
+                None => within.path().parse().ok(),
+            },
+        }
+    }
+}
+
+/// Whether axum chose a handler already, by the method and the path as they were sent. From here on the request says these again: rules
+/// are about whole paths.
 #[cfg(feature = "axum")]
-pub(crate) fn routed(parts: &Parts) -> bool {
-    parts.extensions.get::<axum::extract::MatchedPath>().is_some()
+pub(crate) fn chosen(parts: &mut Parts) -> Option<Chosen> {
+    use axum::extract::{MatchedPath, NestedPath, OriginalUri};
+    let nested = parts.extensions.get::<NestedPath>().and_then(|_| parts.extensions.get::<OriginalUri>());
+    let within = nested.map(|original| original.0.clone()).map(|original| std::mem::replace(&mut parts.uri, original));
+    if within.is_none() && parts.extensions.get::<MatchedPath>().is_none() {
+        return None;
+    }
+    let is_end = |within: &Uri| within.path() == "/" || parts.uri.path().ends_with(within.path());
+    let path = if within.as_ref().is_none_or(is_end) { parts.uri.path().to_owned() } else { String::new() };
+    Some(Chosen { method: parts.method.clone(), path, within })
 }
 
 #[cfg(not(feature = "axum"))]
-pub(crate) fn routed(_: &Parts) -> bool {
-    false
+pub(crate) fn chosen(_: &mut Parts) -> Option<Chosen> {
+    None
 }

@@ -6,6 +6,7 @@ use doorward_config::{Config, Settings, settings::ClientAddress};
 use doorward_core::ports::{Clock, Entropy, StoreError};
 use doorward_crypto::system::{SystemClock, SystemEntropy};
 use doorward_gateway::Gateway;
+use doorward_tls::Trust;
 use std::{
     fmt,
     future::ready,
@@ -22,6 +23,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How long mail that is under way may take at the end.
 const LAST_MAIL: Duration = Duration::from_secs(10);
+/// How long a store may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often it is looked whether the door is ready by now.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Why there is no front door, or no other one.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +49,24 @@ pub enum Error {
     NeedsRestart(Vec<&'static str>),
 }
 
+/// Why not everyone can be judged now: whoever needs a role, or all whose session the store has to confirm, are answered 503.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotReady {
+    /// Changes of the store are not heard: [`Doorward::run`] has only begun, or was not called, or the store was away.
+    #[error("changes of the store are not heard")]
+    Deaf,
+    /// The store cannot be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store does not answer in time.
+    #[error("the store does not answer")]
+    Silent,
+    /// [`Doorward::run`] has ended.
+    #[error("the door does not run any more")]
+    Ended,
+}
+
 /// The front door of a service: its accounts, sessions, rules and keys. Clones are the same one.
 #[derive(Clone)]
 pub struct Doorward {
@@ -54,9 +77,12 @@ struct House {
     assembly: Assembly,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    /// Whom we believe about certificates that clients showed to the program's own server.
+    trust: Arc<Trust>,
     /// Where the program listens, if it said so.
     bound: Option<SocketAddr>,
     running: AtomicBool,
+    ended: AtomicBool,
     replacing: Mutex<()>,
 }
 
@@ -106,12 +132,15 @@ impl Doorward {
             ledger: Arc::new(Tracing),
             changed: Arc::new(move |change| audited(change, |event| recorder.audit(event))),
         };
+        let trust = Arc::new(Trust::default());
+        believe(&trust, &config.settings)?;
         let store = parts::open_store(&config.settings.store, None)?.store;
         let assembly = Assembly::new(config, &store, &world).await.map_err(|error| Error::Start(error.to_string()))?;
         // Until it runs nobody hears of changes, so nothing is believed without asking the store: as after its end.
         Arc::clone(&assembly.auth).background(ready(())).await;
         let World { clock, entropy, .. } = world;
-        let house = House { assembly, clock, entropy, bound, running: AtomicBool::new(false), replacing: Mutex::default() };
+        let (running, ended, replacing) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::default());
+        let house = House { assembly, clock, entropy, trust, bound, running, ended, replacing };
         Ok(Self { house: Arc::new(house) })
     }
 
@@ -143,7 +172,9 @@ impl Doorward {
             tracing::error!("Doorward::run was called twice: the second call does nothing");
             return;
         }
+        let listening = Listening(&self.house);
         Arc::clone(&self.house.assembly.auth).background(shutdown).await;
+        drop(listening);
         self.house.assembly.mailer.close(LAST_MAIL).await;
     }
 
@@ -156,6 +187,36 @@ impl Doorward {
         let ended = token.clone().cancelled_owned();
         let task = tokio::spawn(async move { door.run(ended).await });
         Background { end: token.drop_guard(), task }
+    }
+
+    /// Waits until everyone can be judged: the store answers, and its changes are heard. Await it after [`start`](Self::start), or
+    /// beside [`run`](Self::run), before the program says that it serves. While nobody calls these it waits.
+    ///
+    /// # Errors
+    /// The door [has ended](NotReady::Ended), so it never will be.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        loop {
+            match self.readiness().await {
+                Err(NotReady::Deaf | NotReady::Store(_) | NotReady::Silent) => tokio::time::sleep(LOOK).await,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Whether everyone can be judged now, for an endpoint that a balancer asks. It asks the store, and takes two seconds at most.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub async fn readiness(&self) -> Result<(), NotReady> {
+        if self.house.ended.load(SeqCst) {
+            return Err(NotReady::Ended);
+        }
+        let auth = &self.house.assembly.auth;
+        match tokio::time::timeout(PATIENCE, auth.store().ping()).await {
+            Ok(answered) => answered?,
+            Err(_) => return Err(NotReady::Silent),
+        }
+        if auth.is_deaf() { Err(NotReady::Deaf) } else { Ok(()) }
     }
 
     /// Judges requests that come from now on by another configuration, as a reload of the command does: as one, or not at
@@ -176,6 +237,7 @@ impl Doorward {
             return Err(Error::NeedsRestart(held));
         }
         self.house.assembly.keep(&config.settings).await?;
+        believe(&self.house.trust, &config.settings)?;
         self.house.assembly.take_over(config);
         Ok(())
     }
@@ -191,6 +253,10 @@ impl Doorward {
 
     pub(crate) fn assembly(&self) -> &Assembly {
         &self.house.assembly
+    }
+
+    pub(crate) fn trust(&self) -> &Arc<Trust> {
+        &self.house.trust
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -224,6 +290,16 @@ impl Background {
     }
 }
 
+/// However this ends, nobody hears any more that sessions end, and connections that were taken over end as well.
+struct Listening<'d>(&'d House);
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        self.0.ended.store(true, SeqCst);
+        self.0.assembly.gateway.close_tunnels();
+    }
+}
+
 /// What is asked of those parts of the configuration that a layer has not is left to whoever has them: listeners, TLS,
 /// operations, the log's form. What would change whom to believe is not.
 fn able(config: Config) -> Result<Config, Error> {
@@ -233,6 +309,11 @@ fn able(config: Config) -> Result<Config, Error> {
         )),
         ClientAddress::Peer | ClientAddress::XForwardedFor | ClientAddress::Forwarded => Ok(config),
     }
+}
+
+/// From now on certificates of clients count as this configuration says.
+fn believe(trust: &Trust, settings: &Settings) -> Result<(), Error> {
+    trust.believe(settings.client_trust().map(|trust| &trust.clients)).map_err(Error::Start)
 }
 
 /// Settings that parts of a door hold. Those of listeners and logs are no parts of it.

@@ -105,20 +105,21 @@ impl DoorwardLayer {
         R: HttpBody + Send + 'static,
         R::Error: Into<BodyError>,
     {
-        let (parts, body) = request.into_parts();
-        let Some(connection) = connection::of(&parts, self.peer) else {
+        let (mut parts, body) = request.into_parts();
+        let Some(connection) = connection::of(&parts, self.peer, self.doorward.trust()) else {
             return Ok(nobody_said());
         };
-        let routed = connection::routed(&parts).then(|| (parts.method.clone(), parts.uri.path().to_owned()));
+        let chosen = connection::chosen(&mut parts);
         let mut failed = None;
         let answer = {
             let failed = &mut failed;
-            let call = move |passed: Passed| -> Answering<'_> {
+            let call = move |mut passed: Passed| -> Answering<'_> {
                 Box::pin(async move {
-                    if routed
-                        .is_some_and(|(method, path)| (&method, &*path) != (passed.request.method(), passed.request.uri().path()))
-                    {
-                        return another_handler(&passed.permit);
+                    if let Some(chosen) = chosen {
+                        let Some(target) = chosen.target(passed.request.method(), passed.request.uri()) else {
+                            return another_handler(&passed.permit);
+                        };
+                        *passed.request.uri_mut() = target;
                     }
                     match self.ask(inner, passed).await {
                         Ok(response) => response,

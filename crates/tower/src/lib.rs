@@ -58,11 +58,13 @@ pub use builder::{AccessRule, Builder, Directory, Firewall, Route};
 pub use caller::{Identity, Permit};
 pub use configuration::{Configuration, Unsound};
 pub use connection::{Peer, Tls};
-pub use doorward::{Background, Doorward, Error};
+pub use doorward::{Background, Doorward, Error, NotReady};
 #[cfg(feature = "axum")]
 pub use extract::{RequireResource, Resource};
 pub use layer::{DoorwardLayer, DoorwardService};
 
+/// Why an account or a role cannot be so, in [`AccountError`].
+pub use doorward_assembly::accounts::Unfit;
 /// Why the store did not do what it was asked for, in [`Error`] and [`AccountError`].
 pub use doorward_core::ports::StoreError;
 /// What methods a firewall can have, what becomes of wrong credentials, and of requests that no rule is about.
@@ -77,5 +79,3 @@ pub use doorward_gateway::{
     body::BodyError,
     record::{AuditEvent, Recorder, RequestEvent, UpstreamOutcome},
 };
-/// What a TLS handshake came to, for [`Tls`].
-pub use doorward_tls::Handshake;

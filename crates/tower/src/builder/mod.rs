@@ -8,18 +8,18 @@ pub use parts::{AccessRule, Directory, Firewall, Route};
 
 use crate::{Configuration, Doorward, Error, Unmatched, Unsound};
 use std::path::Path;
-use toml::Toml;
+use toml::{Keys, Toml};
 
 /// Makes a configuration: see [`Doorward::builder`]. Without a store it is in memory, and without a firewall everyone has
 /// sessions, as in a file.
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
-    server: Toml,
+    server: Keys,
     store: Option<String>,
-    api: Toml,
+    api: Keys,
+    certificate: Keys,
     entries: Toml,
     rules: Toml,
-    has_rules: bool,
     files: Vec<String>,
     unmatched: Unmatched,
     further: Toml,
@@ -36,7 +36,7 @@ impl Builder {
     /// Hosts that are served; others are answered 421.
     #[must_use]
     pub fn hosts<'h>(mut self, hosts: impl IntoIterator<Item = &'h str>) -> Self {
-        self.server.list("hosts", &owned(hosts));
+        self.server.list("hosts", hosts);
         self
     }
 
@@ -71,7 +71,31 @@ impl Builder {
     /// What Doorward answers itself: `sessions`, `tokens`, `accounts`. [default: `sessions`]
     #[must_use]
     pub fn serve<'h>(mut self, what: impl IntoIterator<Item = &'h str>) -> Self {
-        self.api.list("serve", &owned(what));
+        self.api.list("serve", what);
+        self
+    }
+
+    /// The file (PEM) of the authorities that vouch for certificates of clients, where the program's own server asks for them and
+    /// says so by [`Tls`](crate::Tls).
+    #[must_use]
+    pub fn client_ca(mut self, path: impl AsRef<Path>) -> Self {
+        self.certificate.text("client_ca", &path.as_ref().display().to_string());
+        self
+    }
+
+    /// Files with lists of revoked certificates (PEM or DER). With them every certificate needs a list that speaks of it and is not out of date.
+    #[must_use]
+    pub fn client_crl<P: AsRef<Path>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
+        let paths: Vec<String> = paths.into_iter().map(|path| path.as_ref().display().to_string()).collect();
+        self.certificate.list("client_crl", paths.iter().map(String::as_str));
+        self
+    }
+
+    /// What of a certificate is the login of its account: `subject`, `cn`, `email`, `dns`, `uri`, `serial` or `fingerprint`.
+    /// [default: `subject`]
+    #[must_use]
+    pub fn certificate_map(mut self, map: &str) -> Self {
+        self.certificate.text("map", map);
         self
     }
 
@@ -111,8 +135,14 @@ impl Builder {
     /// Who may call a route.
     #[must_use]
     pub fn route(mut self, route: Route) -> Self {
-        self.has_rules = true;
         route.write(&mut self.rules);
+        self
+    }
+
+    /// Rules in the words of a `routes.toml`: `[[route]]` and `[[resource]]`.
+    #[must_use]
+    pub fn rules(mut self, toml: &str) -> Self {
+        self.rules.raw(toml);
         self
     }
 
@@ -130,8 +160,33 @@ impl Builder {
         self
     }
 
-    /// Whatever else a `doorward.toml` can say, in its own words: tables that nothing here writes, such as `[jwt]` or
-    /// `[cors]`.
+    /// Whatever else a `doorward.toml` can say, in its own words: tables that nothing here writes, such as `[jwt]`, `[cors]` or `[[site]]`.
+    /// What is wrong with it is said with its line, as of all else.
+    ///
+    /// ```
+    /// use doorward_tower::{Directory, Doorward, Route};
+    ///
+    /// let sites = r#"
+    ///     [cors]
+    ///     allow_origins = ["https://app.example.com"]
+    ///     [[site]]
+    ///     name = "shop"
+    ///     [[site]]
+    ///     name = "admin"
+    ///     hosts = ["admin.example.com"]
+    ///     [[sites.match]]
+    ///     map_host = { "admin.example.com" = "admin" }
+    /// "#;
+    /// let door = Doorward::builder()
+    ///     .public_url("https://shop.example.com")
+    ///     .hosts(["shop.example.com", "admin.example.com"])
+    ///     .directory(Directory::admins("staff"))
+    ///     .route(Route::get("/orders/:id").anonymous())
+    ///     .further(sites);
+    /// door.configuration()?;
+    /// assert!(door.further("[cros]").configuration().unwrap_err().to_string().contains("cors"));
+    /// # Ok::<(), doorward_tower::Unsound>(())
+    /// ```
     #[must_use]
     pub fn further(mut self, toml: &str) -> Self {
         self.further.raw(toml);
@@ -141,17 +196,19 @@ impl Builder {
     /// The text of the `doorward.toml` that says the same, without the rules that were given here.
     pub fn to_toml(&self) -> String {
         let mut all = Toml::default();
-        if !self.server.as_str().is_empty() {
-            all.table("server").raw(self.server.as_str());
-        }
-        all.table("store").text("url", self.store.as_deref().unwrap_or("memory:"));
-        if !self.api.as_str().is_empty() {
-            all.table("api").raw(self.api.as_str());
-        }
-        let mut files = self.files.clone();
-        files.extend(self.has_rules.then(|| RULES.to_owned()));
-        all.table("routes").list("files", &files).text("unmatched", unmatched(self.unmatched));
-        all.raw(self.entries.as_str()).raw(self.further.as_str());
+        all.table("server", &self.server);
+        let mut store = Keys::default();
+        store.text("url", self.store.as_deref().unwrap_or("memory:"));
+        all.table("store", &store);
+        all.table("api", &self.api);
+        all.table("certificate", &self.certificate);
+        let mut routes = Keys::default();
+        let written = (!self.rules.is_empty()).then_some(RULES);
+        routes.list("files", self.files.iter().map(String::as_str).chain(written));
+        routes.text("unmatched", unmatched(self.unmatched));
+        all.table("routes", &routes);
+        all.raw(self.entries.as_str());
+        all.raw(self.further.as_str());
         all.as_str().to_owned()
     }
 
@@ -172,8 +229,13 @@ impl Builder {
     }
 
     fn put_resource(mut self, id: &str, title: &str, parent: Option<&str>) -> Self {
-        self.has_rules = true;
-        self.rules.entry("resource").text("id", id).text("title", title).some("parent", parent);
+        let mut keys = Keys::default();
+        keys.text("id", id);
+        keys.text("title", title);
+        if let Some(parent) = parent {
+            keys.text("parent", parent);
+        }
+        self.rules.entry("resource", &keys);
         self
     }
 }
@@ -187,8 +249,4 @@ fn unmatched(unmatched: Unmatched) -> &'static str {
         Unmatched::Authenticated => "authenticated",
         Unmatched::Allow => "allow",
     }
-}
-
-fn owned<'h>(texts: impl IntoIterator<Item = &'h str>) -> Vec<String> {
-    texts.into_iter().map(str::to_owned).collect()
 }

@@ -5,6 +5,7 @@ use doorward_tower::{
     AccessRule, Authentication, Configuration, Directory, Doorward, Error, Firewall, Invalid, Route, Unmatched,
 };
 use http::StatusCode;
+use std::time::Duration;
 
 #[tokio::test]
 async fn what_is_wrong_is_said_with_line_and_place() {
@@ -41,12 +42,22 @@ fn calls_make_the_text_that_an_operator_would_write() {
         .ibexa_prefix("")
         .magento_prefix("/rest")
         .serve(["sessions", "tokens"])
-        .directory(Directory::admins("staff").cookie("ID"))
+        .certificate_map("cn")
+        .client_ca("ca.pem")
+        .client_crl(["one.crl", "two.crl"])
+        .directory(
+            Directory::admins("staff")
+                .cookie("no")
+                .cookie("ID")
+                .lifetime(Duration::from_secs(60))
+                .further("same_site = \"strict\""),
+        )
         .directory(Directory::integrations("programs"))
         .firewall(Firewall::new("api", Authentication::Basic).host(r"^api\.").when("basic").invalid(Invalid::Guest))
         .firewall(Firewall::new("main", Authentication::Session).guard(["csrf"]).directories(["staff"]).methods(["GET"]))
         .access_control(AccessRule::path("^/x").ips(["10.0.0.0/8"]).roles(["ROLE_ADMIN"]))
-        .access_control(AccessRule::path("^/x").methods(["GET"]).roles(["ROLE_NO_ACCESS"]))
+        .access_control(AccessRule::path("^/x").methods(["GET"]).host("a").roles(["ROLE_NO_ACCESS"]))
+        .firewall(Firewall::new("tokens", Authentication::OAuth).audience(["urn:a"]).proof("dpop").dpop_nonce().realm("API"))
         .route(Route::post("/a").anonymous())
         .rules_file("more.toml")
         .unmatched(Unmatched::Authenticated)
@@ -60,6 +71,10 @@ url = "sqlite:a \"b\".db"
 ibexa_prefix = ""
 magento_prefix = "/rest"
 serve = ["sessions", "tokens"]
+[certificate]
+map = "cn"
+client_ca = "ca.pem"
+client_crl = ["one.crl", "two.crl"]
 [routes]
 files = ["more.toml", "builder.toml"]
 unmatched = "authenticated"
@@ -67,6 +82,8 @@ unmatched = "authenticated"
 name = "staff"
 kind = "admin"
 cookie = "ID"
+lifetime = "60s"
+same_site = "strict"
 [[directory]]
 name = "programs"
 kind = "integration"
@@ -79,9 +96,9 @@ invalid = "guest"
 [[firewall]]
 name = "main"
 authentication = "session"
-methods = ["GET"]
-directory = ["staff"]
 guard = ["csrf"]
+directory = ["staff"]
+methods = ["GET"]
 [[access_control]]
 path = "^/x"
 ips = ["10.0.0.0/8"]
@@ -89,7 +106,15 @@ roles = ["ROLE_ADMIN"]
 [[access_control]]
 path = "^/x"
 methods = ["GET"]
+host = "a"
 roles = ["ROLE_NO_ACCESS"]
+[[firewall]]
+name = "tokens"
+authentication = "oauth"
+audience = ["urn:a"]
+proof = "dpop"
+dpop_nonce = true
+realm = "API"
 [jwt]
 lifetime = "5m"
 "#;
@@ -158,4 +183,25 @@ fn no_secret_is_shown_by_debug() {
     let builder = builder.further("[jwt]\nalgorithm = \"HS256\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n");
     let configuration = builder.configuration().unwrap();
     assert!(!format!("{builder:?} {configuration:?}").contains("0123456789"));
+}
+
+#[tokio::test]
+async fn routes_of_every_method_and_rules_as_text_are_judged_alike() {
+    let rules = builder()
+        .rules("[[route]]\nmethods = [\"REPORT\"]\npath = \"/things/:id\"\nrequire = [\"anonymous\"]\n")
+        .route(Route::put("/things/:id").anonymous())
+        .route(Route::patch("/things/:id").own())
+        .route(Route::delete("/things/:id").require("Example_Sales::orders").scopes(["things:write"]));
+    let house = House::of(&rules).await;
+    for (line, status) in [
+        ("REPORT /things/7", StatusCode::OK),
+        ("PUT /things/7", StatusCode::OK),
+        ("PATCH /things/7", StatusCode::UNAUTHORIZED),
+        ("DELETE /things/7", StatusCode::UNAUTHORIZED),
+        ("POST /things/7", StatusCode::NOT_FOUND),
+    ] {
+        assert_eq!(ask(house.echo(), line, &[], "").await.status, status, "{line}");
+    }
+    let unsound = builder().rules("[[route]]\nmethod = [\"GET\"]\n").configuration().unwrap_err().to_string();
+    assert!(unsound.contains("builder.toml") && unsound.contains("`methods`"), "{unsound}");
 }

@@ -159,6 +159,7 @@ fn accounts_and_sessions_are_kept_in_a_file() {
     fs::write(&file, "[[directory]]\nname = \"people\"\nkind = \"customer\"\n[routes]\nfiles = [\"routes.toml\"]\n").unwrap();
     let arguments = [file.to_str().unwrap()];
     let example = Example::start("sqlite_file", &arguments);
+    assert_eq!(example.ask("GET /readyz", &[], "").0, 200);
     let (cookie, _) = example.sign_in("jane");
     example.interrupt();
     let again = Example::start("sqlite_file", &arguments);

@@ -1,8 +1,9 @@
 //! Sessions over the layer, in both stores.
 
 use crate::support::{House, SESSIONS, ask, ask_once, builder};
-use doorward_tower::{AccountError, NewUser};
+use doorward_tower::{AccountError, Directory, Doorward, NewUser, NotReady, Route};
 use http::{StatusCode, header::SET_COOKIE};
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_session_is_made_used_and_deleted_in_memory_and_in_sqlite() {
@@ -50,6 +51,39 @@ async fn a_dead_cookie_is_deleted_on_the_answer_of_the_service() {
 }
 
 #[tokio::test]
+async fn a_session_in_use_keeps_its_cookie_beside_those_of_the_service() {
+    let people = Directory::customers("people").cookie_lifetime(Duration::from_secs(4));
+    let rules =
+        Doorward::builder().directory(Directory::admins("admins")).directory(people).resource("Example_Sales::orders", "Orders");
+    let rules =
+        rules.further("[passwords]\nmemory_kib = 19456\n").route(Route::get("/own").own()).route(Route::get("/open").anonymous());
+    let house = House::of(&rules).await;
+    let service = house.door.protect(tower::service_fn(|_: http::Request<doorward_tower::Body>| async {
+        let answer = http::Response::builder().header("set-cookie", "own=1; Path=/a").header("set-cookie", "other=2");
+        answer.body(String::new())
+    }));
+    let jane = house.sign_in("jane").await;
+    // A dead one of another directory comes along, and goes.
+    let cookies = format!("{}; doorward_admins=gone", jane.cookie);
+    let answer = loop {
+        let answer = ask(service.clone(), "GET /own", &[("cookie", &cookies)], "").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        // A quarter of its life has to pass.
+        if answer.headers.get_all(SET_COOKIE).iter().count() > 3 {
+            break answer;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let set: Vec<&str> = answer.headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect();
+    assert_eq!(set[..2], ["own=1; Path=/a", "other=2"]);
+    let of = |name: &str| set.iter().filter(|cookie| cookie.starts_with(name)).copied().collect::<Vec<_>>();
+    assert!(matches!(*of(&jane.cookie), [renewed] if renewed.contains("; Max-Age=4")), "{set:?}");
+    assert!(matches!(*of("doorward_admins=deleted;"), [_]), "{set:?}");
+    let open = ask(service, "GET /open", &[("cookie", &jane.cookie)], "").await;
+    assert_eq!(open.headers.get_all(SET_COOKIE).iter().count(), 2, "what is open to everyone renews nothing");
+}
+
+#[tokio::test]
 async fn a_service_sets_no_session_cookie_and_says_nothing_in_our_name() {
     let house = House::new().await;
     let service = tower::Layer::layer(
@@ -77,11 +111,13 @@ async fn until_it_runs_whoever_needs_a_role_waits() {
     let anna = crate::support::sign_in(service.clone(), "anna").await;
     let cookie = [("cookie", &*anna.cookie)];
     assert_eq!(ask_once(service.clone(), "GET /orders", &cookie, "").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(matches!(door.readiness().await, Err(NotReady::Deaf)));
     let background = door.start();
-    while ask_once(service.clone(), "GET /orders", &cookie, "").await.status != StatusCode::OK {
-        tokio::task::yield_now().await;
-    }
+    door.ready().await.unwrap();
+    // A busy machine may make it deaf again for a moment.
+    assert_eq!(ask(service.clone(), "GET /orders", &cookie, "").await.status, StatusCode::OK);
     background.stop().await;
+    assert!(matches!((door.ready().await, door.readiness().await), (Err(NotReady::Ended), Err(NotReady::Ended))));
     let after = ask_once(service, "GET /orders", &cookie, "").await;
     assert_eq!(after.status, StatusCode::SERVICE_UNAVAILABLE, "nobody hears any more that a role was taken away");
 }
@@ -116,6 +152,10 @@ async fn what_is_wrong_with_a_new_account_is_said() {
     assert_eq!(error(add(NewUser::new("admins", "x").password("y").role("z")).await), "the role z does not exist");
     let implied = error(add(NewUser::new("admins", "x").password("y").role("ROLE_ADMIN")).await);
     assert!(implied.starts_with("ROLE_ADMIN is not given"), "{implied}");
+    for name in ["ROLE_OAUTH2_ORDERS", "ROLE_OAUTH2_"] {
+        let of_scopes = accounts.put_role(name, &["Example_Sales::orders"]).await.unwrap_err().to_string();
+        assert!(of_scopes.contains("follows from the scopes of an access token"), "{of_scopes}");
+    }
     assert!(error(add(NewUser::new("admins", "anna").password("long enough")).await).contains("exists already"));
     let unknown = accounts.put_role("x", &["Example_Sales::order"]).await.unwrap_err().to_string();
     assert_eq!(unknown, "the resource Example_Sales::order is in none of the configuration's files");

@@ -7,7 +7,7 @@ use doorward_tower::{
 use http::{HeaderMap, Request, Response, StatusCode, header::SET_COOKIE};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 use tower::{Layer, Service, ServiceExt};
 
 /// Where requests come from.
@@ -45,6 +45,12 @@ impl House {
 
     pub(crate) async fn recording(recorder: Arc<dyn Recorder>) -> Self {
         Self::begin(Doorward::open_with(builder().configuration().unwrap(), recorder).await.unwrap()).await
+    }
+
+    /// One that is reached at `address`, whose origin is its own.
+    pub(crate) async fn at(address: SocketAddr) -> Self {
+        let configuration = builder().configuration().unwrap().listening_at(address);
+        Self::begin(Doorward::open(configuration).await.unwrap()).await
     }
 
     async fn begin(door: Doorward) -> Self {
