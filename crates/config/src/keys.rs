@@ -23,7 +23,7 @@ pub(crate) struct Table {
 }
 
 /// A key of a table.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
     pub(crate) name: &'static str,
     /// What may be written there, as a noun phrase that follows 'expected'.
@@ -35,6 +35,17 @@ pub(crate) struct Key {
 
 const fn key(name: &'static str, kind: &'static str, default: &'static str, doc: &'static str) -> Key {
     Key { name, kind, default, doc }
+}
+
+/// Keys that several tables share, beside those of one: `A` and `B` of them, which are `N` together.
+const fn joined<const A: usize, const B: usize, const N: usize>(first: [Key; A], then: [Key; B]) -> [Key; N] {
+    let mut all = [key("", "", "", ""); N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < A { first[at] } else { then[at - A] };
+        at += 1;
+    }
+    all
 }
 
 const TEXT: &str = "a string";

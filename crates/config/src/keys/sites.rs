@@ -1,45 +1,48 @@
 //! Tables about sites and about pages of other origins.
 
-use super::{COUNT, FLAG, Key, SPAN, TEXT, TEXTS, Table, key};
+use super::{COUNT, FLAG, Key, SPAN, TEXT, TEXTS, Table, joined, key};
 
-const ALLOW_ORIGINS: Key = key(
-    "allow_origins",
-    TEXTS,
-    "`[]`",
-    "Origins `scheme://host[:port]` whose pages may read answers and, with `allow_credentials`, send what a browser sends by itself. `\"*\"` is every origin, without credentials.",
-);
-const ALLOW_ORIGIN_PATTERNS: Key = key(
-    "allow_origin_patterns",
-    TEXTS,
-    "`[]`",
-    "Regular expressions for such origins; the whole origin has to match, whether or not there are anchors.",
-);
-const ALLOW_CREDENTIALS: Key = key(
-    "allow_credentials",
-    FLAG,
-    "`true`",
-    "Whether these pages may send cookies, Basic pairs and certificates. Then their origins also pass the guards as ours do.",
-);
-const ALLOW_METHODS: Key = key("allow_methods", TEXTS, "those of the path's route rules", "Methods that a preflight allows.");
-const ALLOW_HEADERS: Key = key(
-    "allow_headers",
-    TEXTS,
-    "`[\"authorization\", \"accept\", \"content-type\", \"x-csrf-token\", \"destination\", \"x-siteaccess\"]`",
-    "Headers that requests of these pages may have.",
-);
-const EXPOSE_HEADERS: Key = key(
-    "expose_headers",
-    TEXTS,
-    "`[\"location\", \"retry-after\", \"www-authenticate\"]`",
-    "Headers of answers that these pages may read.",
-);
-const MAX_AGE: Key = key("max_age", SPAN, "\"60s\"", "How long browsers remember a preflight.");
-const ALLOW_PRIVATE_NETWORK: Key = key(
-    "allow_private_network",
-    FLAG,
-    "`false`",
-    "Whether pages of the public internet may ask, where Doorward stands in a private network.",
-);
+/// What `[cors]` says, and what may be different for some paths and on each site.
+const CORS: [Key; 8] = [
+    key(
+        "allow_origins",
+        TEXTS,
+        "`[]`",
+        "Origins `scheme://host[:port]` whose pages may read answers and, with `allow_credentials`, send what a browser sends by itself. `\"*\"` is every origin, without credentials.",
+    ),
+    key(
+        "allow_origin_patterns",
+        TEXTS,
+        "`[]`",
+        "Regular expressions for such origins; the whole origin has to match, whether or not there are anchors.",
+    ),
+    key(
+        "allow_credentials",
+        FLAG,
+        "`true`",
+        "Whether these pages may send cookies, Basic pairs and certificates. Then their origins also pass the guards as ours do.",
+    ),
+    key("allow_methods", TEXTS, "those of the path's route rules", "Methods that a preflight allows."),
+    key(
+        "allow_headers",
+        TEXTS,
+        "`[\"authorization\", \"accept\", \"content-type\", \"x-csrf-token\", \"destination\", \"x-siteaccess\"]`",
+        "Headers that requests of these pages may have.",
+    ),
+    key(
+        "expose_headers",
+        TEXTS,
+        "`[\"location\", \"retry-after\", \"www-authenticate\"]`",
+        "Headers of answers that these pages may read.",
+    ),
+    key("max_age", SPAN, "\"60s\"", "How long browsers remember a preflight."),
+    key(
+        "allow_private_network",
+        FLAG,
+        "`false`",
+        "Whether pages of the public internet may ask, where Doorward stands in a private network.",
+    ),
+];
 
 /// Which site a request comes to, and what pages of other origins may do.
 pub(super) const SITES: &[Table] = &[
@@ -114,48 +117,19 @@ pub(super) const SITES: &[Table] = &[
         name: "site.cors",
         many: false,
         doc: "What is different from `[cors]` on the `[[site]]` above it. `[[cors.path]]` goes before it.",
-        keys: &[
-            ALLOW_ORIGINS,
-            ALLOW_ORIGIN_PATTERNS,
-            ALLOW_CREDENTIALS,
-            ALLOW_METHODS,
-            ALLOW_HEADERS,
-            EXPOSE_HEADERS,
-            MAX_AGE,
-            ALLOW_PRIVATE_NETWORK,
-        ],
+        keys: &CORS,
     },
     Table {
         name: "cors",
         many: false,
         doc: "What pages of other origins may do. Where it is about a path, `Access-Control-*` of upstreams is dropped, and preflights are answered here.",
-        keys: &[
-            ALLOW_ORIGINS,
-            ALLOW_ORIGIN_PATTERNS,
-            ALLOW_CREDENTIALS,
-            ALLOW_METHODS,
-            ALLOW_HEADERS,
-            EXPOSE_HEADERS,
-            MAX_AGE,
-            ALLOW_PRIVATE_NETWORK,
-            key("path", "tables", "none", "What is different for some paths; see `[[cors.path]]`."),
-        ],
+        keys: &joined::<8, 1, 9>(CORS, [key("path", "tables", "none", "What is different for some paths; see `[[cors.path]]`.")]),
     },
     Table {
         name: "cors.path",
         many: true,
         doc: "What is different from `[cors]` for some paths; the first that matches wins. Without keys in `[cors]` itself, it is about no other path.",
-        keys: &[
-            key("path", TEXT, "required", "Regular expression on the canonical path."),
-            ALLOW_ORIGINS,
-            ALLOW_ORIGIN_PATTERNS,
-            ALLOW_CREDENTIALS,
-            ALLOW_METHODS,
-            ALLOW_HEADERS,
-            EXPOSE_HEADERS,
-            MAX_AGE,
-            ALLOW_PRIVATE_NETWORK,
-        ],
+        keys: &joined::<1, 8, 9>([key("path", TEXT, "required", "Regular expression on the canonical path.")], CORS),
     },
 ];
 
