@@ -5,6 +5,10 @@
 //! another site by a header is judged by the same rules as before. Rules that stand on a path say nothing elsewhere, which is
 //! why no header leads to a site of that path from elsewhere ([`Site::by_path`]).
 
+mod bases;
+
+pub use bases::Bases;
+
 use crate::{Policy, Source};
 use percent_encoding::percent_decode_str;
 use regex::Regex;
@@ -20,6 +24,8 @@ pub struct Sites {
     pub here: Arc<str>,
     /// Names of session cookies that only other sites have. They prove nothing here, and no upstream sees or sets them.
     pub cookies_elsewhere: Vec<Arc<str>>,
+    /// Beginnings of paths that name this site, such as `/admin`: its pages stand below each of them, too.
+    pub bases: Vec<Arc<str>>,
     /// In the order of the file; empty where none is configured.
     pub all: Vec<Arc<Site>>,
     /// The one that is meant where nothing says which: its place in `all`.
@@ -30,7 +36,14 @@ pub struct Sites {
 
 impl Default for Sites {
     fn default() -> Self {
-        Self { here: ONLY.into(), cookies_elsewhere: Vec::new(), all: Vec::new(), default: 0, matchers: Vec::new() }
+        Self {
+            here: ONLY.into(),
+            cookies_elsewhere: Vec::new(),
+            bases: Vec::new(),
+            all: Vec::new(),
+            default: 0,
+            matchers: Vec::new(),
+        }
     }
 }
 

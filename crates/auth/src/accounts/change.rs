@@ -186,7 +186,7 @@ impl Auth {
     pub fn tell_of_new_email(self: &Arc<Self>, before: &AccountRecord, after: &AccountRecord) {
         self.mail_to(before, About::EmailChanged);
         if !after.confirmed {
-            self.invite_later(after.clone(), LinkPurpose::Confirm);
+            self.invite_later(after.clone(), LinkPurpose::Confirm, "");
         }
     }
 

@@ -55,8 +55,8 @@ impl Auth {
     }
 
     /// Makes a link for an account and sends it. Earlier ones for the same purpose end. Where the address of the account is
-    /// another one by now, none is made.
-    pub(super) async fn invite(&self, record: &AccountRecord, purpose: LinkPurpose) -> Result<(), StoreError> {
+    /// another one by now, none is made. `base` is as of [`Auth::request_reset`].
+    pub(super) async fn invite(&self, record: &AccountRecord, purpose: LinkPurpose, base: &str) -> Result<(), StoreError> {
         let rules = self.account_rules();
         let token = session_id::generate(self.entropy());
         let Some(key) = key(purpose, &token) else { return Ok(()) };
@@ -68,7 +68,7 @@ impl Auth {
         let account = &record.account;
         let link = Link { purpose, key, kind: account.kind, account: account.id, created: now, expires: now + lifetime };
         self.store().put_link(link, record.email.clone()).await?;
-        let link = url(&rules, page, account, &token).into();
+        let link = url(&rules, (base, page), account, &token).into();
         let invitation = Invitation { link, token: token.into(), lifetime };
         self.mail_to(
             record,
@@ -87,8 +87,8 @@ impl Auth {
 }
 
 /// The page of a link, where the account signs in: at the host of its view or, without one, where the path names it if the
-/// public URL stands for another website.
-fn url(rules: &AccountRules, page: &str, account: &Account, token: &str) -> String {
+/// public URL stands for another website; else below the path of the site.
+fn url(rules: &AccountRules, (base, page): (&str, &str), account: &Account, token: &str) -> String {
     let (url, directory) = (&*rules.public_url, &*account.directory);
     let home = rules.stores.as_ref().zip(account.membership.as_ref());
     match home.and_then(|(stores, membership)| Some((stores, stores.home_of(membership)?))) {
@@ -96,7 +96,7 @@ fn url(rules: &AccountRules, page: &str, account: &Account, token: &str) -> Stri
         Some((views, view)) if views.at_host(stores::host_of(url)).website_id != view.website_id => {
             format!("{url}/{}/{page}/{directory}/{token}", view.code)
         }
-        _ => format!("{url}/{page}/{directory}/{token}"),
+        _ => format!("{url}{base}/{page}/{directory}/{token}"),
     }
 }
 
@@ -167,9 +167,11 @@ mod tests {
                 membership: Some(Membership { website, store, group: 1 }),
             };
             let rules = AccountRules { public_url: public.into(), stores: Some(stores.clone()), ..AccountRules::default() };
-            assert_eq!(url(&rules, "confirm", &account, "T"), expected, "{public} {website} {store}");
+            assert_eq!(url(&rules, ("", "confirm"), &account, "T"), expected, "{public} {website} {store}");
             let alone = AccountRules { stores: None, ..rules };
-            assert_eq!(url(&alone, "confirm", &account, "T"), format!("{public}/confirm/customers/T"));
+            assert_eq!(url(&alone, ("", "confirm"), &account, "T"), format!("{public}/confirm/customers/T"));
+            let below = url(&alone, ("/desk", "password"), &account, "T");
+            assert_eq!(below, format!("{public}/desk/password/customers/T"));
         }
     }
 }

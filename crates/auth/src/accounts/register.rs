@@ -166,9 +166,9 @@ impl Auth {
     /// The first mail of an account.
     fn greet(self: &Arc<Self>, record: &AccountRecord) {
         if !record.confirmed {
-            self.invite_later(record.clone(), LinkPurpose::Confirm);
+            self.invite_later(record.clone(), LinkPurpose::Confirm, "");
         } else if record.password.is_none() {
-            self.invite_later(record.clone(), LinkPurpose::Reset);
+            self.invite_later(record.clone(), LinkPurpose::Reset, "");
         } else if self.account_rules().welcome_mail {
             self.mail_to(record, About::Welcome);
         }

@@ -76,7 +76,8 @@ impl From<Busy> for RedeemError {
 
 impl Auth {
     /// Sends a link for another password to the account with this e-mail address or login, if there is one that may sign in.
-    /// The link is made and sent in the background, so that the answer comes as soon for a stranger.
+    /// The link is made and sent in the background, so that the answer comes as soon for a stranger. Its path begins with `base`,
+    /// which names the site that was asked, such as `/admin`; `""` is the root.
     ///
     /// # Errors
     /// When too many were asked for, mail is not set up, or the store cannot be asked.
@@ -85,11 +86,11 @@ impl Auth {
         directory: &Directory,
         website: Option<u32>,
         email: &str,
-        address: IpAddr,
+        (address, base): (IpAddr, &str),
     ) -> Result<Answered, RequestError> {
         let found = self.ask_for_link(directory, website, email, address).await?;
         match found {
-            Some(record) if record.enabled => self.invite_later(record, LinkPurpose::Reset),
+            Some(record) if record.enabled => self.invite_later(record, LinkPurpose::Reset, base),
             None if self.account_rules().reveal_accounts => return Ok(Answered::Unknown),
             _ => {}
         }
@@ -111,7 +112,7 @@ impl Auth {
         let found = self.ask_for_link(directory, website, email, address).await?;
         let reveal = self.account_rules().reveal_accounts;
         match found {
-            Some(record) if record.enabled && !record.confirmed => self.invite_later(record, LinkPurpose::Confirm),
+            Some(record) if record.enabled && !record.confirmed => self.invite_later(record, LinkPurpose::Confirm, ""),
             Some(record) if record.confirmed && reveal => return Ok(Answered::NotNeeded),
             None if reveal => return Ok(Answered::Unknown),
             _ => {}
@@ -192,10 +193,10 @@ impl Auth {
         Ok(by_login.or(by_email).filter(|record| record.account.kind == directory.kind))
     }
 
-    pub(super) fn invite_later(self: &Arc<Self>, record: AccountRecord, purpose: LinkPurpose) {
-        let auth = Arc::clone(self);
+    pub(super) fn invite_later(self: &Arc<Self>, record: AccountRecord, purpose: LinkPurpose, base: &str) {
+        let (auth, base) = (Arc::clone(self), base.to_owned());
         tokio::spawn(async move {
-            if let Err(error) = auth.invite(&record, purpose).await {
+            if let Err(error) = auth.invite(&record, purpose, &base).await {
                 let (purpose, account) = (purpose.as_str(), record.account.id);
                 tracing::warn!(%error, purpose, account, "a link could not be made, so no mail is sent");
             }

@@ -83,7 +83,7 @@ async fn may_sign_in(bench: &Bench, login: &str, password: &str) -> bool {
 
 async fn reset(bench: &Bench, post: &Mailbox, email: &str) -> String {
     let count = post.letters.lock().unwrap().len();
-    let answered = bench.auth.request_reset(&bench.customers, None, email, HERE).await;
+    let answered = bench.auth.request_reset(&bench.customers, None, email, (HERE, "")).await;
     assert_eq!(answered, Ok(Answered::Alike));
     post.invitation(count + 1).await.token.to_string()
 }
@@ -216,7 +216,7 @@ async fn strangers_are_answered_alike() {
     bench.add(Kind::Admin, "admin@example.com").await;
     let long = format!("{}@example.com", "a".repeat(5000));
     for email in ["nobody@example.com", "off@example.com", "admin@example.com", "", &long, "anna"] {
-        assert_eq!(bench.auth.request_reset(&bench.customers, None, email, HERE).await, Ok(Answered::Alike), "{email}");
+        assert_eq!(bench.auth.request_reset(&bench.customers, None, email, (HERE, "")).await, Ok(Answered::Alike), "{email}");
     }
     assert_eq!(bench.auth.resend_confirmation(&bench.customers, None, "x@example.com", HERE).await, Ok(Answered::Alike));
     assert_eq!(bench.auth.email_available(&bench.customers, None, ANNA).await, Ok(true));
@@ -224,7 +224,7 @@ async fn strangers_are_answered_alike() {
     assert_eq!(post.names(), [format!("reset {ANNA}")]);
 
     bench.auth.set_account_rules(AccountRules { reveal_accounts: true, reset_requests: 100, ..AccountRules::default() });
-    assert_eq!(bench.auth.request_reset(&bench.customers, None, "zoe@example.com", HERE).await, Ok(Answered::Unknown));
+    assert_eq!(bench.auth.request_reset(&bench.customers, None, "zoe@example.com", (HERE, "")).await, Ok(Answered::Unknown));
     assert_eq!(bench.auth.email_available(&bench.customers, None, ANNA).await, Ok(false));
     bench.clock.advance(MINUTE * 11);
     assert_eq!(bench.auth.resend_confirmation(&bench.customers, None, ANNA, HERE).await, Ok(Answered::NotNeeded));
@@ -237,13 +237,13 @@ async fn what_cannot_be_known_is_no_answer() {
     let token = reset(&bench, &post, ANNA).await;
     bench.store.away.store(true, SeqCst);
     let away = |error: &StoreError| matches!(error, StoreError::Unavailable(_));
-    let asked = bench.auth.request_reset(&bench.customers, None, "bert@example.com", HERE).await;
+    let asked = bench.auth.request_reset(&bench.customers, None, "bert@example.com", (HERE, "")).await;
     assert!(matches!(&asked, Err(RequestError::Unavailable(error)) if away(error)), "{asked:?}");
     assert!(matches!(redeem(&bench, &bench.customers, &token).await, Err(RedeemError::Unavailable(_))));
     bench.store.away.store(false, SeqCst);
     redeem(&bench, &bench.customers, &token).await.unwrap();
     post.closed.store(true, SeqCst);
-    let asked = bench.auth.request_reset(&bench.customers, None, ANNA, HERE).await;
+    let asked = bench.auth.request_reset(&bench.customers, None, ANNA, (HERE, "")).await;
     assert_eq!(asked, Err(RequestError::NoMail));
 }
 
@@ -378,10 +378,10 @@ async fn a_link_for_the_old_address_is_not_made_after_the_change() {
     post.invitation(1).await;
     let change = AccountChange::UnconfirmedEmail("neu@example.com".into());
     let after = bench.auth.store().change_account(Kind::Customer, before.account.id, change, bench.clock.now()).await.unwrap();
-    let late = bench.auth.invite(&before, LinkPurpose::Confirm).await;
+    let late = bench.auth.invite(&before, LinkPurpose::Confirm, "").await;
     assert!(matches!(late, Err(StoreError::Missing(_))), "{late:?}");
     assert_eq!(post.names(), [format!("confirm {ANNA}")], "nothing went to the old address");
-    bench.auth.invite(&after, LinkPurpose::Confirm).await.unwrap();
+    bench.auth.invite(&after, LinkPurpose::Confirm, "").await.unwrap();
     let invitation = post.invitation(2).await;
     bench.auth.confirm(&bench.customers, Whose::Bearer, &invitation.token).await.unwrap();
 }

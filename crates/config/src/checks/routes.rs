@@ -220,6 +220,13 @@ pub(super) fn own_endpoints(draft: &Draft) -> Vec<Own> {
     for directory in &draft.directories {
         own(serve.pages, format!("/login/{}", directory.name));
     }
+    for base in draft.plan.iter().flat_map(crate::sections::site::Plan::all_bases) {
+        own(serve.pages, format!("{base}/login"));
+        own(serve.pages, format!("{base}/logout"));
+        for directory in &draft.directories {
+            own(serve.pages, format!("{base}/login/{}", directory.name));
+        }
+    }
     if draft.routes.magento_prefix.is_some() {
         let admin = &draft.api.door.admin_path;
         for path in ["/customer/account/login", "/customer/account/loginPost", "/customer/account/logout"] {

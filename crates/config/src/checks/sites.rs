@@ -132,15 +132,18 @@ fn preflights(r: &mut Reader<'_>, plan: &Plan) {
     }
 }
 
-/// The sign-in page stands at the root, where a path names no site: who signs in there is signed in on another one.
+/// The sign-in page stands at the root and below what is listed of the paths of a site: below a pattern there is none, and who
+/// signs in at the root is signed in on another site.
 fn pages(r: &mut Reader<'_>, draft: &Draft, plan: &Plan) {
-    let by_path = |placed: &&Placed| placed.matcher.rule.conditions().iter().any(Condition::reads_path);
+    let lost = |placed: &&Placed| {
+        plan.sites.iter().any(|site| placed.matcher.rule.bases(&site.name).others && placed.may_name(&site.name))
+    };
     let leads = |firewall: &Firewall| firewall.entry == Entry::Page;
     let led = draft.cookies_differ && draft.api.serve.pages && draft.firewalls.iter().any(|(firewall, _)| leads(firewall));
-    if let Some(placed) = plan.matchers.iter().find(by_path).filter(|_| led) {
-        let message = "people of a site that its path names cannot sign in at `/login`: that is another site's page";
+    if let Some(placed) = plan.matchers.iter().find(lost).filter(|_| led) {
+        let message = "people of a site that a pattern on its path names have no page to sign in: `/login` is another site's";
         let hint =
-            "give the site a host of its own, or its directory a cookie without {site_hash}; REST signs in with X-SiteAccess";
+            "name it by map_uri or uri_element, which have one below its path, or by a host; REST signs in with X-SiteAccess";
         r.warn(placed.span.clone(), message, hint);
     }
 }

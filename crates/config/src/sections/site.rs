@@ -2,7 +2,12 @@
 
 use super::{cors, site_match, web};
 use crate::reader::{Reader, Section, Span};
-use doorward_core::{Cors, Policy, Site, Sites, Source, firewall::Firewall, policy::Directory, site::Condition};
+use doorward_core::{
+    Cors, Policy, Site, Sites, Source,
+    firewall::Firewall,
+    policy::Directory,
+    site::{Bases, Condition},
+};
 use doorward_crypto::site_hash;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,6 +29,18 @@ impl Plan {
     /// Whether a matcher that has such a condition may name the site.
     pub(crate) fn may_name(&self, site: &Planned, has: impl Fn(&Condition) -> bool) -> bool {
         self.matchers.iter().any(|placed| placed.may_name(&site.name) && placed.matcher.rule.conditions().iter().any(&has))
+    }
+
+    /// The beginnings of paths that name the site.
+    pub(crate) fn bases(&self, site: &str) -> Bases {
+        let mut bases = Bases::default();
+        self.matchers.iter().for_each(|placed| bases.extend(placed.matcher.rule.bases(site)));
+        bases
+    }
+
+    /// Those of all sites.
+    pub(crate) fn all_bases(&self) -> impl Iterator<Item = Arc<str>> + '_ {
+        self.sites.iter().flat_map(|site| self.bases(&site.name).listed)
     }
 
     /// Whether the path names it, and it has something that others have not (decision 0191). Whatever nothing else names comes to
@@ -196,7 +213,8 @@ pub(crate) fn build(plan: Plan, all: &Policy, parts: &Parts<'_>) -> Sites {
     let names: Vec<Arc<str>> = plan.sites.iter().map(|site| Arc::clone(&site.name)).collect();
     let cookies = |site: &str| parts.templates.values().map(|template| cookie_name(template, site)).collect::<Vec<_>>();
     let by_path: Vec<bool> = (0..plan.sites.len()).map(|at| plan.is_by_path(at, parts.upstreams)).collect();
-    let sites = plan.sites.into_iter().zip(by_path).map(|(planned, by_path)| {
+    let bases: Vec<Bases> = plan.sites.iter().map(|site| plan.bases(&site.name)).collect();
+    let sites = plan.sites.into_iter().zip(by_path.into_iter().zip(bases)).map(|(planned, (by_path, bases))| {
         let elsewhere = names.iter().filter(|name| **name != planned.name).flat_map(|name| cookies(name));
         let policy = Policy {
             directories: all
@@ -210,6 +228,7 @@ pub(crate) fn build(plan: Plan, all: &Policy, parts: &Parts<'_>) -> Sites {
             sites: Sites {
                 here: Arc::clone(&planned.name),
                 cookies_elsewhere: elsewhere.map(Arc::from).collect(),
+                bases: bases.listed,
                 ..Sites::default()
             },
             ..all.clone()

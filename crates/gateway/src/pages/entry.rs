@@ -18,9 +18,9 @@ pub fn entry_redirect(policy: &Policy, request: &Admitted) -> Option<Response<Bo
         Some(query) => format!("{}?{query}", request.path),
         None => request.path.clone(),
     };
-    // Who was in a view of a shop signs in there.
-    let view = place::split(policy, &request.path).0;
-    let page = view.map_or_else(|| "/login".to_owned(), |view| format!("/{}/login", view.code));
+    // Who was in a view of a shop, or below the path of a site, signs in there.
+    let split = place::split(policy, &request.path);
+    let page = split.view.map_or_else(|| format!("{}/login", split.base), |view| format!("/{}/login", view.code));
     let location = match target::safe(&wanted) {
         "/" => page,
         safe => format!("{page}?return={}", url::form_urlencoded::byte_serialize(safe.as_bytes()).collect::<String>()),

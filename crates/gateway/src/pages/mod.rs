@@ -1,7 +1,7 @@
 //! Pages for people in browsers: signing in, signing out, and where a refused navigation goes.
 //!
-//! Every page works without scripts and is sent with a strict policy. Redirects stay on this origin (`target`). In a shop the
-//! path of a page may begin with the code of a store view (`place`).
+//! Every page works without scripts and is sent with a strict policy. Redirects stay on this origin (`target`). The path of a
+//! page may begin with what names the site and, in a shop, with the code of a store view (`place`).
 
 mod confirm;
 pub(crate) mod elsewhere;
@@ -89,8 +89,10 @@ impl std::fmt::Debug for LinkToken {
 /// The page at this path, before the method is looked at.
 pub(crate) fn recognise(policy: &Policy, path: &str) -> Option<Page> {
     at(policy, path).or_else(|| {
-        let (view, rest) = place::split(policy, path);
-        at(policy, rest).filter(|page| view.is_some() && page.has_views())
+        let split = place::split(policy, path);
+        let below =
+            |page: &Page| !split.base.is_empty() && if split.view.is_some() { page.has_views() } else { page.has_sites() };
+        at(policy, split.rest).filter(below)
     })
 }
 
@@ -126,6 +128,11 @@ impl Page {
             Page::Shop(shop) => shop.has_views(),
             _ => true,
         }
+    }
+
+    /// Whether it stands below the path of each site. Doors of a shop, and what providers know of us, stand at one place each.
+    fn has_sites(&self) -> bool {
+        !matches!(self, Page::Style | Page::Elsewhere(_) | Page::Shop(_))
     }
 
     /// Whether browsers show it to people. A shop's widgets fetch the others.

@@ -57,7 +57,9 @@ pub(super) async fn send(mut call: Call<'_>, directory: &str) -> Response<Body> 
     if !form_token::is_ours(&call, &fields) {
         return problem(StatusCode::BAD_REQUEST, sign_in::EXPIRED);
     }
-    match call.auth.request_reset(&directory, Some(Place::of(&call).view.website_id), login, call.request.client).await {
+    let place = Place::of(&call);
+    let from = (call.request.client, place.site_base(call.policy));
+    match call.auth.request_reset(&directory, Some(place.view.website_id), login, from).await {
         Ok(answered) => {
             call.audit("password_reset_requested", "success", None, login);
             if answered == doorward_auth::Answered::Unknown {

@@ -10,6 +10,7 @@ use doorward_core::{
     ports::AccountRecord,
     stores::{StoreScope, StoreView},
 };
+use std::sync::Arc;
 
 /// The cookie by which a storefront remembers the view that somebody chose.
 const COOKIE: &str = "store";
@@ -19,17 +20,31 @@ const COOKIE: &str = "store";
 pub(crate) struct Place<'a> {
     /// The view that it is about.
     pub(crate) view: &'a StoreView,
-    /// What comes before paths that lead to other pages of the same place: `""`, or `/CODE` as the path had it.
+    /// What comes before paths that lead to other pages of the same place: `""`, or `/CODE` or the site's as the path had it.
     pub(crate) base: &'a str,
 }
 
-/// The view that a path names, and the rest of it. Only a shop has views.
-pub(super) fn split<'a, 'p>(policy: &'a Policy, path: &'p str) -> (Option<&'a StoreView>, &'p str) {
-    match policy.routes.magento_prefix.as_ref().map(|_| policy.routes.stores.split(path)) {
-        Some((Some(StoreScope::View(view)), rest)) => (Some(view), rest),
+/// What a path begins with before the page.
+pub(super) struct Split<'a, 'p> {
+    /// The view that it names. Only a shop has views.
+    pub(super) view: Option<&'a StoreView>,
+    /// `/CODE` of the view, or what names the site; `""` where the path begins with neither.
+    pub(super) base: &'p str,
+    /// What comes after that.
+    pub(super) rest: &'p str,
+}
+
+/// Splits a path behind what names the site, or else a view of the shop.
+pub(super) fn split<'a, 'p>(policy: &'a Policy, path: &'p str) -> Split<'a, 'p> {
+    let below = |base: &Arc<str>| path.strip_prefix(&**base).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let of_site = policy.sites.bases.iter().find_map(below).map(|rest| (None, rest));
+    let of_view = || match policy.routes.magento_prefix.as_ref().map(|_| policy.routes.stores.split(path)) {
+        Some((Some(StoreScope::View(view)), rest)) => Some((Some(view), rest)),
         // `all` is no view that anybody looks at.
-        _ => (None, path),
-    }
+        _ => None,
+    };
+    let (view, rest) = of_site.or_else(of_view).unwrap_or((None, path));
+    Split { view, base: path.strip_suffix(rest).unwrap_or_default(), rest }
 }
 
 impl<'a> Place<'a> {
@@ -40,9 +55,9 @@ impl<'a> Place<'a> {
 
     fn at(policy: &'a Policy, request: Asked<'a>) -> Self {
         let stores = &policy.routes.stores;
-        let (named, rest) = split(policy, request.path);
-        if let Some(view) = named.filter(|_| super::at(policy, request.path).is_none()) {
-            let base = request.path.strip_suffix(rest).unwrap_or_default();
+        let Split { view: named, base, .. } = split(policy, request.path);
+        let base = if super::at(policy, request.path).is_none() { base } else { "" };
+        if let Some(view) = named.filter(|_| !base.is_empty()) {
             return Self { view, base };
         }
         let chosen = || {
@@ -50,12 +65,17 @@ impl<'a> Place<'a> {
             stores.by_code(code).filter(|_| policy.routes.magento_prefix.is_some())
         };
         let view = stores.of_host(request.host).or_else(chosen).unwrap_or_else(|| stores.default_view());
-        Self { view, base: "" }
+        Self { view, base }
     }
 
     /// The path of another page of this place.
     pub(crate) fn path(&self, page: &str) -> String {
         format!("{}{page}", self.base)
+    }
+
+    /// What names the site that the path begins with; `""` where it names none.
+    pub(super) fn site_base(&self, policy: &Policy) -> &'a str {
+        if policy.sites.bases.iter().any(|base| **base == *self.base) { self.base } else { "" }
     }
 
     /// Where an account signs in. Its website may be another one than that of this place: then a path of its own leads there.

@@ -21,6 +21,14 @@ impl Place {
         path
     }
 
+    /// The same place below a part of the path.
+    fn below(&self, base: &str) -> Self {
+        match self {
+            Place::Is(path) => Place::Is(format!("{base}{path}")),
+            Place::Under(path) => Place::Under(format!("{base}{path}")),
+        }
+    }
+
     /// Whether a canonical path is there.
     pub fn holds(&self, path: &str) -> bool {
         match self {
@@ -66,16 +74,16 @@ fn of_pages(policy: &Policy, places: &mut Vec<Place>) {
     for directory in policy.directories.iter().filter(|directory| directory.kind != Kind::Integration) {
         everywhere.extend(["password", "confirm"].map(|page| Place::Under(format!("/{page}/{}", directory.name))));
     }
+    for base in policy.sites.all.iter().flat_map(|site| &site.policy.sites.bases) {
+        places.extend(everywhere.iter().map(|place| place.below(base)));
+    }
     if policy.routes.magento_prefix.is_some() {
         everywhere.extend(pages::SHOP.map(|path| Place::Under(path.to_owned())));
         let admin = &policy.routes.door.admin_path;
         let ends = ["", "/", "/auth/logout", "/auth/logout/"];
         places.extend(ends.map(|end| Place::Is(format!("{admin}{end}"))));
         for view in policy.routes.stores.iter() {
-            places.extend(everywhere.iter().map(|place| match place {
-                Place::Is(path) => Place::Is(format!("/{}{path}", view.code)),
-                Place::Under(path) => Place::Under(format!("/{}{path}", view.code)),
-            }));
+            places.extend(everywhere.iter().map(|place| place.below(&format!("/{}", view.code))));
         }
     }
     places.append(&mut everywhere);

@@ -96,10 +96,16 @@ impl Elsewhere {
     }
 }
 
-/// Buttons of a sign-in page: what stands on them, and where they lead.
+/// Buttons of a sign-in page: what stands on them, and where they lead. Providers know one place of each host, so below the path of
+/// a site they sign in where the session counts on every site.
 pub(super) fn buttons(call: &Call<'_>, directories: &[Arc<Directory>], target: &str) -> Vec<(Arc<str>, String)> {
-    let offered =
-        call.policy.providers.iter().filter(|provider| directories.iter().any(|directory| directory.name == provider.directory));
+    let below = !super::Place::of(call).site_base(call.policy).is_empty();
+    let leads = |directory: &Directory| directory.site.is_none() || !below;
+    let offered = call
+        .policy
+        .providers
+        .iter()
+        .filter(|provider| directories.iter().any(|directory| directory.name == provider.directory && leads(directory)));
     let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("return", target).finish();
     offered.map(|provider| (Arc::clone(&provider.title), format!("/oauth2/connect/{}?{query}", provider.name))).collect()
 }

@@ -49,6 +49,13 @@ pub(crate) fn run(arguments: &InitArgs, terminal: &mut Terminal) -> Result<Answe
             "note: what is printed passes no client certificates on: see 'A proxy ends TLS' about firewalls that read them",
         )?;
     }
+    let sites = &config.policy.sites.all;
+    if sites.iter().any(|site| site.policy.upstreams.len() != config.policy.upstreams.len()) {
+        terminal.warn(
+            "note: what is printed chooses a service by its path alone: where `site` of an [[upstream]] does, too, let the proxy \
+             choose that one by the host or the path of the site",
+        )?;
+    }
     let text = match arguments.proxy {
         Proxy::Nginx => nginx::render(&plan),
         Proxy::Caddy => caddy::render(&plan),

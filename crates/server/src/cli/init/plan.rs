@@ -3,7 +3,10 @@
 use super::Proxy;
 use crate::cli::terminal::Failure;
 use doorward_config::{Config, settings::ClientAddress};
-use doorward_core::forward_auth::{Convention, ForwardAuth};
+use doorward_core::{
+    Policy,
+    forward_auth::{Convention, ForwardAuth},
+};
 use doorward_gateway::pipeline::{Place, own_places};
 use std::{
     net::{IpAddr, SocketAddr},
@@ -137,7 +140,7 @@ impl Plan {
             hosts: hosts.map(|host| plain("a host", host)).collect::<Result<_, _>>()?,
             port,
             secure,
-            cookies: policy.directories.iter().map(|directory| directory.cookie.name.to_string()).collect(),
+            cookies: cookies(policy),
             own: own_places(policy, settings.assertion.jwks_path.as_deref()),
             questions: questions(&settings.forward_auth),
             services: services.collect::<Result<_, Failure>>()?,
@@ -256,6 +259,16 @@ fn questions(endpoints: &[ForwardAuth]) -> Vec<Place> {
     places.sort();
     places.dedup();
     places
+}
+
+/// Names of the cookies of sessions on every site, each once.
+fn cookies(policy: &Policy) -> Vec<String> {
+    let sites = policy.sites.all.iter().flat_map(|site| &site.policy.directories);
+    let all = if policy.sites.all.is_empty() { policy.directories.iter().collect::<Vec<_>>() } else { sites.collect() };
+    let mut names: Vec<String> = all.into_iter().map(|directory| directory.cookie.name.to_string()).collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// Lines that a configuration needs and does not have.

@@ -99,6 +99,71 @@ fn every_endpoint_of_ours_has_a_place() {
     }
 }
 
+const SITES: &str = r#"
+[server]
+listen = "127.0.0.1:8080"
+public_url = "https://shop.test"
+trusted_proxies = ["127.0.0.1"]
+client_address = "x-forwarded-for"
+[[forward_auth]]
+convention = "traefik"
+path = "/_doorward/verdict"
+[[directory]]
+name = "admins"
+kind = "admin"
+cookie = "ID{site_hash}"
+[sites]
+default = "front"
+[[sites.match]]
+map_uri = { "desk" = "desk" }
+[[sites.match]]
+uri_element = 1
+[[site]]
+name = "front"
+[[site]]
+name = "desk"
+[[site]]
+name = "office"
+[routes]
+unmatched = "authenticated"
+[[upstream]]
+name = "shop"
+url = "http://127.0.0.1:9000"
+"#;
+
+/// Pages of a site below its path, and the cookies of every site.
+#[test]
+fn what_is_of_a_site_is_in_the_plan() {
+    let outcome = from_text(SITES, Path::new("/"), &|_| None);
+    let config = outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
+    let plan = Plan::new(&config, Proxy::Traefik, Path::new("doorward.toml")).unwrap_or_else(|_| panic!("no plan"));
+    let places = &plan.own;
+    for (path, ours) in [
+        ("/login", true),
+        ("/desk/login", true),
+        ("/desk/login/admins", true),
+        ("/desk/logout", true),
+        ("/office/password/admins", true),
+        ("/office/confirm/admins/abc", true),
+        ("/desk", false),
+        ("/desk/orders", false),
+        ("/desk/login/style.css", false),
+        ("/nobody/login", false),
+        ("/office/oauth2/connect/idp", false),
+    ] {
+        let (parts, ()) = Request::builder().uri(path).header("host", "shop.test").body(()).unwrap().into_parts();
+        let connection = Connection::plain("127.0.0.1:1".parse().unwrap());
+        let policy = std::sync::Arc::new(config.policy.clone());
+        let admitted = admit_parts(parts, Body::Empty, None, &connection, &policy, &network(&config.settings), "1".into());
+        let admitted = admitted.unwrap_or_else(|rejected| panic!("{path}: {rejected:?}"));
+        assert_eq!(recognise(admitted.policy(&policy), None, &admitted).is_some(), ours, "{path}");
+        // A place may hold more than our endpoints, and none is outside.
+        assert!(!ours || places.iter().any(|place| place.holds(path)), "{path} has no place in {places:?}");
+    }
+    let names: std::collections::BTreeSet<_> = plan.cookies.iter().collect();
+    assert_eq!((plan.cookies.len(), names.len()), (3, 3), "{:?}", plan.cookies);
+}
+
 #[test]
 fn a_pattern_is_for_whole_segments() {
     assert_eq!(pattern(&Place::Is("/.well-known/jwks.json".into())), "^/[.]well-known/jwks[.]json$");

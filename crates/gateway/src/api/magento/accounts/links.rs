@@ -28,8 +28,11 @@ impl Desk<'_> {
                 .with("template2", "email_reset");
             return Err(error.into());
         }
-        let answered =
-            self.call.auth.request_reset(&*self.directory()?, Some(self.website()?), &email, self.call.request.client).await;
+        let answered = self
+            .call
+            .auth
+            .request_reset(&*self.directory()?, Some(self.website()?), &email, (self.call.request.client, ""))
+            .await;
         self.call.audit("password_reset_requested", answered.as_ref().map_or_else(word, |_| "success"), None, &email);
         match answered.map_err(request_failure)? {
             Answered::Unknown => Err(self.nobody(&email)?.into()),
