@@ -120,17 +120,50 @@ impl Chosen {
 #[cfg(feature = "axum")]
 pub(crate) fn chosen(parts: &mut Parts) -> Option<Chosen> {
     use axum::extract::{MatchedPath, NestedPath, OriginalUri};
-    let nested = parts.extensions.get::<NestedPath>().and_then(|_| parts.extensions.get::<OriginalUri>());
-    let within = nested.map(|original| original.0.clone()).map(|original| std::mem::replace(&mut parts.uri, original));
-    if within.is_none() && parts.extensions.get::<MatchedPath>().is_none() {
-        return None;
-    }
-    let is_end = |within: &Uri| within.path() == "/" || parts.uri.path().ends_with(within.path());
-    let path = if within.as_ref().is_none_or(is_end) { parts.uri.path().to_owned() } else { String::new() };
+    let (nest, sent) = (parts.extensions.get::<NestedPath>(), parts.extensions.get::<OriginalUri>());
+    let Some((nest, OriginalUri(sent))) = nest.zip(sent) else {
+        let chosen = || Chosen { method: parts.method.clone(), path: parts.uri.path().to_owned(), within: None };
+        return parts.extensions.get::<MatchedPath>().map(|_| chosen());
+    };
+    let (sent, nest) = (sent.clone(), nest.clone());
+    let within = std::mem::replace(&mut parts.uri, sent);
+    let path = if is_below(nest.as_str(), within.path(), parts.uri.path()) { parts.uri.path().to_owned() } else { String::new() };
+    let within = Some(within);
     Some(Chosen { method: parts.method.clone(), path, within })
+}
+
+/// Whether a path is the beginning that matched a nest, and then what is found within it.
+#[cfg(feature = "axum")]
+fn is_below(nest: &str, within: &str, whole: &str) -> bool {
+    let depth = |path: &str| path.trim_end_matches('/').matches('/').count();
+    let begins = |path: &str| depth(path) == depth(nest);
+    whole.strip_suffix(within).is_some_and(begins) || within == "/" && begins(whole)
 }
 
 #[cfg(not(feature = "axum"))]
 pub(crate) fn chosen(_: &mut Parts) -> Option<Chosen> {
     None
+}
+
+#[cfg(all(test, feature = "axum"))]
+mod tests {
+    use super::is_below;
+
+    #[test]
+    fn only_the_beginning_that_a_nest_matched_is_missing() {
+        for (nest, within, whole, expected) in [
+            ("/a", "/b", "/a/b", true),
+            ("/a/", "/b", "/a/b", true),
+            ("/{a}/b", "/c/d", "/x/b/c/d", true),
+            ("/a", "/", "/a", true),
+            ("/a", "/", "/a/", true),
+            ("/", "/b", "/b", true),
+            ("/a", "/b", "/a/c/b", false),
+            ("/a", "/", "/a/secret", false),
+            ("/a", "/c", "/a/b", false),
+            ("/a/b", "/c", "/a/c", false),
+        ] {
+            assert_eq!(is_below(nest, within, whole), expected, "{nest} {within} {whole}");
+        }
+    }
 }

@@ -64,13 +64,15 @@ async fn in_a_nest_the_whole_path_is_judged_and_the_handler_finds_its_own() {
 #[tokio::test]
 async fn a_target_that_was_rewritten_on_the_way_into_a_nest_is_refused() {
     let house = House::of(&builder().unmatched(Unmatched::Allow)).await;
-    let api = Router::new().route("/b/users", get(async || "never")).layer(house.door.layer());
-    let rewrite = tower::util::MapRequestLayer::new(|mut request: axum::extract::Request| {
-        *request.uri_mut() = Uri::from_static("/b/users");
-        request
-    });
-    let outer = Router::new().nest_service("/a", tower::ServiceBuilder::new().layer(rewrite).service(api));
-    assert_eq!(get_from(&outer, "/a/users", None).await.0, StatusCode::FORBIDDEN);
+    for elsewhere in ["/b/users", "/"] {
+        let api = Router::new().route(elsewhere, get(async || "never")).layer(house.door.layer());
+        let rewrite = tower::util::MapRequestLayer::new(move |mut request: axum::extract::Request| {
+            *request.uri_mut() = Uri::from_static(elsewhere);
+            request
+        });
+        let outer = Router::new().nest_service("/a", tower::ServiceBuilder::new().layer(rewrite).service(api));
+        assert_eq!(get_from(&outer, "/a/users", None).await.0, StatusCode::FORBIDDEN, "{elsewhere}");
+    }
 }
 
 #[tokio::test]
@@ -150,6 +152,29 @@ async fn a_request_that_is_dropped_at_any_point_leaves_nothing_behind() {
     assert_eq!(house.sign_in("jane").await.cookie.split('=').next(), jane.cookie.split('=').next());
     house.door.replace(builder().configuration().unwrap()).await.unwrap();
     house.background.stop().await;
+}
+
+/// Middleware on both sides makes bodies and errors of its own, which need not be shared between threads.
+#[tokio::test]
+async fn middleware_fits_inside_and_outside() {
+    use http_body_util::combinators::UnsyncBoxBody;
+    let house = House::new().await;
+    let within = tower::ServiceBuilder::new()
+        .map_response(|answer: http::Response<String>| answer.map(|text| UnsyncBoxBody::new(text.map_err(std::io::Error::other))))
+        .map_err(|never: std::convert::Infallible| -> tower::BoxError { match never {} })
+        .service(Echo);
+    let service = tower::ServiceBuilder::new()
+        .map_request(|mut request: Request<http_body_util::Full<bytes::Bytes>>| {
+            request.headers_mut().insert("x-outside", http::HeaderValue::from_static("1"));
+            request.map(UnsyncBoxBody::new)
+        })
+        .map_response(|answer: http::Response<Body>| answer.map(|body| body.map_frame(|frame| frame).boxed_unsync()))
+        .layer(house.door.layer())
+        .service(within);
+    let answer = service.oneshot(request("POST /open", &[], "a body")).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    let told: serde_json::Value = serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap();
+    assert_eq!((&told["body"], &told["headers"]["x-outside"]), (&"a body".into(), &"1".into()));
 }
 
 /// What programs clone, share and send is cheap and fit for it.
