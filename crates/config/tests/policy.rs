@@ -62,6 +62,24 @@ fn fills_in_every_default() {
 }
 
 #[test]
+fn kanidm_2407_neither_forward_auth_nor_trust_is_a_default() {
+    let (Config { settings, .. }, _) = sound(DIRECTORY);
+    assert_eq!((settings.forward_auth.len(), settings.server.trusted_proxies.len()), (0, 0));
+}
+
+#[test]
+fn oauth2_proxy_3506_pomerium_0_21_questions_of_nobody_or_everybody_are_an_error() {
+    let asked = format!("{DIRECTORY}[[forward_auth]]\nconvention = \"traefik\"\npath = \"/_ask\"\n");
+    let trusting = |networks: &str| {
+        read(&format!("[server]\ntrusted_proxies = [{networks}]\nclient_address = \"x-forwarded-for\"\n{asked}"))
+    };
+    for networks in ["", "\"0.0.0.0/0\"", "\"::/0\"", "\"10.0.0.1\", \"0.0.0.0/0\"", "\"0.0.0.0/1\", \"128.0.0.0/1\""] {
+        assert!(trusting(networks).config.is_none(), "{networks}");
+    }
+    assert!(trusting("\"10.0.0.1\"").config.is_some());
+}
+
+#[test]
 fn customers_have_another_lock() {
     let (config, _) =
         sound("[[directory]]\nname = \"c\"\nkind = \"customer\"\ncookie = \"PHPSESSID\"\ncookie_domain = \".Example.com\"\n");

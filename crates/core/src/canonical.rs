@@ -39,6 +39,9 @@ pub enum PathError {
     /// Two slashes in a row.
     #[error("the path has an empty segment")]
     EmptySegment,
+    /// An escaped space at the beginning or end of a segment, which some routers trim.
+    #[error("a segment of the path begins or ends with a space")]
+    EdgeSpace,
     /// `%` without two hex digits, or an overlong form of UTF-8.
     #[error("the path has a bad escape")]
     BadEscape,
@@ -137,6 +140,9 @@ fn check_segments(form: &str) -> Result<(), PathError> {
         if segment.is_empty() && tail.is_some() {
             return Err(PathError::EmptySegment);
         }
+        if segment.contains("%20") && segment.split("%2F").any(has_edge_space) {
+            return Err(PathError::EdgeSpace);
+        }
         if segment.contains('.') && segment.split("%2F").any(is_dot_segment) {
             return Err(PathError::DotSegment);
         }
@@ -147,10 +153,20 @@ fn check_segments(form: &str) -> Result<(), PathError> {
     }
 }
 
-/// `.` and `..`, also with path parameters behind (`..;x`), which servlet containers cut off.
+/// `.` and `..`, also with path parameters behind.
 fn is_dot_segment(segment: &str) -> bool {
+    matches!(without_parameters(segment), "." | "..")
+}
+
+/// Whether another segment is left of it where spaces are trimmed: Spring did (CVE-2016-5007).
+fn has_edge_space(segment: &str) -> bool {
+    segment.starts_with("%20") || segment.ends_with("%20") || without_parameters(segment).ends_with("%20")
+}
+
+/// Without path parameters (`..;x`), which servlet containers cut off.
+fn without_parameters(segment: &str) -> &str {
     let end = segment.find(';').into_iter().chain(segment.find("%3B")).min().unwrap_or(segment.len());
-    matches!(segment.get(..end), Some("." | ".."))
+    segment.get(..end).unwrap_or(segment)
 }
 
 /// A canonical authority.
@@ -255,6 +271,7 @@ mod tests {
             ("/%3f%23%25", "/%3F%23%25"),
             ("/a[0]|b", "/a%5B0%5D%7Cb"),
             ("/%252e%252e/", "/%252e%252e/"),
+            ("/a%2520", "/a%2520"),
             ("/a%2e", "/a."),
         ];
         for (raw, form) in cases {
@@ -289,6 +306,12 @@ mod tests {
             ("//a", EmptySegment),
             ("/a//b", EmptySegment),
             ("/a//", EmptySegment),
+            ("/a%20", EdgeSpace),
+            ("/%20a", EdgeSpace),
+            ("/a%20/b", EdgeSpace),
+            ("/a/%20", EdgeSpace),
+            ("/a%20;x=1/b", EdgeSpace),
+            ("/a/%20%3bx", EdgeSpace),
             ("/a%", BadEscape),
             ("/a%2", BadEscape),
             ("/a%zz", BadEscape),
@@ -311,6 +334,7 @@ mod tests {
         for raw in ["/a%2f..%2fb", "/..%2fa", "/a%2f.", "/a%2F..;x"] {
             assert_eq!(path(raw, EncodedSlash::Keep), Err(PathError::DotSegment), "{raw}");
         }
+        assert_eq!(path("/a%2f%20b", EncodedSlash::Keep), Err(PathError::EdgeSpace));
     }
 
     #[test]

@@ -137,6 +137,30 @@ fn every_test_that_the_threats_page_names_exists() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
+/// A test that is named after an advisory or a thread is found by that id.
+#[test]
+fn every_test_that_is_named_after_a_known_hole_is_on_the_threats_page() {
+    let page = read(&root().join("docs/explanation/threats.md"));
+    let begins = ["cve_", "ghsa_", "oauth2_proxy_", "oathkeeper_", "authentik_", "kanidm_", "rauthy_", "agent_os_", "devlake_"];
+    let numbered = |name: &str| {
+        let rest = ["traefik_", "keycloak_"].iter().find_map(|start| name.strip_prefix(start));
+        rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let (mut known, mut missing) = (0, Vec::new());
+    for file in sources(&root().join("crates")) {
+        for test in read(&file).split("test]\n").skip(1) {
+            let head = test.trim_start().trim_start_matches("async ");
+            let Some((name, _)) = head.strip_prefix("fn ").and_then(|rest| rest.split_once('(')) else { continue };
+            if begins.iter().any(|start| name.starts_with(start)) || numbered(name) {
+                known += 1;
+                missing.extend((!page.contains(&format!("`{name}`"))).then(|| name.to_owned()));
+            }
+        }
+    }
+    assert!(known > 50, "{known}");
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
 #[test]
 fn every_file_that_a_page_names_exists() {
     let mut missing = Vec::new();

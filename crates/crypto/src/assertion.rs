@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn another_key_or_a_changed_text_does_not_verify() {
+    fn devlake_8880_another_key_or_a_changed_text_does_not_verify() {
         let signer = Signer::from_pkcs8(&Signer::generate(&SystemEntropy).unwrap()).unwrap();
         let other = Signer::from_pkcs8(&Signer::generate(&SystemEntropy).unwrap()).unwrap();
         assert_ne!(signer.kid(), other.kid());

@@ -17,6 +17,8 @@ mod cors;
 mod exchange;
 mod ext_authz;
 mod forward_auth;
+#[cfg(test)]
+mod known_holes;
 pub mod listen;
 mod oauth;
 pub mod pages;

@@ -78,6 +78,9 @@ fn segment(text: &str, last: bool) -> Result<Segment, String> {
         return Err("it has an empty segment (`//`), which no canonical path has".into());
     }
     let canonical = canonical_segment(text)?;
+    if canonical.starts_with("%20") || canonical.ends_with("%20") {
+        return Err(format!("`{text}` begins or ends with a space, as no segment of a canonical path does"));
+    }
     if canonical == "." || canonical == ".." {
         return Err(format!("it has the dot segment `{text}`, which no canonical path has"));
     }
@@ -159,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_could_never_match_a_canonical_path() {
+    fn cve_2023_20860_refuses_what_could_never_match_a_canonical_path() {
         for (written, why) in [
             ("orders", "must begin with `/`"),
             ("", "must begin with `/`"),
@@ -171,6 +174,8 @@ mod tests {
             ("/a\\b", "backslash"),
             ("/a%5Cb", "0x5c"),
             ("/a%00", "0x00"),
+            ("/a /b", "ends with a space"),
+            ("/%20a", "begins or ends with a space"),
             ("/a%4", "two hexadecimal digits"),
             ("/a%zz", "two hexadecimal digits"),
             ("/a%+4", "two hexadecimal digits"),

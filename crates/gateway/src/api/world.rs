@@ -61,6 +61,7 @@ impl Recorder for Log {
 }
 
 pub(crate) struct World {
+    store: Arc<Sqlite>,
     pub(crate) auth: Arc<Auth>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) log: Log,
@@ -148,8 +149,19 @@ impl World {
             };
             store.add_account(new, NOW).await.unwrap();
         }
+        let mut policy = policy(directories.clone());
+        change(&mut policy);
+        Self::over(store, directories, Arc::new(policy)).await
+    }
+
+    /// Another node of the same store.
+    pub(crate) async fn beside(&self) -> Self {
+        Self::over(Arc::clone(&self.store), self.policy.directories.clone(), Arc::clone(&self.policy)).await
+    }
+
+    async fn over(store: Arc<Sqlite>, directories: Vec<Arc<Directory>>, policy: Arc<Policy>) -> Self {
         let settings = AuthSettings {
-            directories: directories.clone(),
+            directories,
             issuer: "http://127.0.0.1".into(),
             cost: COST,
             pool: PoolLimits { workers: 1, queue: 64, per_address: 64 },
@@ -157,10 +169,8 @@ impl World {
             throttle: ThrottleLimits::default(),
             tokens: Default::default(),
         };
-        let auth = Auth::open(store, Arc::new(Still), Arc::new(SystemEntropy), settings).await.unwrap();
-        let mut policy = policy(directories);
-        change(&mut policy);
-        Self { auth, policy: Arc::new(policy), log: Log::default(), providers: Providers::default() }
+        let auth = Auth::open(Arc::clone(&store) as _, Arc::new(Still), Arc::new(SystemEntropy), settings).await.unwrap();
+        Self { store, auth, policy, log: Log::default(), providers: Providers::default() }
     }
 
     /// From now on nobody listens to changes of the store.
@@ -276,6 +286,12 @@ impl World {
         ];
         headers.extend(extra);
         self.send("POST", &format!("{PREFIX}/user/sessions"), &headers, body).await
+    }
+
+    /// Signs a customer in: the cookie.
+    pub(crate) async fn login_customer(&self) -> String {
+        let reply = self.create(r#"{"SessionInput":{"login":"carla","password":"customer"}}"#, &[]).await;
+        format!("PHPSESSID={}", client(&reply).id)
     }
 
     /// Signs `admin` in.

@@ -7,7 +7,7 @@
 mod frame;
 mod messages;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::{
     Body, Gateway, Snapshot,

@@ -3,12 +3,12 @@
 use super::{
     PATH, answer,
     messages::{
-        AskedRequest, Attributes, CheckRequest, CheckResponse, HeaderMap as Map, HeaderValue as Line, HttpRequest, Outcome,
+        self, AskedRequest, Attributes, CheckRequest, CheckResponse, HeaderMap as Map, HeaderValue as Line, HttpRequest, Outcome,
     },
 };
 use crate::Body;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, request::Parts};
 use http_body_util::BodyExt;
 use prost::Message;
 use std::{cell::RefCell, collections::HashMap};
@@ -65,6 +65,40 @@ async fn ask(body: Vec<u8>, trusted: bool, verdict: Response<Body>) -> Said {
         CheckResponse::decode(&bytes[5..]).unwrap()
     });
     Said { code, message, judged: judged.into_inner(), noted: noted.into_inner() }
+}
+
+/// What Envoy is told to do with a request: the status, what it sets and what it takes away. An error of gRPC is a refusal.
+pub(crate) async fn check<F>(
+    (method, path, host): (&str, &str, &str),
+    headers: &[(String, String)],
+    prefix: &str,
+    judge: impl FnOnce(Parts) -> F,
+) -> (u16, HeaderMap, Vec<String>)
+where
+    F: Future<Output = Response<Body>>,
+{
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let about = HttpRequest {
+        method: method.into(),
+        path: path.into(),
+        host: host.into(),
+        header_map: lines(&headers),
+        ..HttpRequest::default()
+    };
+    let request = Request::post(PATH).body(Body::from(Bytes::from(question(about)))).unwrap();
+    let body = answer(request, true, prefix, |_| {}, judge).await.into_body().collect().await.unwrap().to_bytes();
+    let outcome = body.get(5..).and_then(|message| CheckResponse::decode(message).unwrap().outcome);
+    let (status, options, gone) = match outcome {
+        None => (400, Vec::new(), Vec::new()),
+        Some(Outcome::Denied(denied)) => (u16::try_from(denied.status.unwrap().code).unwrap(), denied.headers, Vec::new()),
+        Some(Outcome::Permitted(permitted)) => (200, permitted.headers, permitted.headers_to_remove),
+    };
+    let header = |option: messages::HeaderOption| {
+        let Line { key, value, raw_value } = option.header.unwrap();
+        let value = if raw_value.is_empty() { value.into_bytes() } else { raw_value };
+        (HeaderName::try_from(key).unwrap(), HeaderValue::try_from(value).unwrap())
+    };
+    (status, options.into_iter().map(header).collect(), gone)
 }
 
 fn permit() -> Response<Body> {
@@ -150,7 +184,7 @@ async fn a_stranger_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn security_3_and_11_what_a_client_says_of_itself_is_set_or_taken_away() {
+async fn cve_2026_39998_what_a_client_says_of_itself_is_set_or_taken_away() {
     let sent = [
         ("doorward-identity", "admin/1"),
         ("doorward-login", "root"),

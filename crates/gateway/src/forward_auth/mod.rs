@@ -88,4 +88,4 @@ fn rejected(misread: Misread, connection: &Connection, request_id: String) -> Re
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -24,10 +24,10 @@ use std::sync::Arc;
 
 mod verdicts;
 
-const PROXY: &str = "10.0.0.1:4711";
-const CLIENT: (&str, &str) = ("x-forwarded-for", "203.0.113.9");
+pub(crate) const PROXY: &str = "10.0.0.1:4711";
+pub(crate) const CLIENT: (&str, &str) = ("x-forwarded-for", "203.0.113.9");
 
-fn path_of(convention: Convention) -> String {
+pub(crate) fn path_of(convention: Convention) -> String {
     format!("/_doorward/{}", convention.as_str())
 }
 
@@ -43,7 +43,7 @@ async fn place(change: impl FnOnce(&mut Policy)) -> Place {
 }
 
 /// A policy where proxies of all conventions ask.
-fn behind_proxies(policy: Arc<Policy>) -> Snapshot {
+pub(crate) fn behind_proxies(policy: Arc<Policy>) -> Snapshot {
     let endpoint = |convention| ForwardAuth { convention, path: path_of(convention).into() };
     Snapshot {
         policy,
@@ -60,15 +60,15 @@ fn behind_proxies(policy: Arc<Policy>) -> Snapshot {
 
 /// A question, header by header.
 #[derive(Clone)]
-struct Question {
-    convention: Convention,
-    line: (String, String),
-    headers: Vec<(String, String)>,
+pub(crate) struct Question {
+    pub(crate) convention: Convention,
+    pub(crate) line: (String, String),
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 impl Question {
     /// About `METHOD https://HOST/PATH`, in the words of the convention.
-    fn about(convention: Convention, request: &str) -> Self {
+    pub(crate) fn about(convention: Convention, request: &str) -> Self {
         let (method, url) = request.split_once(' ').unwrap();
         let (scheme, rest) = url.split_once("://").unwrap();
         let (host, path) = rest.split_at(rest.find('/').unwrap());
@@ -96,7 +96,7 @@ impl Question {
     }
 
     /// nginx's other form.
-    fn in_parts(request: &str) -> Self {
+    pub(crate) fn in_parts(request: &str) -> Self {
         let mut question = Self::about(Convention::Nginx, request);
         let url = request.split_once(' ').unwrap().1;
         let (scheme, rest) = url.split_once("://").unwrap();
@@ -105,17 +105,17 @@ impl Question {
         question.with("x-original-uri", path).with("x-forwarded-host", host).with("x-forwarded-proto", scheme)
     }
 
-    fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    fn without(mut self, name: &str) -> Self {
+    pub(crate) fn without(mut self, name: &str) -> Self {
         self.headers.retain(|(other, _)| other != name);
         self
     }
 
-    fn saying(self, name: &str, value: &str) -> Self {
+    pub(crate) fn saying(self, name: &str, value: &str) -> Self {
         self.without(name).with(name, value)
     }
 
@@ -124,11 +124,11 @@ impl Question {
         self.with("cookie", &session.cookie())
     }
 
-    async fn ask(&self, place: &Place) -> Response<Body> {
+    pub(crate) async fn ask(&self, place: &Place) -> Response<Body> {
         self.ask_from(PROXY, place).await
     }
 
-    async fn ask_from(&self, peer: &str, place: &Place) -> Response<Body> {
+    pub(crate) async fn ask_from(&self, peer: &str, place: &Place) -> Response<Body> {
         let mut request = Request::builder().method(&*self.line.0).uri(&*self.line.1);
         for (name, value) in &self.headers {
             request = request.header(HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap());
@@ -142,7 +142,7 @@ impl Question {
 }
 
 /// Every convention, nginx's in both forms.
-fn all(request: &str) -> Vec<Question> {
+pub(crate) fn all(request: &str) -> Vec<Question> {
     let mut all: Vec<Question> = Convention::ALL.map(|convention| Question::about(convention, request)).into();
     all.push(Question::in_parts(request));
     all
@@ -245,7 +245,7 @@ async fn oauth2_proxy_1970_no_convention_reads_the_headers_of_another() {
     assert_eq!(last(&place), "GET - 403 bad_request question guest");
 }
 
-fn rule(path: &str) -> Arc<AccessRule> {
+pub(crate) fn rule(path: &str) -> Arc<AccessRule> {
     Arc::new(AccessRule {
         path: Some(regex::Regex::new(path).unwrap()),
         host: None,

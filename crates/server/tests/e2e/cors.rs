@@ -39,9 +39,8 @@ require = ["anonymous"]
 "#;
 
 fn place(upstream: &Upstream, rest: &str) -> Site {
-    let site = Site::new(&format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\n[operations]\nlisten = \"127.0.0.1:0\"\n[passwords]\nmemory_kib = 1024\niterations = 1\n\
-         [routes]\nfiles = [\"routes.toml\"]\n[[upstream]]\nname = \"all\"\nurl = \"{}\"\n\
+    let site = Site::quick(&format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\n[routes]\nfiles = [\"routes.toml\"]\n[[upstream]]\nname = \"all\"\nurl = \"{}\"\n\
          [[directory]]\nname = \"admins\"\nkind = \"admin\"\n{rest}",
         upstream.url()
     ));

@@ -147,7 +147,7 @@ async fn keycloak_35217_a_certificate_is_said_by_the_proxy_that_asks() {
 }
 
 #[tokio::test]
-async fn goauthentik_6883_a_browser_is_led_to_the_sign_in_page_once() {
+async fn authentik_6883_a_browser_is_led_to_the_sign_in_page_once() {
     let pages = |policy: &mut Policy| {
         policy.access.push(rule("^/closed"));
         let page = Firewall { entry: Entry::Page, ..(*policy.firewalls[0]).clone() };

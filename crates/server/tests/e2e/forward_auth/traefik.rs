@@ -47,7 +47,7 @@ fn traefik_is_answered_by_headers_alone() {
 
 /// It reads the path of a redirect as one of the host that it asked.
 #[test]
-fn traefik_leads_browsers_to_their_own_host() {
+fn traefik_13737_browsers_are_led_to_the_sign_in_page_of_their_own_host() {
     let place = Place::trusting("127.0.0.1", "traefik");
     let navigation = "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\n";
     let led = question(&place, "GET", "/page?a=1", navigation);

@@ -50,7 +50,7 @@ fn verify(site: &Site, keys: &str, audience: &str, issuer: &str, token: &str) ->
 }
 
 #[test]
-fn an_independent_library_verifies_the_assertion() {
+fn agent_os_568_an_independent_library_verifies_the_assertion() {
     let (server, upstream, site) = serve();
     let keys = server.operate("/assertion-keys").body;
     let issuer = format!("http://{}", server.public);

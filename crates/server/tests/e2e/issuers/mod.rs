@@ -17,8 +17,6 @@ use serde_json::json;
 /// With a firewall for bearer tokens, and roles that an issuer may give.
 const CONFIG: &str = r#"[server]
 listen = "127.0.0.1:0"
-[operations]
-listen = "127.0.0.1:0"
 [[directory]]
 name = "admins"
 kind = "admin"
@@ -53,7 +51,7 @@ fn site(upstream: &Upstream, issuers: &str, keys: &[(&str, String)]) -> Site {
 
 /// The same before a service at this URL.
 fn site_before(upstream: &str, issuers: &str, keys: &[(&str, String)]) -> Site {
-    let site = Site::new(&format!("{}{issuers}", CONFIG.replace("{upstream}", upstream)));
+    let site = Site::quick(&format!("{}{issuers}", CONFIG.replace("{upstream}", upstream)));
     site.write("routes.toml", "[[resource]]\nid = \"Example_Api::edit\"\ntitle = \"Edit\"\n");
     keys.iter().for_each(|(name, json)| drop(site.write(name, json)));
     site.user("admins/jane", "a quiet brown fox", &[]);

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 fn site(upstream: &Upstream) -> Site {
-    let site = Site::new(&super::CONFIG.replace("{upstream}", &upstream.url()));
+    let site = Site::quick(&super::CONFIG.replace("{upstream}", &upstream.url()));
     site.write("routes.toml", "");
     site.user("admins/jane", "a quiet brown fox", &[]);
     site

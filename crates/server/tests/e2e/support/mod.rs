@@ -74,6 +74,9 @@ impl Output {
     }
 }
 
+/// What most configurations of tests share: any port for operations, and hashes that cost next to nothing.
+pub(crate) const QUICK: &str = "[operations]\nlisten = \"127.0.0.1:0\"\n[passwords]\nmemory_kib = 1024\niterations = 1\n";
+
 /// A folder with `doorward.toml`, gone at the end of the test.
 pub(crate) struct Site {
     folder: tempfile::TempDir,
@@ -85,6 +88,11 @@ impl Site {
         let site = Self { folder: tempfile::tempdir().unwrap() };
         site.write("doorward.toml", config);
         site
+    }
+
+    /// The same with [`QUICK`].
+    pub(crate) fn quick(config: &str) -> Self {
+        Self::new(&format!("{config}{QUICK}"))
     }
 
     /// A place with the directories `admins` and `customers`, an upstream for everything, and two routes: `/open` for
