@@ -11,6 +11,7 @@ use crate::{
 };
 use doorward_core::{
     firewall::{Entry, Firewall},
+    policy::{Unmatched, is_under},
     site::{Condition, MatchRule},
 };
 
@@ -19,6 +20,7 @@ pub(super) fn check(r: &mut Reader<'_>, draft: &Draft) {
     names(r, plan);
     reach(r, draft, plan);
     headers(r, draft, plan);
+    calls(r, draft, plan);
     patterns_on_paths(r, draft, plan);
     preflights(r, plan);
     pages(r, draft, plan);
@@ -97,6 +99,31 @@ fn headers(r: &mut Reader<'_>, draft: &Draft, plan: &Plan) {
             let what = if site.has_upstream(&draft.scopes) { "the upstream that is only for it" } else { "its directories" };
             let message = format!("X-SiteAccess: {} reaches {what} from every host that is served{below}", site.name);
             let hint = "rules and firewalls of its own host say nothing there: `hosts` bounds where it can be chosen";
+            r.warn(site.span.clone(), message, hint);
+        }
+    }
+}
+
+/// Below the Ibexa prefixes a header chooses every site, so rules on the path of one do not keep its upstream closed there.
+fn calls(r: &mut Reader<'_>, draft: &Draft, plan: &Plan) {
+    let Some(prefix) = draft.api.ibexa_prefixes.iter().find(|prefix| !prefix.is_empty()) else { return };
+    let closes = |path: &str| {
+        let mut rules = draft.access.iter().map(|placed| &placed.rule);
+        let first = rules.find(|rule| rule.path.as_ref().is_none_or(|pattern| pattern.is_match(path)));
+        first.is_some_and(|rule| !rule.roles.is_empty() || !rule.scopes.is_empty())
+    };
+    if draft.unmatched == Unmatched::Deny || closes(&format!("{prefix}/x")) {
+        return;
+    }
+    for (_, site) in plan.sites.iter().enumerate().filter(|(at, _)| plan.is_by_path(*at, &draft.scopes)) {
+        let of_site = |name: &str| draft.scopes.get(name).is_some_and(|sites| sites.contains(&site.name));
+        let reached = draft.upstreams.iter().any(|(upstream, _)| of_site(&upstream.name) && is_under(prefix, &upstream.path));
+        let closed = plan.bases(&site.name).listed.into_iter().find(|base| closes(&format!("{base}/x")));
+        if let Some(base) = closed.filter(|_| reached) {
+            let name = &site.name;
+            let message =
+                format!("X-SiteAccess: {name} reaches the upstream of {base} below {prefix}, where its rules say nothing");
+            let hint = "paths of REST name no site: close that prefix by [[access_control]], too, or give the upstream a `path`";
             r.warn(site.span.clone(), message, hint);
         }
     }

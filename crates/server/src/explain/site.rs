@@ -38,5 +38,5 @@ pub(super) fn choosable(policy: &Policy, name: &str) -> Option<String> {
     } else if policy.sites.all.iter().any(|site| site.by_path) {
         bounds.push("not where the path names a site that has directories or upstreams of its own".to_owned());
     }
-    Some(format!("X-SiteAccess chooses the site `{name}` ({}) {}", site.source, bounds.join(", and ")))
+    (!bounds.is_empty()).then(|| format!("X-SiteAccess chooses the site `{name}` ({}) {}", site.source, bounds.join(", and ")))
 }
