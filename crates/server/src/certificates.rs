@@ -30,3 +30,23 @@ pub(crate) fn unwise(settings: &Settings, now: Time, file: &Path) -> Diagnostics
 fn about(name: &str, warnings: Vec<Warning>) -> Vec<(String, String)> {
     warnings.into_iter().map(|warning| (format!("{name}: {}", warning.message), warning.hint)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authorities_that_only_programs_use_are_spoken_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = rcgen::generate_simple_self_signed(vec!["clients.test".to_owned()]).unwrap();
+        std::fs::write(folder.path().join("ca.pem"), authority.cert.pem()).unwrap();
+        let file = folder.path().join("doorward.toml");
+        let text = "[certificate]\nclient_ca = \"ca.pem\"\n[[directory]]\nname = \"admins\"\nkind = \"admin\"\n\
+                    [[firewall]]\nname = \"partners\"\nauthentication = \"certificate\"\n";
+        std::fs::write(&file, text).unwrap();
+        let config = doorward_config::load(&file, &|_| None).config.unwrap();
+        let said = unwise(&config.settings, Time(1_800_000_000_000), &file);
+        let said: Vec<_> = said.iter().map(doorward_config::Diagnostic::message).collect();
+        assert!(matches!(*said, [one] if one.contains("`doorward serve` asks nobody for a certificate")), "{said:?}");
+    }
+}

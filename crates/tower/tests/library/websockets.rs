@@ -180,3 +180,13 @@ async fn what_the_handler_does_not_take_over_stays_a_connection_for_requests() {
     let taken = ask(&mut stream, "13").await;
     assert!(taken.starts_with("HTTP/1.1 101 "), "{taken}");
 }
+
+#[tokio::test]
+async fn a_service_that_switches_protocols_without_being_asked_is_broken() {
+    let house = House::new().await;
+    let service = house.door.protect(tower::service_fn(|_: http::Request<doorward_tower::Body>| async {
+        http::Response::builder().status(http::StatusCode::SWITCHING_PROTOCOLS).body(String::new())
+    }));
+    let answer = crate::support::ask(service, "GET /open", &[], "").await;
+    assert_eq!(answer.status, http::StatusCode::BAD_GATEWAY);
+}
