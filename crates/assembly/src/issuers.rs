@@ -1,7 +1,7 @@
 //! Other issuers, as the configuration names them.
 
 use async_trait::async_trait;
-use doorward_auth::{ClaimPath, FetchedKeys, IntrospectionSettings, IssuerSettings, KeySource, RoleClaims};
+use doorward_auth::{ClaimPath, ClientProof, FetchedKeys, IntrospectionSettings, IssuerSettings, KeySource, RoleClaims};
 use doorward_config::{
     Settings,
     settings::{Introspection, Issuer, IssuerKeys, IssuerUser},
@@ -9,7 +9,7 @@ use doorward_config::{
 use doorward_core::ports::{Answer, Call, Clock, Fetch, FetchError};
 use doorward_crypto::jwt::KeySet;
 use doorward_fetch::{Fetcher, Limits};
-use doorward_oauth::client::client_secret_basic;
+use doorward_oauth::client::{client_secret_basic, client_secret_post};
 use doorward_tls::Authorities;
 use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -125,14 +125,25 @@ fn introspection(
         issuer: Arc::clone(&server.issuer),
         endpoint: server.endpoint.clone(),
         fetch: fetch(server.authorities.as_ref()),
-        authorization: client_secret_basic(&server.client_id, server.client_secret.0.first()?)?,
+        proof: proof(server)?,
         client: Arc::clone(&server.client_id),
         audience: server.audience.as_slice().into(),
         directory: Arc::clone(&server.directory),
-        login: path(&server.login_claim)?,
+        login: match &server.user {
+            IssuerUser::Claim(names) => Some(path(names)?),
+            IssuerUser::Linked => None,
+        },
         roles,
         leeway: server.leeway,
         timeout: server.timeout,
         cache: server.cache,
     })
+}
+
+fn proof(server: &Introspection) -> Option<ClientProof> {
+    let (client, secret) = (&server.client_id, server.client_secret.0.first()?);
+    if server.secret_in_form {
+        return Some(ClientProof::Form(client_secret_post(client, secret).into()));
+    }
+    client_secret_basic(client, secret).map(ClientProof::Header)
 }

@@ -107,6 +107,7 @@ impl Assembly {
             auth.tokens().set_web_settings(parts::web_tokens(&new));
         }
         auth.tokens().set_oauth_keys(parts::oauth_keys(&new));
+        auth.tokens().set_oauth_scopes(parts::oauth_scopes(&policy));
         if old.issuers != new.issuers {
             auth.tokens().set_issuers(issuers::settings(&new, |authorities| fetchers.believing(authorities)));
         }
@@ -138,6 +139,7 @@ async fn open_auth(settings: &Settings, policy: &Policy, store: &Arc<dyn Store>,
     auth.set_pair_settings(parts::pairs(settings));
     auth.tokens().set_web_settings(parts::web_tokens(settings));
     auth.tokens().set_oauth_keys(parts::oauth_keys(settings));
+    auth.tokens().set_oauth_scopes(parts::oauth_scopes(policy));
     auth.tokens().set_issuers(issuers::settings(settings, |authorities| world.fetchers.believing(authorities)));
     auth.tokens().set_introspection(issuers::introspections(settings, |authorities| world.fetchers.believing(authorities)));
     auth.set_account_rules(parts::account_rules(settings, policy));

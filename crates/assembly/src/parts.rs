@@ -93,6 +93,11 @@ pub fn oauth_keys(settings: &Settings) -> Option<KeyRules> {
     Some(KeyRules { algorithm, rotation: keys.rotation, longest: keys.longest })
 }
 
+/// The scopes that there are.
+pub fn oauth_scopes(policy: &Policy) -> Vec<Arc<str>> {
+    policy.oauth.iter().flat_map(|oauth| &oauth.scopes).map(|scope| Arc::clone(&scope.name)).collect()
+}
+
 /// How long pairs of login and password are remembered.
 pub fn pairs(settings: &Settings) -> PairSettings {
     PairSettings { lasts: settings.basic.cache, most: settings.basic.entries }

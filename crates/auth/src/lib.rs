@@ -43,9 +43,10 @@ pub use standing::Standing;
 pub use throttle::{Gate, Outcome, Pass, Place, Subject, Throttle, ThrottleLimits, Who};
 
 pub use tokens::{
-    AccessAsked, AccessProfile, ClaimPath, Fault, FetchedKeys, IntrospectionCounts, IntrospectionSettings, IssuedToken,
-    IssuerKeys, IssuerSettings, KeyRules, KeySource, LiveToken, OAUTH_KEYS, OwnIssuer, PUBLISHED_AHEAD, RoleClaims, SCOPE_ROLE,
-    TOKEN_KEYS, TokenError, TokenFormat, TokenSettings, Tokens, WEB_KEYS, WebError, WebSettings, new_signing_key, new_token_key,
+    AccessAsked, AccessProfile, ClaimPath, ClientProof, Fault, FetchedKeys, IntrospectionCounts, IntrospectionSettings,
+    IssuedToken, IssuerKeys, IssuerSettings, KeyRules, KeySource, LiveToken, OAUTH_KEYS, OwnIssuer, PUBLISHED_AHEAD, RoleClaims,
+    SCOPE_ROLE, TOKEN_KEYS, TokenError, TokenFormat, TokenSettings, Tokens, WEB_KEYS, WebError, WebSettings, new_signing_key,
+    new_token_key,
 };
 
 #[cfg(test)]

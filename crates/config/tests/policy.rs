@@ -385,6 +385,20 @@ fn reads_issuers_as_written() {
 }
 
 #[test]
+fn reads_servers_that_are_asked_about_tokens_as_written() {
+    let text = "[[firewall]]\nname = \"api\"\nauthentication = \"oauth\"\n[[introspection]]\nissuer = \"idp\"\n\
+                endpoint = \"https://idp.example.com/introspect\"\nclient_id = \"door\"\nclient_secret = \"hunter2\"\n\
+                audience = \"shop\"\ndirectory = \"admins\"\n";
+    let read = |more: &str| sound(&format!("{DIRECTORY}{text}{more}")).0.settings.introspections.remove(0);
+    let usual = read("");
+    assert_eq!((usual.secret_in_form, usual.user), (false, IssuerUser::Claim(vec!["username".into()])));
+    let other = read("auth_method = \"client_secret_post\"\nuser = \"link\"\n");
+    assert_eq!((other.secret_in_form, other.user), (true, IssuerUser::Linked));
+    let named = read("auth_method = \"client_secret_basic\"\nuser = \"login\"\nlogin_claim = \"ext.name\"\n");
+    assert_eq!((named.secret_in_form, named.user), (false, IssuerUser::Claim(vec!["ext".into(), "name".into()])));
+}
+
+#[test]
 fn paths_and_sites_say_what_is_different_for_other_origins() {
     let text = "[sites]\ndefault = \"site\"\n[[site]]\nname = \"site\"\n[[site]]\nname = \"admin\"\n[site.cors]\n\
                 allow_origins = \"https://office.test\"\n[cors]\nallow_origins = \"https://app.test\"\nmax_age = \"10m\"\n\

@@ -1,6 +1,9 @@
 //! The authorization server as the configuration wants it.
 
-use crate::{firewall::Firewall, ports::Grant};
+use crate::{
+    firewall::Firewall,
+    ports::{Client, Grant},
+};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 
@@ -118,9 +121,23 @@ impl OAuth {
         Some(format!("{}{path}", mtls.url))
     }
 
+    /// The URL by which an endpoint is asked at this host: where clients show certificates, if that is a host of its own, and
+    /// the issuer's at every other one.
+    pub fn url_at(&self, endpoint: OAuthEndpoint, host: &str) -> Option<String> {
+        let own = self.issuer.split_once("://").is_some_and(|(_, authority)| authority.split(':').next() == Some(host));
+        let there = !own && self.mtls.as_ref().is_some_and(|mtls| *mtls.host == *host);
+        if there { self.mtls_url(endpoint) } else { self.url(endpoint) }
+    }
+
     /// `aud` where the client names no resource.
     pub fn usual_audience(&self) -> &Arc<str> {
         self.audience.as_ref().unwrap_or(&self.issuer)
+    }
+
+    /// Whether a client may have this scope now: it stands in the configuration, and the client may ask for it. Whatever was
+    /// issued or allowed before is good for no other.
+    pub fn grants(&self, client: &Client, scope: &str) -> bool {
+        self.scope(scope).is_some() && client.scopes.iter().any(|own| **own == *scope)
     }
 
     /// What is known of a scope, if there is one of this name.

@@ -40,7 +40,8 @@ impl Provider<'_> {
     ) -> Result<Option<String>, StoreError> {
         let code = secret(self);
         let ends = self.now() + self.settings.code_lifetime;
-        let authorization = self.authorization(client, person, &request.scopes, &request.resources, ends);
+        let (way, scopes) = (Grant::AuthorizationCode, &request.scopes);
+        let authorization = self.authorization(client, person, (way, scopes, &request.resources), ends);
         let stored = Code {
             key: key(&code),
             redirect_uri: Arc::clone(&request.way.redirect_uri),
@@ -67,7 +68,8 @@ impl Provider<'_> {
     ) -> Result<bool, StoreError> {
         let now = self.now();
         let scopes: Scopes = device.scopes.iter().cloned().collect();
-        let allow = |person| self.authorization(client, person, &scopes, &device.resources, now + self.lasts(client));
+        let what = (Grant::DeviceCode, &scopes, &*device.resources);
+        let allow = |person| self.authorization(client, person, what, now + self.lasts(client));
         let authorization = person.map(allow);
         self.store().grants().decide_device(user_code, authorization.as_ref(), now).await
     }
@@ -83,13 +85,12 @@ impl Provider<'_> {
         scopes.has(oidc::OFFLINE) && client.may(Grant::RefreshToken)
     }
 
-    /// An authorization by this person, that is not stored yet.
+    /// An authorization by this person, that is not stored yet: in which way, and for what.
     pub(crate) fn authorization(
         &self,
         client: &Client,
         Person { account, session }: Person<'_>,
-        scopes: &Scopes,
-        resources: &[Arc<str>],
+        (grant, scopes, resources): (Grant, &Scopes, &[Arc<str>]),
         expires: Time,
     ) -> Authorization {
         Authorization {
@@ -100,6 +101,7 @@ impl Provider<'_> {
             account_version: session.account_version,
             session: (!Self::is_offline(client, scopes)).then_some(session.key),
             sid: sid(session),
+            grant: Some(grant),
             scopes: scopes.names().to_vec(),
             resources: resources.to_vec(),
             authenticated: session.authenticated,

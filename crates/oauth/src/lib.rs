@@ -22,6 +22,8 @@ pub mod rfc9207;
 pub mod rfc9449;
 pub mod rfc9728;
 #[cfg(test)]
+mod shown;
+#[cfg(test)]
 mod testing;
 
 pub use approval::{Person, sid};

@@ -3,10 +3,12 @@
 use crate::{Provider, rfc6749::client::hash_secret};
 use doorward_auth::{Auth, AuthSettings, KeyRules, ThrottleLimits};
 use doorward_core::{
-    OAuth, OAuthEndpoint, Source, Time,
+    Account, Kind, OAuth, OAuthEndpoint, PasswordRules, Source, Time,
     firewall::{Authentication, Entry, Firewall, Guards, Invalid},
     oauth::Scope,
-    ports::{Client, ClientMethod, Clock, Grant},
+    policy::{CookieSpec, Directory, SameSite},
+    ports::{Client, ClientMethod, Clock, Grant, NewAccount},
+    session::{Session, SessionKey},
 };
 use doorward_crypto::{
     jwt::Algorithm,
@@ -45,7 +47,7 @@ impl Bench {
     pub(crate) async fn new() -> Self {
         let clock = Arc::new(Hand(AtomicU64::new(1_700_000_000_000)));
         let settings = AuthSettings {
-            directories: Vec::new(),
+            directories: vec![customers()],
             issuer: ISSUER.into(),
             cost: Cost { memory_kib: 64, iterations: 1, parallelism: 1 },
             pool: PoolLimits::default(),
@@ -56,6 +58,7 @@ impl Bench {
         let store = Arc::new(Sqlite::memory().unwrap());
         let auth = Auth::open(store, Arc::clone(&clock) as _, Arc::new(SystemEntropy), settings).await.unwrap();
         let hour = Duration::from_secs(3600);
+        auth.tokens().set_oauth_scopes(oauth().scopes.iter().map(|scope| Arc::clone(&scope.name)).collect());
         auth.tokens().set_oauth_keys(Some(KeyRules { algorithm: Algorithm::EdDsa, rotation: None, longest: hour }));
         Self { auth, settings: oauth(), clock }
     }
@@ -98,6 +101,61 @@ impl Bench {
         self.advance(Duration::from_secs(1));
         client
     }
+
+    /// The customer `jane`, who has just signed in.
+    pub(crate) async fn person(&self) -> (Account, Session) {
+        let new = NewAccount {
+            directory: "customers".into(),
+            kind: Kind::Customer,
+            id: None,
+            login: "jane".into(),
+            per_website: false,
+            email: None,
+            password: None,
+            roles: Vec::new(),
+            membership: None,
+            confirmed: true,
+            profile: "{}".into(),
+        };
+        let record = self.auth.store().add_account(new, self.now()).await.unwrap();
+        self.advance(Duration::from_secs(1));
+        let session = Session {
+            key: SessionKey([7; 32]),
+            directory: "customers".into(),
+            account: record.account.id,
+            account_version: record.version,
+            created: self.now(),
+            last_seen: self.now(),
+            authenticated: self.now(),
+            factors: Vec::new(),
+            site: "default".into(),
+            device: "curl".into(),
+        };
+        self.auth.store().create_session(&session, None).await.unwrap();
+        ((*record.account).clone(), session)
+    }
+}
+
+fn customers() -> Arc<Directory> {
+    Arc::new(Directory {
+        name: "customers".into(),
+        kind: Kind::Customer,
+        website: None,
+        site: None,
+        cookie: CookieSpec {
+            name: "doorward_customers".into(),
+            domain: None,
+            path: "/".into(),
+            lifetime: None,
+            same_site: SameSite::Lax,
+            secure: false,
+        },
+        idle_timeout: Duration::from_secs(24 * 3600),
+        lifetime: Duration::from_secs(24 * 3600),
+        max_failures: 10,
+        lock: Duration::from_secs(1800),
+        passwords: PasswordRules::of(Kind::Customer),
+    })
 }
 
 fn oauth() -> OAuth {

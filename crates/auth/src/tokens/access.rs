@@ -3,7 +3,7 @@
 use super::{Fault, LiveToken, Tokens, WebError, web::refused};
 use doorward_core::{policy::Directory, possession::Bound};
 use doorward_crypto::jwt;
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 /// What makes a token one for access, and what it is good for.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,9 @@ pub struct AccessAsked<'a> {
     /// One of these must be in `aud`, besides what its issuer is believed about. Empty: what our own tokens are usually for,
     /// and what the issuer's settings say of others.
     pub audience: &'a [Arc<str>],
+    /// Where the request comes from, as far as that may be believed: another server is asked so often for each network. What is
+    /// found does not depend on it.
+    pub client: IpAddr,
 }
 
 /// What scopes are roles of: `ROLE_OAUTH2_DEFAULT` is that of the scope `default` (ibexa-rest 5.1).

@@ -19,7 +19,7 @@ mod web;
 
 pub use access::{AccessAsked, AccessProfile, OwnIssuer, SCOPE_ROLE};
 pub use foreign::{ClaimPath, FetchedKeys, IssuerKeys, IssuerSettings, KeySource, RoleClaims};
-pub use introspection::{IntrospectionCounts, IntrospectionSettings};
+pub use introspection::{ClientProof, IntrospectionCounts, IntrospectionSettings};
 pub use live::LiveToken;
 pub use oauth::PURPOSE as OAUTH_KEYS;
 pub use signing::{KeyRules, PUBLISHED_AHEAD, new_key as new_signing_key};

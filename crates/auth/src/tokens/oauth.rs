@@ -3,9 +3,10 @@
 
 use super::{
     Tokens,
+    live::Origin,
     signing::{KeyRules, SigningKeys},
 };
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use doorward_core::{Time, ports::StoreError};
 use doorward_crypto::jwt::SigningKey;
 use std::sync::Arc;
@@ -16,12 +17,14 @@ pub const PURPOSE: &str = "oauth";
 /// What [`Tokens`] knows of them.
 pub(super) struct OAuth {
     rules: ArcSwapOption<KeyRules>,
+    /// The scopes that there are.
+    scopes: ArcSwap<Vec<Arc<str>>>,
     pub(super) keys: SigningKeys,
 }
 
 impl Default for OAuth {
     fn default() -> Self {
-        Self { rules: ArcSwapOption::empty(), keys: SigningKeys::of(PURPOSE) }
+        Self { rules: ArcSwapOption::empty(), scopes: ArcSwap::default(), keys: SigningKeys::of(PURPOSE) }
     }
 }
 
@@ -29,6 +32,21 @@ impl Tokens {
     /// What the authorization server's keys are like from now on; `None`: there is no such server.
     pub fn set_oauth_keys(&self, rules: Option<KeyRules>) {
         self.oauth.rules.store(rules.map(Arc::new));
+    }
+
+    /// Which scopes there are from now on: tokens that were issued before are good for no other. Streams of those that were end
+    /// with the next beat of the background.
+    pub fn set_oauth_scopes(&self, scopes: Vec<Arc<str>>) {
+        let old = self.oauth.scopes.swap(Arc::new(scopes));
+        // After the swap: whatever is judged by the old ones from here on is in doubt from the start.
+        if *old != **self.oauth.scopes.load() {
+            self.live.doubt_those(|live| matches!(live.claims().origin, Origin::Own(_)));
+        }
+    }
+
+    /// Whether there is such a scope now.
+    pub(super) fn has_oauth_scope(&self, name: &Arc<str>) -> bool {
+        self.oauth.scopes.load().contains(name)
     }
 
     /// The key that signs the authorization server's tokens now; one is made if there is none.

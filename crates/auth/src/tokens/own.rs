@@ -16,7 +16,7 @@ use crate::grounds::{Groundless, Grounds};
 use doorward_core::{
     Kind, Time,
     policy::Directory,
-    ports::{AccountRecord, Authorization, Grant, TokenKey},
+    ports::{AccountRecord, Authorization, Client, Grant, TokenKey},
     possession::Bound,
 };
 use doorward_crypto::{
@@ -171,10 +171,11 @@ impl Tokens {
         if own.grant.is_none() && !client.may(Grant::ClientCredentials) {
             return Err(refused("its client may no longer act for itself", INVALID));
         }
-        // What the client may no longer have, it has no longer.
-        let scopes: Vec<Arc<str>> = own.scopes.iter().filter(|scope| client.scopes.contains(scope)).cloned().collect();
+        // What the client may no longer have, it has no longer; nor what nobody can have any more.
+        let has = |scope: &&Arc<str>| client.scopes.contains(scope) && self.has_oauth_scope(scope);
+        let scopes: Vec<Arc<str>> = own.scopes.iter().filter(has).cloned().collect();
         let (grounds, until) = match &own.grant {
-            Some(id) => self.allowed(id, &own.client).await?,
+            Some(id) => self.allowed(id, &client).await?,
             None => (self.program(&own.client, issued, directories).await?, None),
         };
         match self.ground.holds(&grounds).await {
@@ -186,11 +187,14 @@ impl Tokens {
     }
 
     /// What the person proved who allowed it, and until when that certainly stands.
-    async fn allowed(&self, id: &str, client: &str) -> Result<(Grounds, Option<Time>), WebError> {
+    async fn allowed(&self, id: &str, client: &Client) -> Result<(Grounds, Option<Time>), WebError> {
         let found = self.store.grants().authorization(id, self.clock.now()).await?;
-        let found = found.filter(|authorization| *authorization.client == *client);
-        let Authorization { kind, account: id, account_version: version, created: proved, expires, session, .. } =
-            found.ok_or(refused("what it rests on has ended", INVALID))?;
+        let found = found.filter(|authorization| authorization.client == client.id);
+        let found = found.ok_or(refused("what it rests on has ended", INVALID))?;
+        if !found.is_upheld_by(client) {
+            return Err(refused("its client may no longer act for people in this way", INVALID));
+        }
+        let Authorization { kind, account: id, account_version: version, created: proved, expires, session, .. } = found;
         let mut until = expires;
         if let Some(key) = &session {
             until = until.min(self.ground.session_end(key).await?.ok_or(refused("its session ended", INVALID))?);

@@ -94,13 +94,25 @@ const INTROSPECTION: Table = Table {
             "Where it is asked, over `https` (plain HTTP from this machine alone); a redirect is not followed.",
         ),
         key("client_id", TEXT, "required", "Who we are there."),
-        key("client_secret", TEXT, "required", "What proves it, by `client_secret_basic`. May be `file:PATH`."),
+        key("client_secret", TEXT, "required", "What proves it. May be `file:PATH`."),
+        key(
+            "auth_method",
+            TEXT,
+            "\"client_secret_basic\"",
+            "How the secret is sent: `client_secret_basic` or `client_secret_post`.",
+        ),
         key("audience", TEXTS, "required", "A token counts of which the answer names one of these in `aud`."),
         key(
             "directory",
             TEXT,
             "required",
             "The directory whose accounts it vouches for. No account is ever made. A firewall may ask one such directory.",
+        ),
+        key(
+            "user",
+            TEXT,
+            "\"login\"",
+            "How an answer names an account: `login` (by `login_claim`), or `link`: by `issuer` and the answer's `sub` together, as in `[[issuer]]`.",
         ),
         key(
             "login_claim",

@@ -2,7 +2,7 @@
 
 use super::{
     firewall,
-    issuer::{audience, claim, claim_and_roles, directory},
+    issuer::{audience, claim_and_roles, directory, user},
     jwt::{MOST_LEEWAY, leeway, name},
     tls::file,
 };
@@ -74,7 +74,9 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
     let client_secret = secret(r, section);
     let audience = audience(r, section);
     let directory = directory(r, section, directories);
-    let login_claim = if section.has("login_claim") { claim(r, section, "login_claim") } else { Some(vec!["username".into()]) };
+    let methods = [("client_secret_basic", false), ("client_secret_post", true)];
+    let secret_in_form = r.word(section, "auth_method", &methods, false);
+    let user = user(r, section, "username");
     let (roles_claim, roles) = claim_and_roles(r, section);
     let leeway = leeway(r, section, Duration::ZERO);
     if leeway > MOST_LEEWAY {
@@ -100,7 +102,8 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
         client_secret: client_secret?,
         audience: audience?,
         directory: directory?,
-        login_claim: login_claim?,
+        secret_in_form,
+        user: user?,
         roles_claim,
         roles,
         authorities,

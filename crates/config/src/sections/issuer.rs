@@ -99,7 +99,7 @@ fn one(r: &mut Reader<'_>, section: &Section<'_>, directories: &[Arc<Directory>]
     let keys = keys(r, section);
     let audience = audience(r, section);
     let directory = directory(r, section, directories);
-    let user = user(r, section);
+    let user = user(r, section, "preferred_username");
     let (roles_claim, roles) = claim_and_roles(r, section);
     let algorithms = algorithms(r, section);
     let types = types(r, section);
@@ -217,10 +217,11 @@ pub(super) fn directory(r: &mut Reader<'_>, section: &Section<'_>, directories: 
     None
 }
 
-fn user(r: &mut Reader<'_>, section: &Section<'_>) -> Option<IssuerUser> {
+/// By what an account is found; `usual` is the claim that is a login where none is named.
+pub(super) fn user(r: &mut Reader<'_>, section: &Section<'_>, usual: &str) -> Option<IssuerUser> {
     let linked = r.word(section, "user", &[("login", false), ("link", true)], false);
     match (linked, section.has("login_claim")) {
-        (false, false) => Some(IssuerUser::Claim(vec!["preferred_username".into()])),
+        (false, false) => Some(IssuerUser::Claim(vec![usual.into()])),
         (false, true) => claim(r, section, "login_claim").map(IssuerUser::Claim),
         (true, false) => Some(IssuerUser::Linked),
         (true, true) => {
@@ -232,7 +233,7 @@ fn user(r: &mut Reader<'_>, section: &Section<'_>) -> Option<IssuerUser> {
 }
 
 /// Names from the outside in: a text is cut at its dots, a list is not.
-pub(super) fn claim(r: &mut Reader<'_>, section: &Section<'_>, key: &'static str) -> Option<Vec<Box<str>>> {
+fn claim(r: &mut Reader<'_>, section: &Section<'_>, key: &'static str) -> Option<Vec<Box<str>>> {
     let listed = section.value(key)?.get_ref().as_array().is_some();
     let texts = r.some_texts(section, key)?;
     let names: Vec<Box<str>> = match &*texts {

@@ -75,12 +75,14 @@ pub struct Introspection {
     pub client_id: Arc<str>,
     /// What proves it: one secret.
     pub client_secret: Secrets,
+    /// Whether the secret stands in the form (`client_secret_post`), not in a header (`client_secret_basic`).
+    pub secret_in_form: bool,
     /// One of them must be in `aud`; never empty.
     pub audience: Vec<Arc<str>>,
     /// The directory whose accounts it vouches for.
     pub directory: Arc<str>,
-    /// The claim that is a login: names from the outside in.
-    pub login_claim: Vec<Box<str>>,
+    /// By what the account is found.
+    pub user: IssuerUser,
     /// The claim that `roles` maps.
     pub roles_claim: Option<Vec<Box<str>>>,
     /// Roles by what stands there.

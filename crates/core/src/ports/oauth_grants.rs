@@ -3,7 +3,7 @@
 //! Whatever works once is taken by one operation, so that of all that come at the same time exactly one has it. Secrets are
 //! kept as hashes ([`TokenKey`]).
 
-use super::{StoreError, TokenKey};
+use super::{Client, Grant, StoreError, TokenKey};
 use crate::{Kind, Time, session::SessionKey};
 use async_trait::async_trait;
 use std::{sync::Arc, time::Duration};
@@ -28,6 +28,8 @@ pub struct Authorization {
     pub session: Option<SessionKey>,
     /// What clients know that session by: a hash that says nothing of its id.
     pub sid: Arc<str>,
+    /// By which way the client came to it; `None` where nobody wrote that down.
+    pub grant: Option<Grant>,
     /// What was allowed.
     pub scopes: Vec<Arc<str>>,
     /// For whom tokens may be (RFC 8707); empty: for no one in particular.
@@ -42,6 +44,14 @@ pub struct Authorization {
     pub created: Time,
     /// When it ends whatever happens. Until its code is redeemed that is the end of the code.
     pub expires: Time,
+}
+
+impl Authorization {
+    /// Whether the client may still act for people in the way by which it was allowed to.
+    pub fn is_upheld_by(&self, client: &Client) -> bool {
+        let may = |grant| client.may(grant);
+        self.grant.map_or_else(|| may(Grant::AuthorizationCode) || may(Grant::DeviceCode), may)
+    }
 }
 
 /// An authorization code (RFC 6749 4.1.2).

@@ -116,7 +116,7 @@ pub(super) async fn read(call: &Call<'_>, settings: &OAuth, query: &str) -> Resu
 /// What a client may name.
 pub(super) fn known(settings: &OAuth, client: &Client) -> (Vec<RedirectUri>, Scopes, Scopes) {
     let uris = client.redirect_uris.iter().filter_map(|uri| RedirectUri::parse(uri).ok()).collect();
-    let scopes: Scopes = client.scopes.iter().filter(|name| settings.scope(name).is_some()).cloned().collect();
+    let scopes: Scopes = client.scopes.iter().filter(|name| settings.grants(client, name)).cloned().collect();
     let default = settings.default_scopes.iter().filter(|name| scopes.has(name)).cloned().collect();
     (uris, scopes, default)
 }

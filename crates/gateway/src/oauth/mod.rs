@@ -168,7 +168,8 @@ impl Asking {
 
     /// Who calls, as far as it says.
     fn caller<'a>(&'a self, call: &'a Call<'_>) -> Caller<'a> {
-        Caller::new(call.request.headers, &self.params, call.request.client).with_certificate(self.certificate.as_ref())
+        let caller = Caller::new(call.request.headers, &self.params, call.request.client).at(call.request.host);
+        caller.with_certificate(self.certificate.as_ref())
     }
 
     /// The client, once it proved itself. That it did not is written down as `event`, and answered.

@@ -71,7 +71,7 @@ async fn push(settings: &OAuth, call: &Call<'_>, client: &Client, caller: Caller
 
 /// RFC 9449 10.1: a proof says for which key the code will be, as `dpop_jkt` does; both together say the same.
 async fn bound(settings: &OAuth, call: &Call<'_>, caller: Caller<'_>, parameters: Parameters) -> Result<Parameters, OAuthError> {
-    let url = settings.url(OAuthEndpoint::Pushed).unwrap_or_default();
+    let url = caller.url(settings, OAuthEndpoint::Pushed);
     match (rfc9449::binding(&provider(call, settings), caller.headers, &url).await?, parameters.get("dpop_jkt")) {
         (None, _) => Ok(parameters),
         (Some(key), Some(named)) if *named != *key => {

@@ -20,7 +20,7 @@ pub(super) async fn run(settings: &OAuth, call: Call<'_>) -> Response<Body> {
         // RFC 6750 3: whoever showed nothing is told nothing.
         return challenge(document(StatusCode::UNAUTHORIZED, &json!({}), &to), HeaderValue::from_static("Bearer"));
     };
-    let url = settings.url(OAuthEndpoint::UserInfo);
+    let url = settings.url_at(OAuthEndpoint::UserInfo, call.request.host);
     let shown = call.request.certificate.map(|certificate| certificate.thumbprint(call.auth.clock().now()));
     let sent = Sent {
         scheme,

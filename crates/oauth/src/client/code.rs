@@ -111,6 +111,11 @@ pub fn client_secret_basic(client: &str, secret: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
+/// The same as parameters of a form.
+pub fn client_secret_post(client: &str, secret: &str) -> String {
+    form_urlencoded::Serializer::new(String::new()).append_pair("client_id", client).append_pair("client_secret", secret).finish()
+}
+
 /// RFC 6749 5.2: the code of an error.
 fn refusal(answer: &Answer) -> Option<String> {
     if !matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {

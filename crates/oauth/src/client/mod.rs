@@ -17,7 +17,7 @@ mod metadata;
 mod tests;
 
 pub use claims::{Person, RoleMap};
-pub use code::{Secret, client_secret_basic};
+pub use code::{Secret, client_secret_basic, client_secret_post};
 pub use journey::{Journey, LIFETIME};
 
 use crate::rfc6749::Parameters;

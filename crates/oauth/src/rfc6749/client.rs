@@ -4,7 +4,10 @@
 use super::Parameters;
 use crate::{ErrorCode, OAuthError, Provider, rfc7523, rfc8705, rfc9068::Confirmation};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use doorward_core::ports::{Client, ClientMethod};
+use doorward_core::{
+    OAuth, OAuthEndpoint,
+    ports::{Client, ClientMethod},
+};
 use doorward_crypto::{same, sha256_hex};
 use http::{HeaderMap, header::AUTHORIZATION};
 use percent_encoding::percent_decode_str;
@@ -26,6 +29,8 @@ pub struct Caller<'a> {
     pub params: &'a Parameters,
     /// Where it comes from, as far as that may be believed.
     pub address: IpAddr,
+    /// The host that it was sent to; empty where nobody knows.
+    pub(crate) host: &'a str,
     /// The certificate that came along.
     pub(crate) certificate: Option<&'a rfc8705::Shown>,
     /// What its tokens are to be bound to.
@@ -35,7 +40,18 @@ pub struct Caller<'a> {
 impl<'a> Caller<'a> {
     /// A request with these headers and parameters, from there. What it binds its tokens to is found out on the way.
     pub fn new(headers: &'a HeaderMap, params: &'a Parameters, address: IpAddr) -> Self {
-        Self { headers, params, address, certificate: None, confirmation: None }
+        Self { headers, params, address, host: "", certificate: None, confirmation: None }
+    }
+
+    /// The same, sent to this host.
+    #[must_use]
+    pub fn at(self, host: &'a str) -> Self {
+        Self { host, ..self }
+    }
+
+    /// The URL by which it asked an endpoint: a proof is for that one alone (RFC 9449 4.3).
+    pub fn url(&self, settings: &OAuth, endpoint: OAuthEndpoint) -> String {
+        settings.url_at(endpoint, self.host).unwrap_or_default()
     }
 
     /// The same with the certificate that came along, whether it counts or not.

@@ -106,7 +106,7 @@ pub async fn answer(provider: &Provider<'_>, caller: Caller<'_>) -> Outcome {
 async fn bound(provider: &Provider<'_>, client: &Client, caller: Caller<'_>) -> Result<Option<Confirmation>, OAuthError> {
     let certificate = rfc8705::binding(provider, client, caller)?;
     // RFC 9449 5: whoever shows a key gets tokens that are bound to it.
-    let url = provider.settings.url(OAuthEndpoint::Token).unwrap_or_default();
+    let url = caller.url(provider.settings, OAuthEndpoint::Token);
     let key = rfc9449::binding(provider, caller.headers, &url).await?.map(Confirmation::Key);
     match (certificate, key) {
         (Some(_), Some(_)) => {

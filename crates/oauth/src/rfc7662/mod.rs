@@ -5,13 +5,16 @@
 
 use crate::{
     ErrorCode, OAuthError, Provider,
-    rfc6749::client::{Caller, authenticate},
+    rfc6749::{
+        Scopes,
+        client::{Caller, authenticate},
+    },
     rfc9068::{
         self,
         judge::{self, Judged, NotActive},
     },
 };
-use doorward_core::ports::{Client, TokenKey};
+use doorward_core::ports::{Client, Grant, TokenKey};
 use doorward_crypto::sha256;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -78,6 +81,9 @@ async fn refresh(provider: &Provider<'_>, client: &Client, token: &str, caller: 
     let found = provider.store().grants().refresh_token(&TokenKey(sha256(token.as_bytes()))).await?;
     let Some(found) = found.filter(|found| !found.used && found.authorization.client == client.id) else { return Ok(None) };
     let authorization = found.authorization;
+    if !client.may(Grant::RefreshToken) || !authorization.is_upheld_by(client) {
+        return Ok(None);
+    }
     let alive = provider.store().grants().authorization(&authorization.id, provider.now()).await?.is_some();
     let grounds = doorward_auth::Grounds {
         kind: authorization.kind,
@@ -95,10 +101,12 @@ async fn refresh(provider: &Provider<'_>, client: &Client, token: &str, caller: 
     {
         return Ok(None);
     }
+    let allowed: Scopes = authorization.scopes.iter().cloned().collect();
+    let scopes = allowed.filtered(|scope| provider.settings.grants(client, scope));
     Ok(Some(json!({
         "active": true,
         "token_type": "refresh_token",
-        "scope": authorization.scopes.join(" "),
+        "scope": scopes.to_string(),
         "client_id": client.id,
         "username": grounded.account.account.login,
         "sub": rfc9068::subject(&grounded.account.account),

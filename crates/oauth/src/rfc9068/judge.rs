@@ -20,7 +20,7 @@ pub struct Judged {
     pub claims: Claims,
     /// To whom it was issued.
     pub client: Client,
-    /// What it is good for, as far as the client may still have that.
+    /// What it is good for, as far as the client may still have that, and there is still such a scope.
     pub scopes: Scopes,
     /// When it was issued.
     pub issued: Time,
@@ -58,7 +58,7 @@ pub async fn judge(provider: &Provider<'_>, token: &str, audience: &[Arc<str>]) 
     let client = store.client(text("client_id")?).await?.filter(|client| client.upholds(issued));
     let client = client.ok_or(NotActive::Refused("its client is gone or disabled, or its tokens were ended"))?;
     // What the client may no longer have, it has no longer.
-    let scopes: Scopes = scopes.names().iter().filter(|scope| client.scopes.contains(scope)).cloned().collect();
+    let scopes = scopes.filtered(|scope| provider.settings.grants(&client, scope));
     let sub = text("sub")?;
     let person = match claims.get("grant_id").map(|id| id.as_str()) {
         None if *sub == *client.id && client.may(Grant::ClientCredentials) => None,
@@ -69,6 +69,9 @@ pub async fn judge(provider: &Provider<'_>, token: &str, audience: &[Arc<str>]) 
             let record = person(provider, &authorization, issued).await?;
             if super::subject(&record.account) != sub || authorization.client != client.id {
                 return Err(NotActive::Refused("it rests on somebody else"));
+            }
+            if !authorization.is_upheld_by(&client) {
+                return Err(NotActive::Refused("its client may no longer act for people in this way"));
             }
             Some((authorization, record))
         }

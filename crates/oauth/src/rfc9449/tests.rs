@@ -8,6 +8,8 @@ use crate::{
     testing::{Bench, ISSUER},
 };
 use doorward_core::{
+    OAuthEndpoint,
+    oauth::Mtls,
     ports::ClientMethod,
     possession::{Bound, Demand},
 };
@@ -181,11 +183,15 @@ fn a_request_carries_one_proof() {
 }
 
 async fn ask(bench: &Bench, proof: &str) -> Outcome {
+    ask_at(bench, "shop.example.com", proof).await
+}
+
+async fn ask_at(bench: &Bench, host: &str, proof: &str) -> Outcome {
     let body = format!("client_id=shop&client_secret={SECRET}&grant_type=client_credentials");
     let params = Parameters::parse(&body).unwrap();
     let mut headers = HeaderMap::new();
     headers.insert(HEADER, HeaderValue::from_str(proof).unwrap());
-    let caller = Caller::new(&headers, &params, "192.0.2.1".parse().unwrap());
+    let caller = Caller::new(&headers, &params, "192.0.2.1".parse().unwrap()).at(host);
     token::answer(&bench.provider(), caller).await
 }
 
@@ -206,6 +212,46 @@ async fn a_token_is_bound_to_the_key_and_a_proof_works_once() {
     // The same `jti` under another key is another proof.
     let other = self::key(Algorithm::Es256);
     assert!(ask(&bench, &proof(&other, &claims("one", bench.now()))).await.result.is_ok());
+}
+
+/// Section 4.3: "the htu claim matches the HTTP URI value for the HTTP request in which the JWT was received".
+#[tokio::test]
+async fn a_proof_is_for_the_url_at_which_it_is_shown() {
+    let mut bench = Bench::new().await;
+    bench.settings.mtls = Some(Mtls { url: "https://mtls.example.com:8443".into(), host: "mtls.example.com".into() });
+    bench.client("shop", ClientMethod::SecretPost, Some(SECRET)).await;
+    let key = key(Algorithm::Es256);
+    let counts = async |host: &str, htu: &str| {
+        let mut claims = claims(&format!("{host} {htu}"), bench.now());
+        claims["htu"] = htu.into();
+        match ask_at(&bench, host, &proof(&key, &claims)).await.result {
+            Ok(_) => true,
+            Err(error) => {
+                assert_eq!((error.code, &*error.why), (ErrorCode::InvalidDpopProof, "the proof is for another URL"));
+                false
+            }
+        }
+    };
+    let (usual, alias) = (format!("{ISSUER}/token"), "https://mtls.example.com:8443/token");
+    for (host, htu, right) in [
+        ("shop.example.com", &*usual, true),
+        ("shop.example.com", alias, false),
+        ("mtls.example.com", alias, true),
+        ("mtls.example.com", &usual, false),
+        ("mtls.example.com", "https://mtls.example.com/token", false),
+        ("mtls.example.com", "https://mtls.example.com:8443/authorize/jwks", false),
+        // What else is served is the issuer's, as far as its clients know.
+        ("other.example.com", &usual, true),
+        ("other.example.com", alias, false),
+        ("other.example.com", "https://other.example.com/token", false),
+        ("", &usual, true),
+    ] {
+        assert_eq!(counts(host, htu).await, right, "{htu} at {host}");
+    }
+    // A handshake knows the host alone, and so do we: at the issuer's own one it is the issuer's URL.
+    let mut settings = bench.settings.clone();
+    settings.mtls = Some(Mtls { url: format!("{ISSUER}:8443").into(), host: "shop.example.com".into() });
+    assert_eq!(settings.url_at(OAuthEndpoint::Token, "shop.example.com"), Some(usual));
 }
 
 #[tokio::test]

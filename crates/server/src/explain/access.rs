@@ -2,7 +2,7 @@
 
 use super::credential::Presumed;
 use doorward_assembly::issuers::Always;
-use doorward_auth::{ClaimPath, IntrospectionSettings};
+use doorward_auth::{ClaimPath, ClientProof, IntrospectionSettings};
 use doorward_core::{
     Policy,
     ports::{Clock, RemoteUrl},
@@ -39,11 +39,11 @@ impl Granted {
             issuer: HERE.into(),
             endpoint: RemoteUrl::parse("http://localhost/").ok()?,
             fetch: Arc::new(Always(says.to_string())),
-            authorization: HeaderValue::from_static(HERE),
+            proof: ClientProof::Header(HeaderValue::from_static(HERE)),
             client: HERE.into(),
             audience: [HERE.into()].into(),
             directory: Arc::clone(&presumed.directory.name),
-            login: ClaimPath::new(["username"])?,
+            login: Some(ClaimPath::new(["username"])?),
             roles: None,
             leeway: Duration::ZERO,
             timeout: Duration::from_secs(1),

@@ -181,6 +181,8 @@ pub(super) struct Issue {
     pub(super) introspections: Vec<IntrospectionSettings>,
     /// The keys of our own authorization server, where there is one.
     oauth: Option<KeyRules>,
+    /// Its scopes.
+    scopes: Vec<Arc<str>>,
     /// All directories.
     directories: Vec<Arc<Directory>>,
 }
@@ -195,6 +197,7 @@ impl Issue {
             issuers: issuers::settings(settings, |_| Arc::clone(&nobody)),
             introspections: issuers::introspections(settings, |_| Arc::clone(&nobody)),
             oauth: parts::oauth_keys(settings),
+            scopes: parts::oauth_scopes(policy),
             directories: policy.directories.clone(),
         }
     }
@@ -203,6 +206,7 @@ impl Issue {
         let ground = Ground::new(Arc::clone(store), Arc::new(SystemClock), self.directories.clone());
         let tokens = Tokens::open(ground, Arc::new(SystemEntropy), self.tokens).await?;
         tokens.set_oauth_keys(self.oauth);
+        tokens.set_oauth_scopes(self.scopes.clone());
         tokens.set_web_settings(self.web.clone());
         tokens.set_issuers(self.issuers.clone());
         tokens.set_introspection(self.introspections.clone());

@@ -40,7 +40,8 @@ impl Issuers {
     /// What came of asking about tokens.
     pub(super) fn set_introspections(&self, all: &[IntrospectionCounts]) {
         for counts in all {
-            for (outcome, total) in [("active", counts.active), ("inactive", counts.inactive), ("failed", counts.failed)] {
+            let IntrospectionCounts { active, inactive, failed, crowded, .. } = *counts;
+            for (outcome, total) in [("active", active), ("inactive", inactive), ("failed", failed), ("crowded", crowded)] {
                 let labels = FetchLabels { issuer: counts.issuer.to_string(), outcome };
                 let counter = self.introspections.get_or_create(&labels).clone();
                 counter.inc_by(total.saturating_sub(counter.get()));

@@ -114,7 +114,13 @@ fn metrics_count_decisions_by_firewall_method_outcome_and_reason() {
         hash_time: Duration::from_millis(250),
         store_up: true,
         log_drops: 4,
-        introspections: vec![doorward_auth::IntrospectionCounts { issuer: "idp".into(), active: 4, inactive: 5, failed: 6 }],
+        introspections: vec![doorward_auth::IntrospectionCounts {
+            issuer: "idp".into(),
+            active: 4,
+            inactive: 5,
+            failed: 6,
+            crowded: 7,
+        }],
         issuers: vec![issuer("https://a.example.com", Some(Time(1_000))), issuer("https://b.example.com", None)],
         now: Time(3_500),
     };
@@ -148,6 +154,7 @@ fn metrics_count_decisions_by_firewall_method_outcome_and_reason() {
         "doorward_issuer_fetches_total{issuer=\"https://b.example.com\",outcome=\"failed\"} 3",
         "doorward_issuer_keys_age_seconds{issuer=\"https://a.example.com\"} 2.5",
         "doorward_introspections_total{issuer=\"idp\",outcome=\"inactive\"} 5",
+        "doorward_introspections_total{issuer=\"idp\",outcome=\"crowded\"} 7",
         "doorward_policy{hash=\"1111111111111111\"} 1",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");

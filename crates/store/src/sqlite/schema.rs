@@ -28,6 +28,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0013_one_place_for_what_is_spent.sql"),
     include_str!("../../migrations/0014_oauth_clients_by_certificate.sql"),
     include_str!("../../migrations/0015_oauth_registration.sql"),
+    include_str!("../../migrations/0016_oauth_way.sql"),
 ];
 
 /// Brings the database to the version of the last of `migrations`.

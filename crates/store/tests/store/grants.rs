@@ -4,8 +4,8 @@ use crate::{admin, key, session};
 use doorward_core::{
     Kind, Time,
     ports::{
-        AccountChange, AccountRecord, Authorization, Changed, Client, ClientMethod, Code, Consent, Deed, Device, Once, Polled,
-        Pushed, Store, StoreError, TokenKey,
+        AccountChange, AccountRecord, Authorization, Changed, Client, ClientMethod, Code, Consent, Deed, Device, Grant, Once,
+        Polled, Pushed, Store, StoreError, TokenKey,
     },
     session::{Replaced, SessionKey},
 };
@@ -53,6 +53,7 @@ fn authorization(owner: &AccountRecord, id: &str, session: Option<SessionKey>) -
         account_version: owner.version,
         session,
         sid: "sid".into(),
+        grant: Some(Grant::DeviceCode),
         scopes: vec!["openid".into(), "orders".into()],
         resources: vec!["https://api.example.com/".into()],
         authenticated: NOW,

@@ -55,7 +55,7 @@ pub(in crate::tokens) fn login<'c>(claims: &'c Claims, path: &ClaimPath) -> Resu
 }
 
 /// Who it is at the issuer: ASCII of 255 characters at most (OpenID Connect Core 2), and nobody else's there, ever.
-pub(super) fn subject(claims: &Claims) -> Result<&str, &'static str> {
+pub(in crate::tokens) fn subject(claims: &Claims) -> Result<&str, &'static str> {
     let subject = claims.text("sub").ok_or("it does not say who it is about (`sub`)")?;
     let sound = !subject.is_empty() && subject.len() <= LONGEST_SUBJECT && subject.bytes().all(|b| matches!(b, b' '..=b'~'));
     if sound { Ok(subject) } else { Err("its `sub` is none") }

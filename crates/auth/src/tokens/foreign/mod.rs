@@ -26,7 +26,7 @@ use doorward_core::{
     ports::{AccountRecord, Subject},
     possession::Bound,
 };
-use doorward_crypto::jwt::{Algorithm, BadToken, Rules, Unverified, Verified};
+use doorward_crypto::jwt::{self, Algorithm, BadToken, Rules, Unverified, Verified};
 use keys::Ring;
 use std::{
     sync::{
@@ -77,18 +77,44 @@ pub(super) struct Vouched {
 
 /// By what the account is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Whom {
+pub(super) enum Whom {
     /// A login, and the website where one says little by itself.
     Login(Arc<str>, Option<u32>),
     /// Who it is at the issuer.
     Linked(Subject),
 }
 
+impl Whom {
+    /// Whom the claims of an issuer mean in this directory: by the claim that is a login or, without one, by `sub`.
+    pub(super) fn of(
+        said: &jwt::Claims,
+        login: Option<&ClaimPath>,
+        issuer: &Arc<str>,
+        directory: &Directory,
+    ) -> Result<Self, WebError> {
+        let no_name = |why| refused(why, Fault::NoUsername);
+        match login {
+            Some(path) => Ok(Whom::Login(claims::login(said, path).map_err(no_name)?.into(), directory.website)),
+            None => {
+                let subject = claims::subject(said).map_err(no_name)?.into();
+                Ok(Whom::Linked(Subject { issuer: Arc::clone(issuer), subject }))
+            }
+        }
+    }
+}
+
 impl Vouched {
     /// What a server said that was asked, at this place.
-    pub(super) fn by(issuer: &Arc<str>, place: &str, login: (&str, Option<u32>), roles: Vec<Arc<str>>, bound: Bound) -> Self {
-        let (login, website) = login;
-        Self { issuer: Arc::clone(issuer), key: place.into(), whom: Whom::Login(login.into(), website), roles, bound }
+    pub(super) fn by(issuer: &Arc<str>, place: &str, whom: Whom, roles: Vec<Arc<str>>, bound: Bound) -> Self {
+        Self { issuer: Arc::clone(issuer), key: place.into(), whom, roles, bound }
+    }
+
+    /// Why nobody is meant, for the operator.
+    pub(super) fn nobody(&self) -> &'static str {
+        match self.whom {
+            Whom::Login(..) => "the directory has no such account",
+            Whom::Linked(_) => "its `sub` is linked with no account (`doorward identity add`)",
+        }
     }
 
     /// Whether it was this server, at this place.
@@ -235,14 +261,7 @@ impl Tokens {
         let Verified { claims: said, thumbprint, .. } = self.read_foreign(issuer, token, access).await?;
         // Without it nobody could say whether the account's tokens were ended since.
         let issued = said.issued.ok_or(invalid("it does not say when it was issued (`iat`)"))?;
-        let no_name = |why| refused(why, Fault::NoUsername);
-        let whom = match &settings.login {
-            Some(path) => Whom::Login(claims::login(&said, path).map_err(no_name)?.into(), directory.website),
-            None => {
-                let subject = claims::subject(&said).map_err(no_name)?.into();
-                Whom::Linked(Subject { issuer: Arc::clone(&settings.issuer), subject })
-            }
-        };
+        let whom = Whom::of(&said, settings.login.as_ref(), &settings.issuer, directory)?;
         let mut roles = claims::roles(&said, settings.roles.as_ref()).map_err(invalid)?;
         let mut scopes = None;
         if let Some(access) = access {
@@ -270,11 +289,7 @@ impl Tokens {
         };
         let record = self.account_vouched_for(&vouched, &directory.name).await?;
         let record = record.filter(|record| record.account.kind == directory.kind);
-        let nobody = match vouched.whom {
-            Whom::Login(..) => "the directory has no such account",
-            Whom::Linked(_) => "its `sub` is linked with no account (`doorward identity add`)",
-        };
-        let record = record.ok_or(refused(nobody, Fault::Account))?;
+        let record = record.ok_or(refused(vouched.nobody(), Fault::Account))?;
         let (kind, account) = (record.account.kind, record.account.id);
         let claims = Claims {
             kind,

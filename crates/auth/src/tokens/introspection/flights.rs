@@ -1,27 +1,22 @@
 //! Questions that are under way, and answers that say no.
 
-use super::{IntrospectionCounts, IntrospectionSettings, Said, answer, form, key};
-use crate::tokens::web::WebError;
+use super::{IntrospectionCounts, IntrospectionSettings, Said, answer, key, places::Places};
+use crate::{network, throttle::Table, tokens::web::WebError};
 use doorward_core::{
     Time,
-    ports::{Call, Clock, TokenKey},
+    ports::{Clock, TokenKey},
 };
-use http::header::AUTHORIZATION;
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     time::Duration,
 };
-use tokio::{
-    sync::{OnceCell, Semaphore},
-    time::timeout,
-};
+use tokio::{sync::OnceCell, time::timeout};
 
-/// How many questions are under way to one server at a time: whoever guesses tokens has it asked no faster.
-const MOST_QUESTIONS: usize = 32;
 /// How many answers are remembered that say no.
 const MOST_NOES: usize = 4096;
 /// For how long, at most: what was refused may come to count (`nbf`, a server that learns late).
@@ -33,11 +28,13 @@ type Flight = OnceCell<Outcome>;
 
 /// The questions to one server.
 pub(super) struct Flights {
-    /// By the hash of the token. Whoever waits holds it.
-    under_way: Mutex<HashMap<TokenKey, Weak<Flight>>>,
-    /// Until when a token is known not to be active.
-    noes: Mutex<HashMap<TokenKey, Time>>,
-    places: Semaphore,
+    /// By the network that asks and the hash of the token, so that nobody waits in another network's line. Whoever waits
+    /// holds it.
+    under_way: Mutex<HashMap<(IpAddr, TokenKey), Weak<Flight>>>,
+    /// Until when a token is known not to be active. Answers that say yes are remembered elsewhere: no number of these
+    /// crowds one of them out.
+    noes: Mutex<Table<TokenKey, Time>>,
+    places: Places,
     counts: Arc<Counts>,
 }
 
@@ -46,6 +43,7 @@ struct Counts {
     active: AtomicU64,
     inactive: AtomicU64,
     failed: AtomicU64,
+    crowded: AtomicU64,
     /// Whether the last question came to nothing: it is told once.
     failing: AtomicBool,
 }
@@ -55,8 +53,8 @@ impl Flights {
     pub(super) fn after(old: Option<&Flights>) -> Self {
         Self {
             under_way: Mutex::default(),
-            noes: Mutex::default(),
-            places: Semaphore::new(MOST_QUESTIONS),
+            noes: Mutex::new(Table::new(MOST_NOES)),
+            places: Places::new(),
             counts: old.map_or_else(Arc::default, |old| Arc::clone(&old.counts)),
         }
     }
@@ -67,10 +65,12 @@ impl Flights {
             active: self.counts.active.load(SeqCst),
             inactive: self.counts.inactive.load(SeqCst),
             failed: self.counts.failed.load(SeqCst),
+            crowded: self.counts.crowded.load(SeqCst),
         }
     }
 
-    /// What the server says of a token, and since when that is so. Whoever comes while somebody asks waits for that answer.
+    /// What the server says of a token, and since when that is so. Whoever comes from the same network while somebody asks
+    /// waits for that answer.
     ///
     /// # Errors
     /// Nobody can say.
@@ -78,20 +78,22 @@ impl Flights {
         &self,
         settings: &IntrospectionSettings,
         token: &str,
+        client: IpAddr,
         clock: &dyn Clock,
     ) -> Result<(Time, Option<Said>), WebError> {
         let (key, now) = (key(token), clock.now());
-        if lock(&self.noes).get(&key).is_some_and(|until| now < *until) {
+        if lock(&self.noes).get_mut(&key).is_some_and(|until| now < *until) {
             return Ok((now, None));
         }
+        let key = (network(client), key);
         let flight = self.join(key);
         // If whoever asks goes away, another one who waits asks.
-        let outcome = flight.get_or_init(|| self.question(settings, token, clock)).await.clone();
+        let outcome = flight.get_or_init(|| self.question(settings, token, client, clock)).await.clone();
         self.leave(key, &flight);
         outcome.map_err(WebError::Unknown)
     }
 
-    fn join(&self, key: TokenKey) -> Arc<Flight> {
+    fn join(&self, key: (IpAddr, TokenKey)) -> Arc<Flight> {
         let mut under_way = lock(&self.under_way);
         if let Some(flight) = under_way.get(&key).and_then(Weak::upgrade) {
             return flight;
@@ -104,21 +106,21 @@ impl Flights {
     }
 
     /// An answer is for those who waited for it; whoever comes later asks anew.
-    fn leave(&self, key: TokenKey, flight: &Arc<Flight>) {
+    fn leave(&self, key: (IpAddr, TokenKey), flight: &Arc<Flight>) {
         let mut under_way = lock(&self.under_way);
         if under_way.get(&key).is_some_and(|current| std::ptr::eq(current.as_ptr(), Arc::as_ptr(flight))) {
             under_way.remove(&key);
         }
     }
 
-    async fn question(&self, settings: &IntrospectionSettings, token: &str, clock: &dyn Clock) -> Outcome {
-        let began = clock.now();
-        let Ok(_place) = self.places.try_acquire() else {
+    async fn question(&self, settings: &IntrospectionSettings, token: &str, client: IpAddr, clock: &dyn Clock) -> Outcome {
+        // A place may take half as long as an answer.
+        let Some(_place) = self.places.enter(client, clock.now(), settings.timeout / 2).await else {
+            self.counts.crowded.fetch_add(1, SeqCst);
             return Err(format!("too many tokens are asked about at {} at once", settings.endpoint).into());
         };
-        let mut call = Call::post(&settings.endpoint, form(token));
-        call.headers.insert(AUTHORIZATION, settings.authorization.clone());
-        let answered = match timeout(settings.timeout, settings.fetch.fetch(call)).await {
+        let began = clock.now();
+        let answered = match timeout(settings.timeout, settings.fetch.fetch(super::question(settings, token))).await {
             Ok(Ok(answer)) => answer::understand(&answer),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("it does not answer within {} seconds", settings.timeout.as_secs_f32())),
@@ -132,7 +134,9 @@ impl Flights {
                     tracing::warn!(issuer = &*settings.issuer, "an authorization server can be asked about tokens again");
                 }
                 if said.is_none() {
-                    self.remember_no(key(token), clock.now(), settings.cache.min(LONGEST_NO));
+                    let now = clock.now();
+                    *lock(&self.noes).entry(&key(token)) = now + settings.cache.min(LONGEST_NO);
+                    self.places.note_guess(client, now);
                 }
                 Ok((began, said))
             }
@@ -145,18 +149,6 @@ impl Flights {
                 Err(format!("{} cannot be asked about it: {error}", settings.endpoint).into())
             }
         }
-    }
-
-    fn remember_no(&self, key: TokenKey, now: Time, span: Duration) {
-        let mut noes = lock(&self.noes);
-        if noes.len() >= MOST_NOES {
-            noes.retain(|_, until| now < *until);
-            // All of them are asked about again, which is right and costs a question each.
-            if noes.len() >= MOST_NOES {
-                noes.clear();
-            }
-        }
-        noes.insert(key, now + span);
     }
 }
 

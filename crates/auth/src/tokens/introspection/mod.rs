@@ -3,17 +3,18 @@
 //! What was said is remembered for a configured time at most, and never for longer than the token lasts; then the server is asked
 //! again, and while it cannot be asked nobody knows. What is remembered hangs on everything that the decision depends on: the
 //! server, who we are there, the audiences and directories that are asked, and the token (oathkeeper CVE-2021-32701,
-//! GHSA-4mq7-pvjg-xp2r). One question about a token is under way at a time, and few questions at all.
+//! GHSA-4mq7-pvjg-xp2r). One question about a token is under way at a time, few questions at all, and fewer for one network.
 
 mod answer;
 mod flights;
+mod places;
 #[cfg(test)]
 mod tests;
 
 use super::{
     NOBODY, TokenError, Tokens,
     access::{AccessAsked, roles_of},
-    foreign::{ClaimPath, RoleClaims, Vouched, claims},
+    foreign::{ClaimPath, RoleClaims, Vouched, Whom, claims},
     live::{Claims, Origin},
     owners::Owner,
     web::{Fault, WebError, refused},
@@ -21,15 +22,24 @@ use super::{
 use arc_swap::ArcSwap;
 use doorward_core::{
     Time,
-    ports::{Fetch, RemoteUrl, TokenKey},
+    ports::{Call, Fetch, RemoteUrl, TokenKey},
 };
 use doorward_crypto::{jwt, sha256};
 use flights::Flights;
-use http::HeaderValue;
+use http::{HeaderValue, header::AUTHORIZATION};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// The longest token that is asked about, in bytes.
 const LONGEST: usize = 4096;
+
+/// How we prove at another server which client we are (RFC 6749 2.3.1). A secret.
+#[derive(Clone)]
+pub enum ClientProof {
+    /// `Authorization`.
+    Header(HeaderValue),
+    /// Parameters of the form, encoded.
+    Form(Box<str>),
+}
 
 /// How another server is asked about tokens.
 #[derive(Clone)]
@@ -40,16 +50,16 @@ pub struct IntrospectionSettings {
     pub endpoint: RemoteUrl,
     /// By whom.
     pub fetch: Arc<dyn Fetch>,
-    /// Who we are there (RFC 7662 2.1), as `Authorization` says it. A secret.
-    pub authorization: HeaderValue,
+    /// Who we are there (RFC 7662 2.1).
+    pub proof: ClientProof,
     /// The same without the secret's text: what is remembered under other credentials does not count.
     pub client: Arc<str>,
     /// One of them must be in `aud`. Empty: no token counts.
     pub audience: Arc<[Arc<str>]>,
     /// The directory whose accounts it vouches for.
     pub directory: Arc<str>,
-    /// The claim that is the account's login.
-    pub login: ClaimPath,
+    /// The claim that is the account's login. `None`: the account is the one that `issuer` and `sub` together are linked with.
+    pub login: Option<ClaimPath>,
     /// Roles besides those of the account.
     pub roles: Option<RoleClaims>,
     /// By how much clocks may differ.
@@ -81,6 +91,8 @@ pub struct IntrospectionCounts {
     pub inactive: u64,
     /// Questions without an answer that can be understood.
     pub failed: u64,
+    /// Questions that were not asked, for too many were under way.
+    pub crowded: u64,
 }
 
 /// A server, and the questions to it.
@@ -170,7 +182,7 @@ impl Tokens {
         if token.len() > LONGEST || !is_b64token(token) {
             return Err(invalid("it has not the form of an access token (RFC 6750 2.1)"));
         }
-        let (asked_at, said) = server.flights.ask(settings, token, &*self.clock).await?;
+        let (asked_at, said) = server.flights.ask(settings, token, asked.client, &*self.clock).await?;
         let now = self.clock.now();
         let said = answer::read(said, settings, now)?;
         if !asked.audience.is_empty() && !said.is_for(asked.audience) {
@@ -179,17 +191,16 @@ impl Tokens {
         // Without it nobody could say whether the account's tokens were ended since.
         let issued = said.issued.ok_or(invalid("its server does not say when it was issued (`iat`)"))?;
         let scopes = (asked.profile.introspected)(&said).map_err(invalid)?;
-        let login = claims::login(&said, &settings.login).map_err(|why| refused(why, Fault::NoUsername))?;
         let mut roles = claims::roles(&said, settings.roles.as_ref()).map_err(invalid)?;
         roles.extend(roles_of(&scopes));
         let directory = asked.directories.iter().find(|directory| directory.name == settings.directory);
         let directory = directory.ok_or(invalid("its server vouches for a directory that the firewall does not ask"))?;
         let bound = (asked.profile.bound)(&said).map_err(invalid)?;
-        let whose = (login, directory.website);
-        let vouched = Vouched::by(&settings.issuer, settings.endpoint.as_str(), whose, roles, bound);
+        let whom = Whom::of(&said, settings.login.as_ref(), &settings.issuer, directory)?;
+        let vouched = Vouched::by(&settings.issuer, settings.endpoint.as_str(), whom, roles, bound);
         let record = self.account_vouched_for(&vouched, &directory.name).await?;
         let record = record.filter(|record| record.account.kind == directory.kind);
-        let record = record.ok_or(refused("the directory has no such account", Fault::Account))?;
+        let record = record.ok_or(refused(vouched.nobody(), Fault::Account))?;
         let expires = said.expires + settings.leeway;
         let claims = Claims {
             kind: record.account.kind,
@@ -220,8 +231,8 @@ fn key(token: &str) -> TokenKey {
     TokenKey(sha256(token.as_bytes()))
 }
 
-/// The parameters of a question (RFC 7662 2.1). A token has no character but those of [`is_b64token`].
-fn form(token: &str) -> String {
+/// A question (RFC 7662 2.1). A token has no character but those of [`is_b64token`].
+fn question(settings: &IntrospectionSettings, token: &str) -> Call {
     let mut form = String::with_capacity(token.len() + 48);
     form.push_str("token=");
     for byte in token.bytes() {
@@ -234,7 +245,15 @@ fn form(token: &str) -> String {
         }
     }
     form.push_str("&token_type_hint=access_token");
-    form
+    if let ClientProof::Form(proof) = &settings.proof {
+        form.push('&');
+        form.push_str(proof);
+    }
+    let mut call = Call::post(&settings.endpoint, form);
+    if let ClientProof::Header(proof) = &settings.proof {
+        call.headers.insert(AUTHORIZATION, proof.clone());
+    }
+    call
 }
 
 /// What is said of a token, for whoever judges it.

@@ -4,14 +4,17 @@ use async_trait::async_trait;
 use doorward_core::{
     Kind,
     policy::Directory,
-    ports::{AccountChange, Answer, Call, Clock, FetchError},
+    ports::{AccountChange, Answer, Call, Clock, FetchError, Store as _, Subject},
     possession::Bound,
 };
 use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Value, json};
-use std::sync::{
-    Mutex,
-    atomic::{AtomicUsize, Ordering::SeqCst},
+use std::{
+    net::IpAddr,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
 };
 use tokio::sync::Semaphore;
 
@@ -80,11 +83,11 @@ fn settings(idp: &Arc<Idp>) -> IntrospectionSettings {
         issuer: IDP.into(),
         endpoint: RemoteUrl::parse("https://idp.example.com/introspect").unwrap(),
         fetch: Arc::clone(idp) as _,
-        authorization: HeaderValue::from_static("Basic ZG9vcjpzZWNyZXQ="),
+        proof: ClientProof::Header(HeaderValue::from_static("Basic ZG9vcjpzZWNyZXQ=")),
         client: "door".into(),
         audience: ["shop".into()].into(),
         directory: "customers".into(),
-        login: ClaimPath::new(["username"]).unwrap(),
+        login: ClaimPath::new(["username"]),
         roles: Some(RoleClaims {
             path: ClaimPath::new(["groups"]).unwrap(),
             roles: vec![("editors".into(), vec!["ROLE_EDITOR".into()])],
@@ -137,7 +140,15 @@ impl World {
         directories: &[Arc<Directory>],
         audience: &[Arc<str>],
     ) -> Result<Arc<LiveToken>, WebError> {
-        self.tokens().find_access(token, &AccessAsked { directories, profile: &PROFILE, own: None, audience }).await
+        let asked = AccessAsked { directories, profile: &PROFILE, own: None, audience, client: network(1) };
+        self.tokens().find_access(token, &asked).await
+    }
+
+    /// The same from one of several networks.
+    async fn whose_from(&self, from: u8, token: &str) -> String {
+        let directories = self.bench.both();
+        let asked = AccessAsked { directories: &directories, profile: &PROFILE, own: None, audience: &[], client: network(from) };
+        word(self.tokens().find_access(token, &asked).await)
     }
 
     async fn find(&self, token: &str) -> Result<Arc<LiveToken>, WebError> {
@@ -147,6 +158,10 @@ impl World {
     async fn whose(&self, token: &str) -> String {
         word(self.find(token).await)
     }
+}
+
+fn network(number: u8) -> IpAddr {
+    [192, 0, 2, number].into()
 }
 
 fn word(found: Result<Arc<LiveToken>, WebError>) -> String {
@@ -184,7 +199,7 @@ async fn an_opaque_token_is_asked_about_once_in_a_while() {
     world.idp.says(world.active(json!({})));
     world.bench.clock.advance(10 * SECOND);
     assert_eq!((world.whose("0paque+/=").await, world.idp.asked()), (JANE.to_owned(), 3));
-    let counts = IntrospectionCounts { issuer: IDP.into(), active: 2, inactive: 1, failed: 0 };
+    let counts = IntrospectionCounts { issuer: IDP.into(), active: 2, inactive: 1, failed: 0, crowded: 0 };
     assert_eq!(world.tokens().introspections(), [counts]);
 }
 
@@ -266,6 +281,52 @@ async fn what_is_said_must_be_of_a_token_for_us() {
     }
 }
 
+#[tokio::test]
+async fn a_client_may_prove_itself_in_the_form() {
+    let world = World::new().await;
+    let proof = ClientProof::Form("client_id=door%3Aa&client_secret=a+b".into());
+    world.tokens().set_introspection(vec![IntrospectionSettings { proof, ..settings(&world.idp) }]);
+    assert_eq!(world.whose("t").await, JANE);
+    let call = world.idp.calls.lock().unwrap()[0].clone();
+    assert!(call.headers.get("authorization").is_none());
+    let form = String::from_utf8(call.form.unwrap()).unwrap();
+    assert_eq!(form, "token=t&token_type_hint=access_token&client_id=door%3Aa&client_secret=a+b");
+}
+
+/// ASVS 10.3.3: issuer and subject say for ever who somebody is; a login can become somebody else's.
+#[tokio::test]
+async fn somebody_can_be_who_the_subject_is_linked_with() {
+    let world = World::new().await;
+    world.tokens().set_introspection(vec![IntrospectionSettings { login: None, ..settings(&world.idp) }]);
+    world.idp.says(world.active(json!({ "sub": "5", "username": "jane" })));
+    assert_eq!(world.whose("t").await, "Account", "the login says nothing");
+    let link = async |account: u64, issuer: &str| {
+        let who = Subject { issuer: issuer.into(), subject: "5".into() };
+        let identities = world.bench.store.identities();
+        identities.link_identity(&who, Kind::Customer, account, world.bench.clock.now()).await.unwrap();
+        world.bench.auth.apply_changes().await.unwrap();
+    };
+    link(1, "https://other.example.com").await;
+    assert_eq!(world.whose("t").await, "Account", "another issuer's subject is somebody else");
+    link(1, IDP).await;
+    let live = world.find("t").await.unwrap();
+    assert_eq!(word(Ok(Arc::clone(&live))), JANE);
+    for (nobody, word) in [
+        (json!({ "sub": null }), "NoUsername"),
+        (json!({ "sub": "" }), "NoUsername"),
+        (json!({ "sub": "\u{e4}" }), "NoUsername"),
+        (json!({ "sub": 5 }), "Invalid"),
+    ] {
+        world.idp.says(world.active(nobody.clone()));
+        assert_eq!(world.whose("u").await, word, "{nobody}");
+    }
+    // Taking the link back ends what rests on it.
+    let who = Subject { issuer: IDP.into(), subject: "5".into() };
+    assert!(world.bench.store.identities().unlink_identity("customers", &who).await.unwrap());
+    world.bench.auth.apply_changes().await.unwrap();
+    assert!(live.has_ended());
+}
+
 /// Whoever finds it asks for the proof.
 #[tokio::test]
 async fn what_a_token_is_bound_to_is_handed_on() {
@@ -322,47 +383,98 @@ async fn ghsa_4mq7_pvjg_xp2r_an_answer_of_one_server_is_none_of_another() {
     assert_eq!(world.whose("t").await, "Invalid");
 }
 
+/// Lets everything run that can.
+async fn settle() {
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Asks in the background.
+fn asking(world: &Arc<World>, from: u8, token: String) -> tokio::task::JoinHandle<String> {
+    let world = Arc::clone(world);
+    tokio::spawn(async move { world.whose_from(from, &token).await })
+}
+
+/// Nobody's patience with it ends in a test.
+fn patient(idp: &Arc<Idp>) -> IntrospectionSettings {
+    IntrospectionSettings { timeout: 3600 * SECOND, ..settings(idp) }
+}
+
 #[tokio::test]
-async fn a_crowd_with_one_token_asks_once_and_a_crowd_with_many_is_bounded() {
+async fn a_crowd_with_one_token_asks_once() {
     let world = Arc::new(World::new().await);
+    world.tokens().set_introspection(vec![patient(&world.idp)]);
     world.idp.room.forget_permits(1_000_000);
-    let crowd = |tokens: usize| {
-        let asking = (0..50).map(|number| {
-            let world = Arc::clone(&world);
-            tokio::spawn(async move { world.whose(&format!("t{}", number % tokens)).await })
-        });
-        asking.collect::<Vec<_>>()
-    };
-    let settle = async || {
-        for _ in 0..100 {
-            tokio::task::yield_now().await;
-        }
-    };
-    let one = crowd(1);
+    let crowd: Vec<_> = (0..50).map(|_| asking(&world, 1, "t".into())).collect();
     settle().await;
     assert_eq!(world.idp.asked(), 1);
     // Whoever asks goes away: another one asks.
-    one[0].abort();
+    crowd[0].abort();
     settle().await;
     world.idp.room.add_permits(1_000);
-    for (number, asked) in one.into_iter().enumerate() {
+    for (number, asked) in crowd.into_iter().enumerate() {
         assert!(asked.await.map_or(number == 0, |word| word == JANE), "{number}");
     }
-    let asked = world.idp.asked();
-    assert!(asked <= 2, "{asked}");
-    // Fifty tokens that nobody knows yet: no more than so many questions at once, and the rest is told to come again.
-    world.bench.clock.advance(CACHE);
-    world.idp.room.forget_permits(1_000);
-    let many = crowd(50);
+    assert!(world.idp.asked() <= 2, "{}", world.idp.asked());
+}
+
+#[tokio::test]
+async fn a_flood_from_one_network_leaves_anothers_request_answered() {
+    let world = Arc::new(World::new().await);
+    world.tokens().set_introspection(vec![patient(&world.idp)]);
+    world.idp.room.forget_permits(1_000_000);
+    // A slow server, and somebody who makes tokens up.
+    world.idp.says(json!({ "active": false }));
+    let flood: Vec<_> = (0..200).map(|number| asking(&world, 1, format!("made-up-{number}"))).collect();
     settle().await;
-    assert_eq!(world.idp.asked() - asked, 32);
+    assert_eq!(world.idp.asked(), places::MOST_OF_ONE);
+    // Somebody else is asked about at once, and so is a token that the flood has, too.
+    let (jane, same) = (asking(&world, 2, "t".into()), asking(&world, 2, "made-up-199".into()));
+    settle().await;
+    assert_eq!(world.idp.asked(), places::MOST_OF_ONE + 2);
+    world.idp.says(world.active(json!({})));
     world.idp.room.add_permits(1_000);
+    assert_eq!((jane.await.unwrap(), same.await.unwrap()), (JANE.to_owned(), JANE.to_owned()));
+    // Those that could wait get their answer, and the rest is no answer at all: neither yes nor no.
     let mut words: Vec<String> = Vec::new();
-    for one in many {
+    for one in flood {
         words.push(one.await.unwrap());
     }
-    assert_eq!(words.iter().filter(|word| *word == JANE).count(), 32);
-    assert_eq!(words.iter().filter(|word| *word == "unknown").count(), 18);
+    let told = |wanted: &str| words.iter().filter(|word| *word == wanted).count();
+    let beyond = 200 - places::MOST_OF_ONE - places::MOST_WAITING;
+    assert_eq!((told(JANE), told("unknown")), (200 - beyond, beyond));
+    assert_eq!(world.tokens().introspections()[0].crowded, beyond as u64);
+}
+
+#[tokio::test]
+async fn tokens_that_are_none_crowd_out_no_answer_that_says_yes() {
+    let world = World::new().await;
+    assert_eq!(world.whose("t").await, JANE);
+    world.idp.says(json!({ "active": false }));
+    for number in 0..5000 {
+        assert_eq!(world.whose(&format!("made-up-{number}")).await, "Invalid");
+    }
+    let asked = world.idp.asked();
+    assert_eq!(world.whose("t").await, JANE);
+    // What is none is remembered, too, as far as there is room.
+    assert_eq!((world.whose("made-up-4999").await, world.idp.asked()), ("Invalid".to_owned(), asked));
+    assert_eq!((world.whose("made-up-0").await, world.idp.asked()), ("Invalid".to_owned(), asked + 1));
+    // Whoever sent so many has fewer places from then on.
+    let world = Arc::new(world);
+    world.tokens().set_introspection(vec![patient(&world.idp)]);
+    for number in 0..places::MANY {
+        assert_eq!(world.whose(&format!("more-{number}")).await, "Invalid");
+    }
+    world.idp.room.forget_permits(1_000_000);
+    let asked = world.idp.asked();
+    let more: Vec<_> = (0..20).map(|number| asking(&world, 1, format!("again-{number}"))).collect();
+    settle().await;
+    assert_eq!(world.idp.asked() - asked, places::MOST_OF_A_GUESSER);
+    let other = asking(&world, 2, "t2".into());
+    settle().await;
+    assert_eq!(world.idp.asked() - asked, places::MOST_OF_A_GUESSER + 1);
+    more.iter().chain([&other]).for_each(|one| one.abort());
 }
 
 #[tokio::test]
@@ -379,8 +491,11 @@ async fn nothing_shows_the_token_or_the_secret() {
     let world = World::new().await;
     let token = "very-secret-token";
     let live = world.find(token).await.unwrap();
-    let shown = format!("{live:?} {:?} {:?}", settings(&world.idp), world.idp.calls.lock().unwrap());
-    assert!(!shown.contains(token) && !shown.contains("ZG9vcjpzZWNyZXQ"), "{shown}");
+    let by_form = IntrospectionSettings { proof: ClientProof::Form("client_secret=hidden".into()), ..settings(&world.idp) };
+    world.tokens().set_introspection(vec![by_form.clone()]);
+    world.find("another").await.unwrap();
+    let shown = format!("{live:?} {:?} {by_form:?} {:?}", settings(&world.idp), world.idp.calls.lock().unwrap());
+    assert!(!shown.contains(token) && !shown.contains("ZG9vcjpzZWNyZXQ") && !shown.contains("hidden"), "{shown}");
     world.idp.is_away();
     let error = world.find("another-secret-token").await.unwrap_err().to_string();
     assert!(error.contains("https://idp.example.com/introspect") && !error.contains("another-secret"), "{error}");

@@ -13,6 +13,7 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 const ISSUER: &str = "https://shop.example.com";
 const SECOND: Duration = Duration::from_secs(1);
+const CLIENT: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 const PROFILE: AccessProfile = AccessProfile { typ: "at+jwt", scopes, bound: |_| Ok(Bound::default()), introspected: scopes };
 
 fn scopes(claims: &jwt::Claims) -> Result<Vec<Arc<str>>, &'static str> {
@@ -53,6 +54,7 @@ impl World {
         let bench = Bench::new().await;
         let rules = KeyRules { algorithm: Algorithm::EdDsa, rotation: None, longest: 60 * MINUTE };
         bench.auth.tokens().set_oauth_keys(Some(rules));
+        bench.auth.tokens().set_oauth_scopes(["orders", "default"].map(Arc::from).into());
         let jane = bench.add(Kind::Customer, "jane").await;
         bench.store.add_client(&client("shop", bench.clock.now())).await.unwrap();
         bench.clock.advance(SECOND);
@@ -77,6 +79,10 @@ impl World {
 
     /// Lets the client act for her, as long as the session lives where one is named.
     async fn allow(&self, id: &str, session: Option<SessionKey>) {
+        self.allow_by(Some(Grant::AuthorizationCode), id, session).await;
+    }
+
+    async fn allow_by(&self, grant: Option<Grant>, id: &str, session: Option<SessionKey>) {
         let now = self.bench.clock.now();
         let it = Authorization {
             id: id.into(),
@@ -86,6 +92,7 @@ impl World {
             account_version: self.jane.version,
             session,
             sid: "sid".into(),
+            grant,
             scopes: vec!["orders".into()],
             resources: Vec::new(),
             authenticated: now,
@@ -127,7 +134,9 @@ impl World {
     async fn find_at(&self, auth: &Auth, token: &str, audience: &[Arc<str>]) -> Result<Arc<LiveToken>, WebError> {
         let (both, usual) = (self.bench.both(), Arc::from(ISSUER));
         let own = Some(OwnIssuer { issuer: ISSUER, audience: &usual });
-        auth.tokens().find_access(token, &AccessAsked { directories: &both, profile: &PROFILE, own, audience }).await
+        auth.tokens()
+            .find_access(token, &AccessAsked { directories: &both, profile: &PROFILE, own, audience, client: CLIENT })
+            .await
     }
 
     async fn find(&self, token: &str) -> Result<Arc<LiveToken>, WebError> {
@@ -159,6 +168,71 @@ async fn a_token_counts_for_whoever_allowed_it_with_the_roles_of_this_moment() {
     world.bench.change(Kind::Customer, world.jane.account.id, AccountChange::Roles(vec!["EDITOR".into()])).await;
     assert_eq!(live.account().roles, [Arc::from("EDITOR"), Arc::from("ROLE_OAUTH2_ORDERS")]);
     assert!(Arc::ptr_eq(&live, &world.find(&token).await.unwrap()), "streams that it opened go on");
+}
+
+/// Roles of that name are what a token's scopes are, and nothing else.
+#[tokio::test]
+async fn a_role_that_is_called_like_a_scope_counts_for_no_token() {
+    let world = World::new().await;
+    let (store, now) = (&world.bench.store, world.bench.clock.now());
+    for role in ["ROLE_OAUTH2_ADMIN", "ROLE_OAUTH2_ORDERS", "EDITOR"] {
+        store.put_role(role, doorward_core::acl::Holds::Selection(Default::default()), now).await.unwrap();
+    }
+    let roles = ["ROLE_OAUTH2_ADMIN", "EDITOR", "ROLE_OAUTH2_ORDERS"].map(Arc::from);
+    world.bench.change(Kind::Customer, world.jane.account.id, AccountChange::Roles(roles.into())).await;
+    let whose = async |scope: &str| {
+        let token = world.token(json!({ "scope": scope, "jti": scope })).await;
+        world.find(&token).await.unwrap().account().roles.join(",")
+    };
+    assert_eq!(whose("default").await, "EDITOR,ROLE_OAUTH2_DEFAULT");
+    assert_eq!(whose("orders").await, "EDITOR,ROLE_OAUTH2_ORDERS");
+}
+
+#[tokio::test]
+async fn a_scope_that_is_gone_is_none_of_a_token_any_more() {
+    let world = World::new().await;
+    let tokens = world.bench.auth.tokens();
+    let token = world.token(json!({ "scope": "orders default" })).await;
+    let live = world.find(&token).await.unwrap();
+    let stream = live.ended().clone();
+    let of = |live: &LiveToken| live.scopes().unwrap().join(" ");
+    assert_eq!(of(&live), "orders default");
+    // The same ones again: nothing happened.
+    tokens.set_oauth_scopes(["orders", "default"].map(Arc::from).into());
+    assert!(live.is_sure() && Arc::ptr_eq(&live, &world.find(&token).await.unwrap()));
+    tokens.set_oauth_scopes(vec!["default".into(), "more".into()]);
+    assert!(!live.is_sure());
+    tokens.tend_own().await;
+    assert!(stream.is_cancelled(), "it was good for more when the stream began");
+    let less = world.find(&token).await.unwrap();
+    assert_eq!((of(&less), less.account().roles.join(",")), ("default".into(), "ROLE_OAUTH2_DEFAULT".into()));
+    tokens.set_oauth_scopes(Vec::new());
+    assert_eq!(of(&world.find(&token).await.unwrap()), "");
+}
+
+#[tokio::test]
+async fn a_token_ends_when_its_client_loses_the_way_by_which_it_came() {
+    let world = World::new().await;
+    let token = world.token(json!({})).await;
+    let stream = world.find(&token).await.unwrap().ended().clone();
+    let grants = async |grants: &[Grant]| {
+        let change = ClientChange { grants: Some(grants.to_vec()), ..ClientChange::default() };
+        world.bench.store.change_client("shop", change, world.bench.clock.now()).await.unwrap();
+        world.apply().await;
+    };
+    grants(&[Grant::AuthorizationCode]).await;
+    assert!(!stream.is_cancelled() && world.counts(&token).await);
+    grants(&[Grant::DeviceCode, Grant::ClientCredentials, Grant::RefreshToken]).await;
+    assert!(stream.is_cancelled() && !world.counts(&token).await);
+    grants(&[Grant::AuthorizationCode]).await;
+    assert!(world.counts(&token).await, "what was allowed has not ended");
+    // Of what was allowed before anybody wrote the way down, one of them is enough.
+    world.allow_by(None, "old", None).await;
+    let old = world.token(json!({ "grant_id": "old", "jti": "old" })).await;
+    for (left, stands) in [(Grant::AuthorizationCode, true), (Grant::DeviceCode, true), (Grant::RefreshToken, false)] {
+        grants(&[left, Grant::ClientCredentials]).await;
+        assert_eq!(world.counts(&old).await, stands, "{left:?}");
+    }
 }
 
 #[tokio::test]
@@ -251,6 +325,7 @@ async fn whatever_it_rests_on_ends_it_for_requests_and_for_streams() {
         let (token, other) = (world.token(json!({})).await, world.bench.another().await);
         let rules = KeyRules { algorithm: Algorithm::EdDsa, rotation: None, longest: 60 * MINUTE };
         other.tokens().set_oauth_keys(Some(rules));
+        other.tokens().set_oauth_scopes(vec!["orders".into()]);
         let (here, there) = (world.find(&token).await.unwrap(), world.find_at(&other, &token, &[]).await.unwrap());
         let (stream, distant) = (here.ended().clone(), there.ended().clone());
         world.bench.clock.advance(SECOND);
@@ -306,7 +381,7 @@ async fn a_client_for_itself_is_the_program_of_its_name() {
     let (usual, asked) = (Arc::from(ISSUER), [Arc::clone(&world.bench.customers), programs]);
     let find = async |token: &str| {
         let own = Some(OwnIssuer { issuer: ISSUER, audience: &usual });
-        let asked = AccessAsked { directories: &asked, profile: &PROFILE, own, audience: &[] };
+        let asked = AccessAsked { directories: &asked, profile: &PROFILE, own, audience: &[], client: CLIENT };
         world.bench.auth.tokens().find_access(token, &asked).await
     };
     // Nobody, a person, and a program that is called nearly so.

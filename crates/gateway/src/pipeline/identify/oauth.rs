@@ -28,8 +28,8 @@ pub(super) async fn identify(known: &Known<'_>, policy: &Policy, asked: &Asked<'
     let directories: Vec<Arc<Directory>> =
         firewall.directories.iter().filter_map(|name| policy.directory(name)).cloned().collect();
     let own = policy.oauth.as_ref().map(|oauth| OwnIssuer { issuer: &oauth.issuer, audience: oauth.usual_audience() });
-    let question =
-        AccessAsked { directories: &directories, profile: &rfc9068::PROFILE, own, audience: &firewall.access.audience };
+    let audience = &firewall.access.audience;
+    let question = AccessAsked { directories: &directories, profile: &rfc9068::PROFILE, own, audience, client: asked.client };
     let live = match known.tokens.find_access(token, &question).await {
         Ok(live) if is_asked(policy, firewall, &live.account()) => live,
         Ok(_) => return refused("it is of a directory that the firewall does not ask", Fault::Invalid, by_proof),

@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// `invalid_scope` (RFC 6749 5.2), also where nothing was asked for and there is no usual one for the client.
 pub fn scopes(provider: &Provider<'_>, client: &Client, asked: Option<&str>) -> Result<Scopes, OAuthError> {
     let settings = provider.settings;
-    let may = |name: &str| client.scopes.iter().any(|own| **own == *name) && settings.scope(name).is_some();
+    let may = |name: &str| settings.grants(client, name);
     let invalid = |text| OAuthError::new(ErrorCode::InvalidScope, text);
     let Some(asked) = asked else {
         let usual: Scopes = settings.default_scopes.iter().filter(|name| may(name)).cloned().collect();
@@ -37,3 +37,6 @@ pub(super) fn audience(provider: &Provider<'_>, params: &Parameters) -> Result<V
     let named = named.map_err(|bad| OAuthError::new(ErrorCode::InvalidTarget, bad.to_string()))?;
     rfc8707::audience(provider, &named)
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,7 +99,7 @@ pub(super) fn check(
 ) -> Result<(Scopes, Vec<Arc<str>>), OAuthError> {
     let allowed: Scopes = authorization.scopes.iter().cloned().collect();
     // What the client may no longer have, it has no longer.
-    let allowed = allowed.filtered(|name| client.scopes.iter().any(|own| **own == *name));
+    let allowed = allowed.filtered(|name| provider.settings.grants(client, name));
     let more = || OAuthError::new(ErrorCode::InvalidScope, "That is more than was allowed.");
     let scopes = match caller.params.get("scope") {
         None => allowed,

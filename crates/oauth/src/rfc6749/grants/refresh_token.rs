@@ -19,6 +19,9 @@ pub(in crate::rfc6749) async fn run(provider: &Provider<'_>, client: &Client, ca
         None
     } else {
         person::check(provider, client, caller, &found.authorization)?;
+        if !found.authorization.is_upheld_by(client) {
+            return Err(no_grant("its client may no longer act for people in the way by which it was allowed to"));
+        }
         // RFC 9449 5, RFC 8705 4: whoever stole it has not the key.
         if found.authorization.binding.is_some() && found.authorization.binding != caller.binding() {
             return Err(no_grant("the refresh token is bound to another key or certificate"));

@@ -2,6 +2,7 @@
 
 use super::{
     add,
+    dpop::Holder,
     people::{Play, REDIRECT, cookie, exchange, parameter, request},
     post, refused,
 };
@@ -95,6 +96,16 @@ fn a_certificate_proves_a_client_by_the_one_name_that_is_registered() {
     }
     assert_eq!(ask(&site, &server, "mtls.test", Some("report"), "elsewhere").0, 401);
     assert!(server.logged("its certificate has another name").contains("token_refused"));
+    // RFC 9449 4.3: a proof is for the URL at which it is shown.
+    let holder = Holder::new();
+    for (url, status, member, word) in
+        [("https://mtls.test/token", 200, "token_type", "DPoP"), ("https://shop.test/token", 400, "error", "invalid_dpop_proof")]
+    {
+        let proof = format!("DPoP: {}", holder.proof("POST", url, None, json!({})));
+        let arguments = ["-H", &*proof, "-d", "grant_type=client_credentials&client_id=dns"];
+        let (came, said) = call(&site, &server, "mtls.test", "/token", Some("report"), &arguments);
+        assert_eq!((came, &said[member]), (status, &word.into()), "{url}: {said}");
+    }
     // RFC 8414, RFC 8705 3.3 and 5.
     let said = call(&site, &server, "shop.test", "/.well-known/oauth-authorization-server", None, &[]).1;
     assert!(said["token_endpoint_auth_methods_supported"].as_array().unwrap().contains(&"tls_client_auth".into()), "{said}");

@@ -215,9 +215,16 @@ fn commands_on_the_client_and_on_the_account_end_its_tokens_at_once() {
 }
 
 #[test]
-fn narrowing_a_client_narrows_its_tokens_and_another_secret_leaves_them() {
+fn narrowing_a_client_or_the_configuration_narrows_tokens_and_another_secret_leaves_them() {
     let scene = Scene::new();
-    assert_eq!(scene.call("/v1/orders").status, 200);
+    let (site, server) = (&scene.play.site, &scene.play.server);
+    let config = std::fs::read_to_string(site.path().join("doorward.toml")).unwrap();
+    for (text, orders) in [(config.replace("orders = \"See your orders\"\n", ""), 403), (config, 200)] {
+        site.write("doorward.toml", &text);
+        server.signal("HUP");
+        eventually("what the token is good for now", || (scene.call("/v1/orders").status == orders).then_some(()));
+        assert_eq!(scene.call("/v1/things").status, 200);
+    }
     scene.play.site.ok(&["client", "rotate-secret", "shop"], "");
     assert_eq!(scene.call("/v1/orders").status, 200);
     scene.play.site.ok(&["client", "update", "shop", "--scope", "default"], "");

@@ -7,10 +7,10 @@ use super::super::{
 };
 use doorward_core::{
     Kind, Time,
-    ports::{Authorization, Deed, StoreError},
+    ports::{Authorization, Deed, Grant, StoreError},
     session::SessionKey,
 };
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Error, OptionalExtension, Row, params, types::Type};
 use std::sync::Arc;
 
 /// Rows that are forgotten in one go, so that nobody waits long behind it.
@@ -18,9 +18,9 @@ const PORTION: i64 = 500;
 
 /// What [`read`] reads, of a table that the query calls `z`.
 pub(super) const AUTHORIZATION: &str = "z.id, z.client, z.kind, z.account, z.account_version, z.session, z.sid, z.scopes, z.resources, \
-     z.authenticated, z.factors, z.binding, z.created, z.expires";
+     z.authenticated, z.factors, z.binding, z.created, z.expires, z.grant_type";
 /// How many columns that are.
-pub(super) const COLUMNS: usize = 14;
+pub(super) const COLUMNS: usize = 15;
 
 /// Whether an authorization `z` stands at the moment `?2`: the one question behind everything that is given out.
 const STANDS: &str = "z.expires > ?2 \
@@ -49,7 +49,15 @@ pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<Authorizatio
         binding: row.get(first + 11)?,
         created: moment(12)?,
         expires: moment(13)?,
+        grant: way(row, first + 14)?,
     })
+}
+
+/// A way that nobody here knows is none that a client may use.
+fn way(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Grant>> {
+    let word: Option<String> = row.get(column)?;
+    let parse = |word: String| Grant::parse(&word).ok_or_else(|| Error::InvalidColumnType(column, word, Type::Text));
+    word.map(parse).transpose()
 }
 
 /// A list of texts in a column.
@@ -66,7 +74,8 @@ pub(super) fn list(texts: &[Arc<str>]) -> String {
 /// Stores one, if it stands.
 pub(super) fn add(connection: &Connection, it: &Authorization) -> Outcome<()> {
     let sql = "INSERT INTO oauth_authorization (id, client, kind, account, account_version, session, sid, scopes, resources, \
-               authenticated, factors, binding, created, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+               authenticated, factors, binding, created, expires, grant_type) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
     if !owner_stands(connection, it)? {
         let gone = format!("what the account {}/{} proved", it.kind.as_str(), it.account);
         return Err(StoreError::Missing(gone).into());
@@ -86,6 +95,7 @@ pub(super) fn add(connection: &Connection, it: &Authorization) -> Outcome<()> {
         it.binding,
         integer(it.created.0),
         integer(it.expires.0),
+        it.grant.map(Grant::as_str),
     ])?;
     Ok(())
 }

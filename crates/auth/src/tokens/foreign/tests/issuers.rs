@@ -88,7 +88,7 @@ async fn security_39_what_counts_under_one_method_says_nothing_under_another() {
     let world = World::new(vec![settings(fixed(&[&idp]))]).await;
     let access = |changes: Value| idp.sign_typed("at+jwt", &world.claims(changes)).unwrap();
     let both = world.bench.both();
-    let asked = AccessAsked { directories: &both, profile: &ACCESS, own: None, audience: &[] };
+    let asked = AccessAsked { directories: &both, profile: &ACCESS, own: None, audience: &[], client: [192, 0, 2, 1].into() };
     let find = async |token: &str| match world.tokens().find_access(token, &asked).await {
         Ok(live) => live.account().roles.join(","),
         Err(WebError::Refused { fault, .. }) => format!("{fault:?}"),
