@@ -34,16 +34,20 @@ pub(super) struct Split<'a, 'p> {
     pub(super) rest: &'p str,
 }
 
-/// Splits a path behind what names the site, or else a view of the shop.
+/// Splits a path behind what names a view of the shop, or behind what names the site where that is more of it.
 pub(super) fn split<'a, 'p>(policy: &'a Policy, path: &'p str) -> Split<'a, 'p> {
     let below = |base: &Arc<str>| path.strip_prefix(&**base).filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    let of_site = policy.sites.bases.iter().find_map(below).map(|rest| (None, rest));
-    let of_view = || match policy.routes.magento_prefix.as_ref().map(|_| policy.routes.stores.split(path)) {
-        Some((Some(StoreScope::View(view)), rest)) => Some((Some(view), rest)),
+    let of_site = policy.sites.bases.iter().filter_map(below).min_by_key(|rest| rest.len());
+    let of_view = match policy.routes.magento_prefix.as_ref().map(|_| policy.routes.stores.split(path)) {
+        Some((Some(StoreScope::View(view)), rest)) => Some((view, rest)),
         // `all` is no view that anybody looks at.
         _ => None,
     };
-    let (view, rest) = of_site.or_else(of_view).unwrap_or((None, path));
+    let (view, rest) = match (of_view, of_site) {
+        (Some((_, of_view)), Some(of_site)) if of_site.len() < of_view.len() => (None, of_site),
+        (Some((view, rest)), _) => (Some(view), rest),
+        (None, of_site) => (None, of_site.unwrap_or(path)),
+    };
     Split { view, base: path.strip_suffix(rest).unwrap_or_default(), rest }
 }
 
@@ -86,6 +90,45 @@ impl<'a> Place<'a> {
         match elsewhere.and_then(|home| policy.routes.stores.home_of(home)) {
             Some(view) if policy.routes.magento_prefix.is_some() => format!("/{}{page}", view.code),
             _ => self.path(&page),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::world::World;
+    use doorward_core::stores::{Sharing, Stores};
+
+    /// A name may be that of a site and of a view; then the page is about that view.
+    #[tokio::test]
+    async fn a_path_is_split_behind_the_view_or_the_site_whichever_is_longer() {
+        let view = |code: &str, id: u32| StoreView {
+            code: code.into(),
+            id,
+            name: code.into(),
+            website: code.into(),
+            website_id: id,
+            host: None,
+        };
+        let shop = World::with(|policy| {
+            policy.routes.magento_prefix = Some("/rest".into());
+            policy.routes.stores = Stores::new(view("default", 1), vec![view("de", 2)], Sharing::Website);
+            policy.sites.bases = ["/de", "/desk", "/desk/inner", "/de/own"].map(Arc::from).to_vec();
+        })
+        .await;
+        for (path, view, base, rest) in [
+            ("/de/login", Some("de"), "/de", "/login"),
+            ("/de/own/login", None, "/de/own", "/login"),
+            ("/desk/login", None, "/desk", "/login"),
+            ("/desk/inner/login", None, "/desk/inner", "/login"),
+            ("/desk", None, "/desk", ""),
+            ("/desks/login", None, "", "/desks/login"),
+            ("/default/login", Some("default"), "/default", "/login"),
+            ("/login", None, "", "/login"),
+        ] {
+            let split = split(&shop.policy, path);
+            assert_eq!((split.view.map(|view| &*view.code), split.base, split.rest), (view, base, rest), "{path}");
         }
     }
 }
