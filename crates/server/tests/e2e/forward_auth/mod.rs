@@ -4,6 +4,7 @@ mod caddy;
 mod envoy;
 mod haproxy;
 mod nginx;
+mod printed;
 mod traefik;
 
 use crate::support::{
