@@ -5,9 +5,11 @@
 --   frontend ...
 --     http-request lua.doorward http://doorward.internal/_doorward/verdict 127.0.0.1:8080
 --     http-request deny unless { var(txn.doorward) -m str permit }
+--     http-response lua.doorward_answer
 --
 -- The first argument is the question's URL, the second where it is sent to. The second line is what lets a request pass, and
--- nothing but a permit sets its variable: where this script ends in an error, HAProxy goes on without it.
+-- nothing but a permit sets its variable: where this script ends in an error, HAProxy goes on without it. The third line gives
+-- the client what the answer says of its cookies, and what pages of other origins may do.
 
 -- What the answer says of these replaces what the client said.
 local told = {
@@ -47,10 +49,13 @@ local function question(txn)
   return headers
 end
 
-local function first(headers, name)
+-- Tables of HAProxy begin with 0.
+local function lines(headers, name)
+  local all = {}
   for _, value in pairs(headers[name] or {}) do
-    return value
+    table.insert(all, value)
   end
+  return all
 end
 
 local function refuse(txn, answer)
@@ -72,15 +77,40 @@ core.register_action("doorward", { "http-req" }, function(txn, url, address)
     return
   end
   for _, name in ipairs(told) do
-    local value = first(answer.headers, name)
+    local value = lines(answer.headers, name)[1]
     txn.http:req_del_header(name)
     if value and value ~= "" then
       txn.http:req_set_header(name, value)
     end
   end
-  local cookie = first(answer.headers, "set-cookie")
-  if cookie then
-    txn:set_var("txn.doorward_set_cookie", cookie)
-  end
+  txn:set_priv(answer.headers)
   txn:set_var("txn.doorward", "permit")
 end, 2)
+
+-- What pages of other origins may do with the answer: where Doorward says it, the service does not.
+local function say_to_other_origins(txn, said)
+  local depends = table.concat(lines(said, "vary"), ",")
+  if not depends:lower():find("origin") then
+    return
+  end
+  for name in pairs(txn.http:res_get_headers()) do
+    if name:find("^access%-control%-") then
+      txn.http:res_del_header(name)
+    end
+  end
+  for name in pairs(said) do
+    if name == "vary" or name:find("^access%-control%-") then
+      for _, value in ipairs(lines(said, name)) do
+        txn.http:res_add_header(name, value)
+      end
+    end
+  end
+end
+
+core.register_action("doorward_answer", { "http-res" }, function(txn)
+  local said = txn:get_priv() or {}
+  for _, cookie in ipairs(lines(said, "set-cookie")) do
+    txn.http:res_add_header("set-cookie", cookie)
+  end
+  say_to_other_origins(txn, said)
+end)

@@ -424,6 +424,13 @@ impl Auth {
     }
 
     async fn apply(&self, what: &Changed) -> Result<(), StoreError> {
+        // By any of these a pair that was wrong may be right.
+        if matches!(
+            what,
+            Changed::Account(..) | Changed::Unlocked(..) | Changed::Role(..) | Changed::Groups | Changed::Everything
+        ) {
+            self.pairs().forget_refusals();
+        }
         match what {
             Changed::Session(key) => self.sessions().end(key),
             Changed::Account(kind, id, deed) => {

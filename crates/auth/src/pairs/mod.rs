@@ -7,11 +7,12 @@
 //! - while no failure locked the account for that network meanwhile;
 //! - while nothing happened to the account, and changes of the store can be heard; otherwise the store is asked first.
 //!
-//! Requests of one pair wait for one hash. Shortly before the while is over the pair is verified anew in the background, so
-//! that no request waits for that.
+//! Requests of one pair wait for one hash, and what was refused a moment ago is refused again without another. Shortly before
+//! the while is over the pair is verified anew in the background, so that no request waits for that.
 
 mod live;
 mod memory;
+mod refusals;
 #[cfg(test)]
 mod tests;
 
@@ -20,12 +21,13 @@ pub use live::LivePair;
 use crate::{Attempt, Auth, SignInError, Subject, network, sign_in::Weight};
 use arc_swap::ArcSwap;
 use doorward_core::{
-    Kind,
+    Kind, Time,
     policy::Directory,
     ports::{Entropy, StoreError},
 };
 use doorward_crypto::random;
 use memory::{Memory, PairKey};
+use refusals::Refusals;
 use std::{
     collections::HashMap,
     fmt,
@@ -107,6 +109,7 @@ pub trait Pairs: Send + Sync {
 /// What [`Auth`] remembers of pairs.
 pub(crate) struct Remembered {
     memory: Memory,
+    refusals: Refusals,
     settings: ArcSwap<PairSettings>,
     flights: Mutex<HashMap<PairKey, Flight>>,
     /// Set while we may have missed revocations: then nothing is trusted without the store.
@@ -121,10 +124,18 @@ struct Failed {
     told: AtomicBool,
 }
 
+impl Failed {
+    /// The same for one of the requests that it is about; the first of them tells of it.
+    fn unproved(&self) -> Unproved {
+        Unproved { error: self.error.clone(), news: !self.told.swap(true, SeqCst) }
+    }
+}
+
 impl Remembered {
     pub(crate) fn new(entropy: &dyn Entropy) -> Self {
         Self {
             memory: Memory::new(random(entropy)),
+            refusals: Refusals::default(),
             settings: ArcSwap::default(),
             flights: Mutex::default(),
             deaf: AtomicBool::new(false),
@@ -142,6 +153,16 @@ impl Remembered {
 
     pub(crate) fn forget_assertions(&self) {
         self.memory.forget_assertions();
+    }
+
+    /// Something happened by which a pair that was refused may be right now.
+    pub(crate) fn forget_refusals(&self) {
+        self.refusals.forget();
+    }
+
+    /// Why the pair was refused, if it was a moment ago and nothing happened since that this node could have missed.
+    fn refused(&self, key: &PairKey, now: Time) -> Option<Arc<Failed>> {
+        self.refusals.get(key, now).filter(|_| !self.deaf.load(SeqCst))
     }
 
     fn key(&self, asked: &PairAsked<'_>) -> PairKey {
@@ -180,7 +201,10 @@ impl Pairs for Arc<Auth> {
                 let known = self.pairs().memory.get(&key).filter(|live| live.is_fresh(self.clock().now()));
                 let live = match known.filter(|live| !self.is_barred(&asked, live)) {
                     Some(live) => live,
-                    None => self.wait_for(self.fly(key, &asked, Weight::SignIn)?).await?,
+                    None => match self.pairs().refused(&key, self.clock().now()) {
+                        Some(failed) => return Err(failed.unproved()),
+                        None => self.wait_for(self.fly(key, &asked, Weight::SignIn)?).await?,
+                    },
                 };
                 // It was right when its verification began; what happened since may have been acknowledged before this
                 // request came.
@@ -222,6 +246,7 @@ impl Auth {
 
     /// Pairs of directories that are gone, or hold others now, end.
     pub(crate) fn directories_of_pairs_changed(&self) {
+        self.pairs().forget_refusals();
         for (key, live) in self.pairs().memory.doubt_those(|_| true) {
             if self.directory_of(&live).is_none() {
                 self.pairs().memory.end(&key, &live);
@@ -280,10 +305,7 @@ impl Auth {
         let landed = flight.wait_for(Option::is_some).await.ok().and_then(|landed| landed.clone());
         match landed {
             Some(Ok(live)) => Ok(live),
-            Some(Err(failed)) => {
-                let news = !failed.told.swap(true, SeqCst);
-                Err(Unproved { error: failed.error.clone(), news })
-            }
+            Some(Err(failed)) => Err(failed.unproved()),
             // It ended without an answer, which only a panic does.
             None => Err(unavailable(StoreError::Unavailable("a sign-in broke off".to_owned()))),
         }
@@ -306,8 +328,13 @@ impl Auth {
         let landing = Landing { auth: Arc::clone(self), key };
         let asked = Owned::of(asked);
         tokio::spawn(async move {
+            let pairs = landing.auth.pairs();
+            let epoch = pairs.refusals.epoch();
             let answer = landing.auth.find_out(key, &asked, weight).await;
             let answer = answer.map_err(|error| Arc::new(Failed { error, told: AtomicBool::new(false) }));
+            if let Err(failed) = &answer {
+                pairs.refusals.note(key, failed, epoch, landing.auth.clock().now());
+            }
             // First the memory has it, then the flight is over: a request in between finds one of them.
             drop(landing);
             land.send_replace(Some(answer));

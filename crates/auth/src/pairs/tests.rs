@@ -136,12 +136,12 @@ async fn many_requests_of_one_pair_wait_for_one_hash() {
 }
 
 #[tokio::test]
-async fn security_57_wrong_pairs_are_never_remembered_and_count_as_failures_of_every_way() {
+async fn security_57_wrong_pairs_are_never_remembered_as_right_and_count_as_failures_of_every_way() {
     let bench = Bench::new().await;
     bench.add(Kind::Admin, "admin").await;
     let names = names();
-    for _ in 0..5 {
-        assert_eq!(why(&bench, asked(&names, "admin", "wrong", HERE)).await, Why::WrongPassword);
+    for n in 0..5 {
+        assert_eq!(why(&bench, asked(&names, "admin", &format!("wrong{n}"), HERE)).await, Why::WrongPassword);
     }
     assert_eq!(bench.auth.stats().pairs, 0);
     // The sixth failure comes by another way, and locks both.
@@ -151,6 +151,66 @@ async fn security_57_wrong_pairs_are_never_remembered_and_count_as_failures_of_e
     assert_eq!(why(&bench, right(&names)).await, Why::Locked);
     assert_eq!(bench.auth.hashes(), hashes, "not looked at");
     bench.auth.verify_pair(asked(&names, "admin", PASSWORD, ELSEWHERE)).await.unwrap();
+}
+
+/// A proxy asks for a verdict, and then lets us say the refusal: the same guess comes twice.
+#[tokio::test]
+async fn the_same_guess_within_moments_counts_once_and_is_told_once() {
+    let bench = Bench::new().await;
+    bench.add(Kind::Admin, "admin").await;
+    let names = names();
+    let wrong = |password| bench.auth.verify_pair(asked(&names, "admin", password, HERE));
+    for (password, times, counted) in [("wrong", 3, 1), ("other", 2, 2), ("wrong", 2, 2)] {
+        for _ in 0..times {
+            let unproved = wrong(password).await.unwrap_err();
+            assert!(matches!(unproved.error, SignInError::Invalid { why: Why::WrongPassword, .. }), "{unproved:?}");
+        }
+        assert_eq!((bench.auth.hashes(), bench.auth.throttle().failures()), (counted, counted));
+    }
+    // From elsewhere, or later, it is another one; and the audit log hears of each once.
+    assert!(bench.auth.verify_pair(asked(&names, "admin", "wrong", ELSEWHERE)).await.unwrap_err().news);
+    assert!(!wrong("wrong").await.unwrap_err().news);
+    bench.clock.advance(11 * SECOND);
+    assert!(wrong("wrong").await.unwrap_err().news);
+    assert_eq!((bench.auth.hashes(), bench.auth.throttle().failures()), (4, 4));
+    // Whoever is locked is so for one more guess, not for two.
+    for n in 0..3 {
+        why(&bench, asked(&names, "admin", &format!("wrong{n}"), HERE)).await;
+    }
+    let before = bench.auth.throttle().failures();
+    for _ in 0..2 {
+        assert_eq!(why(&bench, right(&names)).await, Why::Locked);
+    }
+    assert_eq!(bench.auth.throttle().failures(), before + 1);
+}
+
+#[tokio::test]
+async fn a_refusal_is_forgotten_as_soon_as_the_pair_may_be_right() {
+    let bench = Bench::new().await;
+    let names = names();
+    assert_eq!(why(&bench, right(&names)).await, Why::UnknownLogin);
+    let admin = bench.add(Kind::Admin, "admin").await;
+    bench.auth.apply_changes().await.unwrap();
+    bench.auth.verify_pair(right(&names)).await.unwrap();
+
+    assert_eq!(why(&bench, asked(&names, "admin", "another password", HERE)).await, Why::WrongPassword);
+    let other = hash_password("another password", COST, &SystemEntropy);
+    bench.change(Kind::Admin, admin.account.id, AccountChange::Password(other.into())).await;
+    bench.auth.verify_pair(asked(&names, "admin", "another password", HERE)).await.unwrap();
+
+    // What was judged before the change and noted after it is not remembered.
+    let pairs = bench.auth.pairs();
+    let (key, epoch) = (pairs.key(&right(&names)), pairs.refusals.epoch());
+    let error = SignInError::Invalid { why: Why::WrongPassword, account: None };
+    let failed = Arc::new(Failed { error, told: AtomicBool::new(false) });
+    pairs.forget_refusals();
+    pairs.refusals.note(key, &failed, epoch, bench.clock.now());
+    assert!(pairs.refused(&key, bench.clock.now()).is_none());
+    pairs.refusals.note(key, &failed, epoch + 1, bench.clock.now());
+    assert!(pairs.refused(&key, bench.clock.now()).is_some());
+    // A node that may have missed what happened asks anew.
+    bench.auth.set_deaf(true);
+    assert!(pairs.refused(&key, bench.clock.now()).is_none());
 }
 
 /// Credential stuffing: whoever is locked must not go on guessing among what is remembered of others.

@@ -153,7 +153,9 @@ async fn said(asked: &HeaderMap, answer: Response<Body>) -> CheckResponse {
         StatusCode::FORBIDDEN
     };
     let keep = |name: &HeaderName| !is_hop_by_hop(name) && !is_ours(name.as_str()) && *name != header::CONTENT_LENGTH;
-    let headers = answer.headers.iter().filter(|(name, _)| keep(name)).map(|(name, value)| option(name, value));
+    // Envoy puts all of these in place of what it would say, and none beside anything: lines of one name all arrive.
+    let headers = answer.headers.iter().filter(|(name, _)| keep(name));
+    let headers = headers.map(|(name, value)| HeaderOption::instead(name.as_str(), value.as_bytes()));
     let denied = Denied {
         status: Some(HttpStatus { code: i32::from(status.as_u16()) }),
         headers: headers.collect(),
@@ -171,20 +173,23 @@ fn permitted(asked: &HeaderMap, answer: &HeaderMap) -> Permitted {
         .collect();
     let spoofed = |name: &HeaderName| is_dropped(name) && !ENVOYS.contains(&name.as_str());
     let gone = asked.keys().filter(|name| (spoofed(name) || CREDENTIALS.contains(name)) && !set.contains(name));
-    let cookies = answer.get_all(header::SET_COOKIE).iter();
+    // What the client is told besides: its cookies, and what pages of other origins may do with the answer.
+    let told =
+        |name: &HeaderName| matches!(*name, header::SET_COOKIE | header::VARY) || name.as_str().starts_with("access-control-");
+    let told = answer.iter().filter(|(name, _)| told(name));
     Permitted {
         headers_to_remove: gone.map(|name| name.as_str().to_owned()).collect(),
         headers: set
             .iter()
             .filter_map(|name| Some(HeaderOption::instead(name.as_str(), answer.get(*name)?.as_bytes())))
             .collect(),
-        response_headers_to_add: cookies.map(|value| option(&header::SET_COOKIE, value)).collect(),
+        response_headers_to_add: told.map(|(name, value)| option(name, value)).collect(),
     }
 }
 
-/// A header of an answer: cookies stand beside each other.
+/// A header of an answer: cookies stand beside each other, and so does what an answer depends on.
 fn option(name: &HeaderName, value: &HeaderValue) -> HeaderOption {
-    if *name == header::SET_COOKIE {
+    if matches!(*name, header::SET_COOKIE | header::VARY) {
         HeaderOption::beside(name.as_str(), value.as_bytes())
     } else {
         HeaderOption::instead(name.as_str(), value.as_bytes())

@@ -59,6 +59,9 @@ pub(crate) fn verdict(response: Response<Body>, asked: &Asked) -> Response<Body>
     parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     let mut verdict = Response::from_parts(parts, Body::Empty);
     let headers = verdict.headers_mut();
+    if asked.convention == Convention::Nginx {
+        put_deletions_last(headers);
+    }
     if permitted {
         tell_what_to_remove(headers, asked);
         return verdict;
@@ -82,6 +85,20 @@ fn refusal(status: StatusCode, convention: Convention) -> StatusCode {
     }
 }
 
+/// nginx before 1.23 knows the first `Set-Cookie` alone. A cookie that should be gone may stay for one more request; a session
+/// must not get lost.
+fn put_deletions_last(headers: &mut HeaderMap) {
+    let lines: Vec<HeaderValue> = headers.get_all(header::SET_COOKIE).iter().cloned().collect();
+    let deletes = |line: &HeaderValue| line.as_bytes().windows(10).any(|part| part == b"Max-Age=0;");
+    let (gone, kept): (Vec<_>, Vec<_>) = lines.into_iter().partition(deletes);
+    if !gone.is_empty() && !kept.is_empty() {
+        headers.remove(header::SET_COOKIE);
+        for line in kept.into_iter().chain(gone) {
+            headers.append(header::SET_COOKIE, line);
+        }
+    }
+}
+
 /// Traefik reads a path as one of the host that it asked, which is ours and not the client's.
 fn lead_to_the_client(headers: &mut HeaderMap, asked: &Asked) {
     let Some(origin) = &asked.origin else { return };
@@ -95,5 +112,23 @@ fn tell_what_to_remove(headers: &mut HeaderMap, asked: &Asked) {
     let left: Vec<&str> = asked.carried.iter().filter(|name| !headers.contains_key(*name)).map(HeaderName::as_str).collect();
     if let Some(names) = HeaderValue::try_from(left.join(",")).ok().filter(|_| !left.is_empty()) {
         headers.insert(TO_REMOVE, names);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nginx_reads_the_cookie_that_is_kept_first() {
+        let mut headers = HeaderMap::new();
+        for line in
+            ["a=deleted; expires=x; Max-Age=0; path=/", "s=1; path=/; Max-Age=060", "b=deleted; Max-Age=0; path=/", "t=2; path=/"]
+        {
+            headers.append(header::SET_COOKIE, HeaderValue::from_static(line));
+        }
+        put_deletions_last(&mut headers);
+        let names: Vec<_> = headers.get_all(header::SET_COOKIE).iter().map(|line| char::from(line.as_bytes()[0])).collect();
+        assert_eq!(names, ['s', 't', 'a', 'b']);
     }
 }

@@ -24,7 +24,6 @@ use crate::{
     cors,
     exchange::Exchanges,
     ext_authz,
-    forward_auth::Permitted,
     listen::{Connection, Handler},
     pages,
     proxy::Proxy,
@@ -214,10 +213,8 @@ impl Gateway {
                 answer::error(rejected.status, &rejected.detail, &Reader::of_rejected(&rejected))
             }
         };
-        // A verdict's headers are for the proxy that asked, which has the answer yet to come.
-        if response.extensions().get::<Permitted>().is_none() {
-            tell(now, crossing.as_ref(), &mut response);
-        }
+        // On a verdict it is for the proxy that asked, which has the answer yet to come and may say so on it.
+        tell(now, crossing.as_ref(), &mut response);
         if let Some(hsts) = hsts {
             response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
         }

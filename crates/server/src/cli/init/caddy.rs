@@ -1,6 +1,6 @@
 //! Caddy: `forward_auth`.
 
-use super::plan::{CLEARED, CREDENTIALS, IDENTITY, Plan, below, title_case};
+use super::plan::{CLEARED, CORS, CREDENTIALS, IDENTITY, Plan, below, title_case};
 use std::{collections::BTreeSet, fmt::Write};
 
 /// The Caddyfile.
@@ -32,45 +32,37 @@ pub(super) fn render(plan: &Plan) -> String {
             let _ = writeln!(text, "        request_header -{}{other}*", title_case(word));
         }
     }
-    let copied: Vec<String> = IDENTITY.iter().chain(&CREDENTIALS).map(|name| title_case(name)).collect();
     let _ = write!(
         text,
         r"
+        # Caddy drops what `Connection` names, and a client could name what Doorward says of it.
+        @upgrade header Upgrade *
+        @plain not header Upgrade *
+        request_header @upgrade Connection Upgrade
+        request_header @plain -Connection
+
         # What Doorward answers itself, and judges as everything else.
         @own path_regexp {own}
         handle @own {{
             reverse_proxy {doorward}
         }}
 
-        # The first of these that matches takes the request, in this order.
+{preflight}        # The first of these that matches takes the request, in this order.
         route {{
             # It would change the method behind the back of whoever judges it.
             request_header -X-Http-Method-Override
-            # Who it is, and what `credentials` of [[upstream]] leaves of them. What Doorward refuses is its answer.
-            forward_auth {doorward} {{
-                uri {judge}
-                copy_headers {copied} Set-Cookie>Doorward-Set-Cookie
-            }}
-            # A session's cookie is sent again now and then.
-            @again header Doorward-Set-Cookie *
-            vars @again doorward_set_cookie {{http.request.header.Doorward-Set-Cookie}}
-            header @again {{
-                +Set-Cookie {{vars.doorward_set_cookie}}
-                defer
-            }}
-            request_header -Doorward-Set-Cookie
-
-            # The service behind, by path as in [[upstream]].
 ",
         own = plan.own_pattern(),
         doorward = plan.doorward,
-        judge = plan.judge,
-        copied = copied.join(" "),
+        preflight = if plan.cors { preflight(plan) } else { String::new() },
     );
+    judge(plan, &mut text);
+    text.push_str("            # The service behind, by path as in [[upstream]].\n");
     for service in &plan.services {
         let _ = write!(
             text,
-            "            @{name} path_regexp {path}\n            handle @{name} {{\n                reverse_proxy {address}\n            }}\n",
+            "            @{name} path_regexp {path}\n            handle @{name} {{\n                reverse_proxy {address}{silent}\n            }}\n",
+            silent = if plan.cors { " {\n                    header_down -Access-Control-*\n                }" } else { "" },
             name = service.name,
             path = below(&service.path),
             address = service.address,
@@ -82,4 +74,58 @@ pub(super) fn render(plan: &Plan) -> String {
         plan.doorward
     );
     text
+}
+
+/// A browser asks whether a page of another origin may send a request.
+fn preflight(plan: &Plan) -> String {
+    format!(
+        r"        # Doorward answers preflights, and says alone what pages of other origins may do with an answer.
+        @preflight {{
+            method OPTIONS
+            header Origin *
+            header Access-Control-Request-Method *
+            not path_regexp {questions}
+        }}
+        handle @preflight {{
+            reverse_proxy {doorward}
+        }}
+
+",
+        questions = plan.question_pattern(),
+        doorward = plan.doorward
+    )
+}
+
+/// The question: what `forward_auth` stands for, and each `Set-Cookie` of the answer, of which `copy_headers` would make one.
+fn judge(plan: &Plan, text: &mut String) {
+    let _ = write!(
+        text,
+        r"            # Who it is, and what `credentials` of [[upstream]] leaves of them. What Doorward refuses is its answer.
+            reverse_proxy {doorward} {{
+                method GET
+                rewrite {judge}
+                header_up X-Forwarded-Method {{http.request.method}}
+                header_up X-Forwarded-Uri {{http.request.uri}}
+                @permit status 200
+                handle_response @permit {{
+                    # Cookies of sessions are sent again now and then, and deleted.
+                    copy_response_headers {{
+                        include Set-Cookie{cors}
+                    }}
+                    route {{
+",
+        doorward = plan.doorward,
+        judge = plan.judge,
+        cors = if plan.cors { CORS.map(|name| format!(" {}", title_case(name))).concat() + " Vary" } else { String::new() },
+    );
+    for name in IDENTITY.iter().chain(&CREDENTIALS) {
+        let (header, word) = (title_case(name), name.replace('-', "_"));
+        let _ = write!(
+            text,
+            "                        request_header -{header}\n                        \
+             @{word} not vars {{http.reverse_proxy.header.{header}}} \"\"\n                        \
+             request_header @{word} {header} {{http.reverse_proxy.header.{header}}}\n"
+        );
+    }
+    text.push_str("                    }\n                }\n            }\n\n");
 }

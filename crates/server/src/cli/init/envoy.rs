@@ -1,6 +1,6 @@
 //! Envoy: `ext_authz` over gRPC, for there an answer can also take headers away.
 
-use super::plan::{CLEARED, Plan};
+use super::plan::{CLEARED, CORS, Plan};
 use doorward_gateway::pipeline::Place;
 use std::fmt::Write;
 
@@ -137,6 +137,21 @@ fn routes(plan: &Plan, text: &mut String) {
             "              - match: {{ {matched} }}\n                route: {{ cluster: doorward, timeout: 0s }}\n                {open}\n"
         );
     }
+    if plan.cors {
+        let _ = write!(
+            text,
+            r#"              # Doorward answers preflights, and says alone what pages of other origins may do with an answer.
+              - match:
+                  prefix: "/"
+                  headers:
+                  - {{ name: ":method", string_match: {{ exact: OPTIONS }} }}
+                  - {{ name: origin, present_match: true }}
+                  - {{ name: access-control-request-method, present_match: true }}
+                route: {{ cluster: doorward, timeout: 0s }}
+                {open}
+"#
+        );
+    }
     text.push_str("              # The service behind, by path as in [[upstream]].\n");
     for service in &plan.services {
         let matched =
@@ -144,8 +159,13 @@ fn routes(plan: &Plan, text: &mut String) {
         let _ = writeln!(
             text,
             "              - match: {{ {matched} }}\n                route: {{ cluster: {}, timeout: 0s }}\n                \
-             request_headers_to_remove: [x-http-method-override]",
-            service.name
+             request_headers_to_remove: [x-http-method-override]{}",
+            service.name,
+            if plan.cors {
+                format!("\n                response_headers_to_remove: [{}]", CORS.join(", "))
+            } else {
+                String::new()
+            }
         );
     }
     let _ = writeln!(

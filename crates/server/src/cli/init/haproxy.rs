@@ -46,6 +46,9 @@ frontend doorward_front
     http-request set-header X-Forwarded-Proto {scheme}
     http-request set-header X-Forwarded-Host {authority}
     http-request set-header X-Forwarded-Port {port}
+    # What `Connection` names is for the next hop alone, and a client could name what Doorward says of it.
+    http-request del-header connection unless {{ req.hdr(upgrade) -m found }}
+    http-request set-header Connection upgrade if {{ req.hdr(upgrade) -m found }}
 
     # What Doorward answers itself, and judges as everything else.
 ",
@@ -58,6 +61,17 @@ frontend doorward_front
     if plan.own.is_empty() {
         text.push_str("    acl doorward_own always_false\n");
     }
+    if plan.cors {
+        let _ = write!(
+            text,
+            "    # A browser asks whether a page of another origin may send a request. Who asks for verdicts is believed: no client.\n    \
+             acl doorward_question path,url_dec -m reg {}\n    \
+             http-request set-var(txn.doorward_preflight) bool(true) if METH_OPTIONS {{ req.hdr(origin) -m found }} \
+             {{ req.hdr(access-control-request-method) -m found }} !doorward_question\n    \
+             acl doorward_own var(txn.doorward_preflight) -m bool\n",
+            plan.question_pattern()
+        );
+    }
     text.push_str(
         "\n    # It would change the method behind the back of whoever judges it.\n    \
          http-request del-header x-http-method-override if !doorward_own\n\n    \
@@ -68,8 +82,8 @@ frontend doorward_front
         text,
         "    http-request lua.doorward http://doorward.internal{} {} if !doorward_own\n    \
          http-request deny if !doorward_own !{{ var(txn.doorward) -m str permit }}\n    \
-         # A session's cookie is sent again now and then.\n    \
-         http-response add-header Set-Cookie %[var(txn.doorward_set_cookie)] if {{ var(txn.doorward_set_cookie) -m found }}\n\n    \
+         # Cookies of sessions are sent again now and then, and deleted; and what pages of other origins may do.\n    \
+         http-response lua.doorward_answer\n\n    \
          # The service behind, by path as in [[upstream]]; the first that matches counts. What is nobody's, Doorward refuses.\n    \
          use_backend doorward if doorward_own\n",
         plan.judge, plan.doorward

@@ -1,6 +1,6 @@
 //! nginx: `auth_request`.
 
-use super::plan::{ANSWERED, CLEARED, CREDENTIALS, IDENTITY, Plan, below, pattern, title_case};
+use super::plan::{ANSWERED, CLEARED, CORS, CREDENTIALS, IDENTITY, Plan, below, pattern, title_case};
 use std::fmt::Write;
 
 /// The file, to be included in the `http` block.
@@ -32,6 +32,13 @@ upstream doorward {{
     );
     for service in &plan.services {
         let _ = writeln!(text, "    \"~{}\" {};", below(&service.path), service.name);
+    }
+    if plan.cors {
+        text.push_str(
+            "}\n\n# A browser asks whether a page of another origin may send a request.\n\
+             map \"$request_method:$http_origin:$http_access_control_request_method\" $doorward_preflight {\n    \
+             default \"\";\n    \"~^OPTIONS:.+:[^:]+$\" 1;\n",
+        );
     }
     text.push_str("}\n\n# WebSockets.\nmap $http_upgrade $doorward_connection {\n    default upgrade;\n    \"\" \"\";\n}\n\n");
     server(plan, &mut text);
@@ -78,17 +85,29 @@ fn server(plan: &Plan, text: &mut String) {
     judge(plan, &authority, text);
     let _ = writeln!(
         text,
-        "\n    location / {{\n        auth_request {};\n        error_page 401 403 500 = @doorward;\n\n        \
-         # Who it is: Doorward's answer says it, never the client.",
+        "\n    location / {{\n        auth_request {};\n        error_page 401 403 418 500 = @doorward;\n",
         plan.judge
     );
-    for name in IDENTITY.iter().chain(&ANSWERED) {
+    if plan.cors {
+        text.push_str("        # Doorward answers preflights.\n        if ($doorward_preflight) { return 418; }\n\n");
+    }
+    text.push_str("        # Who it is: Doorward's answer says it, never the client.\n");
+    let cors: &[&str] = if plan.cors { &CORS } else { &[] };
+    for name in IDENTITY.iter().chain(&ANSWERED).chain(cors).chain(plan.cors.then_some(&"vary")) {
         let variable = name.replace('-', "_");
         let _ = writeln!(text, "        auth_request_set $answer_{variable} $upstream_http_{variable};");
     }
     text.push_str(
         "        # A session's cookie is sent again now and then.\n        add_header Set-Cookie $answer_set_cookie always;\n",
     );
+    if plan.cors {
+        text.push_str("        # What pages of other origins may do with an answer, Doorward says alone.\n");
+        for name in CORS {
+            let (header, variable) = (title_case(name), name.replace('-', "_"));
+            let _ = writeln!(text, "        proxy_hide_header {header};\n        add_header {header} $answer_{variable} always;");
+        }
+        text.push_str("        add_header Vary $answer_vary always;\n");
+    }
     for name in IDENTITY {
         let _ = writeln!(text, "        proxy_set_header {} $answer_{};", title_case(name), name.replace('-', "_"));
     }

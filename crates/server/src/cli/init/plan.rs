@@ -67,6 +67,10 @@ pub(super) const CREDENTIALS: [&str; 4] = ["authorization", "cookie", "dpop", "x
 /// What else is read of Doorward's answer.
 pub(super) const ANSWERED: [&str; 5] = ["authorization", "cookie", "dpop", "x-csrf-token", "set-cookie"];
 
+/// What an answer says of pages of other origins. Where Doorward says any of it, services do not.
+pub(super) const CORS: [&str; 3] =
+    ["access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers"];
+
 /// All that a template says, in a form that means the same in every proxy's language: letters, digits and `-._~/:[]`.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -90,6 +94,8 @@ pub(super) struct Plan {
     pub(super) questions: Vec<Place>,
     /// Services, longest path first.
     pub(super) services: Vec<Service>,
+    /// Whether Doorward says what pages of other origins may do.
+    pub(super) cors: bool,
 }
 
 /// A service behind the proxy.
@@ -144,6 +150,7 @@ impl Plan {
             own: own_places(policy, settings.assertion.jwks_path.as_deref()),
             questions: questions(&settings.forward_auth),
             services: services.collect::<Result<_, Failure>>()?,
+            cors: !policy.cors.rules.is_empty() || policy.sites.all.iter().any(|site| !site.policy.cors.rules.is_empty()),
         };
         plan.own.iter().chain(&plan.questions).try_for_each(|place| plain("the path of an endpoint", place.path()).map(drop))?;
         Ok(plan)
@@ -164,6 +171,11 @@ impl Plan {
     pub(super) fn own_pattern(&self) -> String {
         let patterns: Vec<String> = self.own.iter().map(pattern).collect();
         if patterns.is_empty() { "^$".to_owned() } else { patterns.join("|") }
+    }
+
+    /// One pattern for all places where proxies ask.
+    pub(super) fn question_pattern(&self) -> String {
+        self.questions.iter().map(pattern).collect::<Vec<_>>().join("|")
     }
 
     /// `http` or `https`.

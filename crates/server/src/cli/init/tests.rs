@@ -254,7 +254,7 @@ fn no_client_asks_questions_through_the_proxy() {
 fn a_proof_of_possession_is_taken_from_the_client_as_other_credentials_are() {
     for (proxy, line) in [
         (Proxy::Nginx, "proxy_set_header Dpop $answer_dpop;"),
-        (Proxy::Caddy, "Authorization Cookie Dpop X-Csrf-Token"),
+        (Proxy::Caddy, "request_header @dpop Dpop {http.reverse_proxy.header.Dpop}"),
         (Proxy::Traefik, "authResponseHeaders: [Authorization, Cookie, Dpop, X-Csrf-Token]"),
     ] {
         assert!(printed(proxy).contains(line), "{line}");

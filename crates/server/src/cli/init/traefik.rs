@@ -1,6 +1,6 @@
 //! Traefik: ForwardAuth, in a file of the file provider.
 
-use super::plan::{CLEARED, CREDENTIALS, Plan, below, pattern, title_case};
+use super::plan::{CLEARED, CREDENTIALS, Plan, below, title_case};
 use std::fmt::Write;
 
 /// The file.
@@ -10,7 +10,7 @@ pub(super) fn render(plan: &Plan) -> String {
     let _ = write!(
         text,
         r#"# {title}. Print it anew when doorward.toml changes.
-# For the file provider of Traefik 3: `--providers.file.filename=doorward.yml` and an entry point `{entry}` at port {port}.
+# For the file provider of Traefik 3.1.3 or newer: `--providers.file.filename=doorward.yml` and an entry point `{entry}` at port {port}.
 # Give that entry point no `forwardedHeaders`: then Traefik drops X-Forwarded-* of clients and sets its own.
 
 http:
@@ -34,8 +34,24 @@ http:
         port = plan.port,
         hosts = hosts(plan),
         own = plan.own_pattern(),
-        questions = plan.questions.iter().map(pattern).collect::<Vec<_>>().join("|"),
+        questions = plan.question_pattern(),
     );
+    if plan.cors {
+        let _ = write!(
+            text,
+            r#"    # Doorward answers preflights. What services' answers say to pages of other origins, Traefik's `headers` would have to
+    # say: it copies nothing of a permit but cookies.
+    doorward-preflight:
+      entryPoints: [{entry}]
+      rule: "({hosts}) && Method(`OPTIONS`) && HeaderRegexp(`Origin`, `.`) && HeaderRegexp(`Access-Control-Request-Method`, `.`) && !PathRegexp(`{questions}`)"
+      priority: 900
+      middlewares: [doorward-clear]
+      service: doorward{tls}
+"#,
+            hosts = hosts(plan),
+            questions = plan.question_pattern(),
+        );
+    }
     let count = plan.services.len();
     for (place, service) in plan.services.iter().enumerate() {
         let _ = write!(

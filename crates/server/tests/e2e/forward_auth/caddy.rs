@@ -1,47 +1,30 @@
 //! Caddy, `forward_auth`.
 
-use super::Place;
+use super::{Place, how_to};
 use crate::support::python;
 
-const CONFIG: &str = r#"{
-  admin off
-  auto_https off
-  persist_config off
-  storage file_system {folder}/caddy
+const OPTIONS: &str = "{\n  admin off\n  auto_https off\n  persist_config off\n  storage file_system {folder}/caddy\n}\n";
+const FROM: &str = "{\n transport http {\n local_address 127.0.0.2\n }\n";
+
+fn config() -> String {
+    let block = how_to(
+        "caddyfile",
+        "forward_auth",
+        &[
+            ("shop.example.com {", "http://shop.test:{port} {\n    bind 127.0.0.1"),
+            ("reverse_proxy 127.0.0.1:8080", &format!("reverse_proxy {{doorward}} {FROM} }}")),
+            ("forward_auth 127.0.0.1:8080 {", &format!("forward_auth {{doorward}} {FROM}")),
+            ("127.0.0.1:9000", "{upstream}"),
+        ],
+    );
+    format!("{OPTIONS}{block}")
 }
-http://shop.test:{port} {
-  bind 127.0.0.1
-  @ours path /login /login/* /logout /api/ibexa/v2/*
-  handle @ours {
-    reverse_proxy {doorward} {
-      transport http {
-        local_address 127.0.0.2
-      }
-    }
-  }
-  handle {
-    forward_auth {doorward} {
-      uri /_doorward/verdict
-      copy_headers Doorward-Identity Doorward-Login Doorward-Roles Doorward-Method Doorward-Request-Id Doorward-Assertion Cookie Authorization X-CSRF-Token
-      transport http {
-        local_address 127.0.0.2
-      }
-    }
-    request_header -X-Forwarded-Uri
-    request_header -X-Forwarded-Method
-    request_header -X-Forwarded-Prefix
-    request_header -X-Original-*
-    request_header -X-Real-IP
-    request_header -Forwarded
-    reverse_proxy {upstream}
-  }
-}
-"#;
 
 #[test]
 fn caddy_asks_and_is_not_fooled() {
     let place = Place::new("caddy");
     let program = python::beside("caddy").to_string_lossy().into_owned();
     let command = [&*program, "run", "--config", "{folder}/Caddyfile", "--adapter", "caddyfile"];
-    place.behind("Caddyfile", CONFIG, &command).stands();
+    place.takes_claims_away("Caddyfile", &config(), &command);
+    place.behind("Caddyfile", &config(), &command).stands();
 }

@@ -14,7 +14,7 @@ use crate::support::{
     python::claims,
     upstream::{Received, Upstream},
 };
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
 
 const PASSWORD: &str = "correct horse battery";
 /// What a client says that is not so.
@@ -107,11 +107,69 @@ impl Place {
 
     /// Starts a proxy; `{doorward}` and `{upstream}` in its configuration are their addresses.
     fn behind(&self, file: &str, config: &str, command: &[&str]) -> Front<'_> {
-        let config = config
-            .replace("{doorward}", &self.server.public.to_string())
-            .replace("{upstream}", &self.upstream.address.to_string());
-        Front { proxy: Proxy::start(&self.site, file, &config, command), place: self, asks: true }
+        Front { proxy: self.start(self.server.public, file, config, command), place: self, asks: true }
     }
+
+    fn start(&self, doorward: SocketAddr, file: &str, config: &str, command: &[&str]) -> Proxy {
+        let config = config
+            .replace("{doorward}", &doorward.to_string())
+            .replace("{doorward-port}", &doorward.port().to_string())
+            .replace("{upstream}", &self.upstream.address.to_string())
+            .replace("{upstream-port}", &self.upstream.address.port().to_string());
+        Proxy::start(&self.site, file, &config, command)
+    }
+
+    /// The same in front of somebody who permits everything and writes down what arrives: nothing that a client claims, neither
+    /// where Doorward answers itself, nor in questions, nor behind. Whoever is trusted passes on what it does not take away.
+    fn takes_claims_away(&self, file: &str, config: &str, command: &[&str]) {
+        let doorward = Upstream::start();
+        let proxy = self.start(doorward.address, file, config, command);
+        for between in ["-", "_", "."] {
+            let said: String = claims_of_proxies()
+                .iter()
+                .map(|name| format!("{}: {SPOOF}\r\n", name.replace('-', between)))
+                .chain(
+                    ["SSL_CLIENT_S_DN", "SSL_CLIENT_S_DN_Email", "SSL_CLIENT_VERIFY"].map(|name| format!("{name}: {SPOOF}\r\n")),
+                )
+                .collect();
+            for (path, services) in [("/login", 0), ("/open", 1)] {
+                let before = (doorward.received().len(), self.upstream.received().len());
+                let reply = ask(
+                    SocketAddr::from(([127, 0, 0, 1], proxy.port)),
+                    &format!("GET {path}"),
+                    &format!("Host: shop.test\r\n{said}"),
+                    "",
+                );
+                let (asked, served) = (doorward.received().split_off(before.0), self.upstream.received().split_off(before.1));
+                assert_eq!((reply.status, asked.len(), served.len()), (200, 1, services), "{path} {between}: {reply:?}");
+                for received in [asked, served].concat() {
+                    assert!(!received.head.contains(SPOOF), "{path} {between}: {}", received.head);
+                }
+            }
+        }
+    }
+}
+
+/// A block of the how-to with `part` in it, with these texts in place of those: what is printed there is what is tested.
+fn how_to(language: &str, part: &str, instead: &[(&str, &str)]) -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/how-to/forward-auth.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let start = format!("```{language}\n");
+    let blocks = page.split(&*start).skip(1).filter_map(|rest| rest.split_once("\n```"));
+    let mut block = blocks.map(|(block, _)| format!("{block}\n")).find(|block| block.contains(part)).unwrap();
+    for (from, to) in instead {
+        assert!(block.contains(from), "{from} is not in: {block}");
+        block = block.replace(from, to);
+    }
+    block
+}
+
+/// What clients may not say, by the list of `doorward init`; in lower case.
+fn claims_of_proxies() -> Vec<&'static str> {
+    let list = include_str!("../../../src/cli/init/plan.rs").split_once("const CLEARED: ").unwrap().1;
+    let names: Vec<_> = list.split_once("];\n").unwrap().0.split('"').skip(1).step_by(2).collect();
+    assert!(names.len() > 30 && names.contains(&"client-cert"), "{names:?}");
+    names
 }
 
 /// A proxy in front.
@@ -153,6 +211,7 @@ impl Front<'_> {
         self.is_not_fooled_by_forwarding_headers();
         self.passes_on_no_forwarding_headers();
         self.is_not_fooled_by_spellings();
+        self.nominates_nothing_away();
         self.is_not_fooled_by_paths();
         self.leads_to_the_sign_in_page();
     }
@@ -248,18 +307,7 @@ impl Front<'_> {
 
     /// Whoever is let in says no more of the way than anybody else.
     fn passes_on_no_forwarding_headers(&self) {
-        for name in [
-            "Forwarded",
-            "X-Real-IP",
-            "X-Forwarded-Uri",
-            "X-Forwarded-Method",
-            "X-Forwarded-Host",
-            "X-Forwarded-Prefix",
-            "X-Forwarded-Proto",
-            "X-Original-URL",
-            "X-Original-URI",
-            "X-Original-Method",
-        ] {
+        for name in claims_of_proxies() {
             let (reply, received) = self.ask("GET /open", &format!("{name}: {SPOOF}\r\n"), "");
             match received {
                 None => assert!(matches!(reply.status, 400 | 403), "{name}: {reply:?}"),
@@ -277,6 +325,23 @@ impl Front<'_> {
             match received {
                 None => assert!(matches!(reply.status, 400 | 403), "{name}: {reply:?}"),
                 Some(received) => assert!(!received.head.contains(SPOOF), "{name}: {}", received.head),
+            }
+        }
+    }
+
+    /// CVE-2024-45410: what `Connection` names is for the next hop alone, which drops it.
+    fn nominates_nothing_away(&self) {
+        let named = "Doorward-Identity, Doorward-Login, Doorward-Assertion, X-Forwarded-For, X-Forwarded-Uri";
+        let cookie = &self.place.session.cookie;
+        let before = self.place.upstream.received().len();
+        let raw = format!("GET /closed/a HTTP/1.1\r\nHost: shop.test\r\nConnection: close, {named}\r\nCookie: {cookie}\r\n\r\n");
+        let reply = exchange(self.address(), &raw);
+        match self.place.upstream.received().get(before) {
+            None => assert!((400..500).contains(&reply.status), "{reply:?}"),
+            Some(received) => {
+                assert_eq!(received.header("doorward-identity"), Some("admin/1"), "{}", received.head);
+                assert!(received.header("doorward-assertion").is_some(), "{}", received.head);
+                assert!(received.all("connection").all(|names| !names.contains("oorward")), "{}", received.head);
             }
         }
     }

@@ -1,97 +1,39 @@
 //! nginx, `auth_request`.
 
-use super::{Place, ask};
+use super::{Place, ask, how_to};
 
-const CONFIG: &str = r#"daemon off;
-master_process off;
-pid nginx.pid;
-error_log stderr warn;
-events {}
-http {
-  access_log off;
-  client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
-  upstream doorward { server {doorward}; keepalive 8; }
-  server {
-    listen 127.0.0.1:{port};
-    absolute_redirect off;
-    proxy_http_version 1.1;
-    proxy_bind 127.0.0.2;
-    location / {
-      auth_request /_doorward;
-      auth_request_set $doorward_identity $upstream_http_doorward_identity;
-      auth_request_set $doorward_login $upstream_http_doorward_login;
-      auth_request_set $doorward_roles $upstream_http_doorward_roles;
-      auth_request_set $doorward_method $upstream_http_doorward_method;
-      auth_request_set $doorward_request_id $upstream_http_doorward_request_id;
-      auth_request_set $doorward_assertion $upstream_http_doorward_assertion;
-      auth_request_set $doorward_cookie $upstream_http_cookie;
-      auth_request_set $doorward_authorization $upstream_http_authorization;
-      auth_request_set $doorward_csrf $upstream_http_x_csrf_token;
-      auth_request_set $doorward_set_cookie $upstream_http_set_cookie;
-      auth_request_set $doorward_location $upstream_http_location;
-      error_page 401 = @refused;
-      add_header Set-Cookie $doorward_set_cookie always;
-      proxy_set_header Host $host;
-      proxy_set_header Connection "";
-      proxy_set_header Doorward-Identity $doorward_identity;
-      proxy_set_header Doorward-Login $doorward_login;
-      proxy_set_header Doorward-Roles $doorward_roles;
-      proxy_set_header Doorward-Method $doorward_method;
-      proxy_set_header Doorward-Request-Id $doorward_request_id;
-      proxy_set_header Doorward-Assertion $doorward_assertion;
-      proxy_set_header Cookie $doorward_cookie;
-      proxy_set_header Authorization $doorward_authorization;
-      proxy_set_header X-CSRF-Token $doorward_csrf;
-      proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_set_header X-Forwarded-Host $host;
-      proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_set_header X-Original-URL "";
-      proxy_set_header X-Original-URI "";
-      proxy_set_header X-Original-Method "";
-      proxy_set_header X-Forwarded-Uri "";
-      proxy_set_header X-Forwarded-Method "";
-      proxy_set_header X-Forwarded-Prefix "";
-      proxy_set_header X-Real-IP "";
-      proxy_set_header Forwarded "";
-      proxy_pass http://{upstream};
-    }
-    location @refused {
-      add_header Set-Cookie $doorward_set_cookie always;
-      if ($doorward_location) { return 303 $doorward_location; }
-      return 401;
-    }
-    location = /_doorward {
-      internal;
-      proxy_pass http://doorward/_doorward/verdict;
-      proxy_pass_request_body off;
-      proxy_set_header Content-Length "";
-      proxy_set_header Connection "";
-      {original}
-      proxy_set_header X-Original-Method $request_method;
-      proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_set_header Upgrade $http_upgrade;
-    }
-    location ~ ^/(login|logout|api/ibexa/v2)(/|$) {
-      proxy_pass http://doorward;
-      proxy_set_header Host $host;
-      proxy_set_header Connection "";
-      proxy_set_header X-Forwarded-For $remote_addr;
-    }
-  }
+const HEAD: &str = "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr warn;\nevents {}\nhttp {\naccess_log off;\n\
+    client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;\n";
+
+/// The how-to's configuration with `original` in place of what says there which request is asked about.
+fn config(place: &Place, original: &str) -> String {
+    place.site.write("doorward-clear.conf", &how_to("nginx", "proxy_set_header X-Forwarded-For $remote_addr;", &[]));
+    let server = how_to(
+        "nginx",
+        "auth_request /_doorward;",
+        &[
+            ("server 127.0.0.1:8080;", "server {doorward};"),
+            ("listen 443 ssl;", "listen 127.0.0.1:{port};\n    proxy_bind 127.0.0.2;"),
+            ("server_name shop.example.com;", "server_name shop.test;"),
+            ("http://127.0.0.1:9000", "http://{upstream}"),
+            ("/etc/nginx/", "{folder}/"),
+            (URL, original),
+        ],
+    );
+    format!("{HEAD}{server}}}\n")
 }
-"#;
 
 const COMMAND: [&str; 7] = ["nginx", "-p", "{folder}", "-c", "{folder}/nginx.conf", "-e", "stderr"];
 
-const URL: &str = "proxy_set_header X-Original-URL $scheme://$host$request_uri; proxy_set_header X-Original-URI \"\";";
-const PARTS: &str = "proxy_set_header X-Original-URI $request_uri; proxy_set_header X-Original-URL \"\"; \
-                     proxy_set_header X-Forwarded-Host $host; proxy_set_header X-Forwarded-Proto $scheme;";
+const URL: &str = "proxy_set_header X-Original-URL $scheme://$host$request_uri;";
+const PARTS: &str = "proxy_set_header X-Original-URI $request_uri; proxy_set_header X-Original-URL \"\";";
 
 #[test]
 fn nginx_asks_and_is_not_fooled() {
+    let place = Place::new("nginx");
+    place.takes_claims_away("nginx.conf", &config(&place, URL), &COMMAND);
     for original in [URL, PARTS] {
-        let place = Place::new("nginx");
-        place.behind("nginx.conf", &CONFIG.replace("{original}", original), &COMMAND).stands();
+        place.behind("nginx.conf", &config(&place, original), &COMMAND).stands();
     }
 }
 
@@ -99,7 +41,7 @@ fn nginx_asks_and_is_not_fooled() {
 #[test]
 fn performance_trap_3_nginx_keeps_its_connection_after_refusals() {
     let place = Place::new("nginx");
-    let front = place.behind("nginx.conf", &CONFIG.replace("{original}", URL), &COMMAND);
+    let front = place.behind("nginx.conf", &config(&place, URL), &COMMAND);
     let opened = || place.server.metric("doorward_connections_opened_total").unwrap();
     let before = opened();
     for _ in 0..20 {
@@ -113,8 +55,10 @@ fn performance_trap_3_nginx_keeps_its_connection_after_refusals() {
 #[test]
 fn a_length_without_a_body_does_not_hang() {
     let place = Place::new("nginx");
-    let config = CONFIG.replace("{original}", URL).replace("      proxy_set_header Content-Length \"\";\n", "");
-    let front = place.behind("nginx.conf", &config, &COMMAND);
+    let length = "        proxy_set_header Content-Length \"\";\n";
+    let config = config(&place, URL);
+    assert!(config.contains(length));
+    let front = place.behind("nginx.conf", &config.replace(length, ""), &COMMAND);
     let token = format!("X-CSRF-Token: {}\r\n", place.session.token);
     for _ in 0..3 {
         let (reply, received) = front.signed_in("POST /closed/a", &token, "a body");
@@ -126,9 +70,9 @@ fn a_length_without_a_body_does_not_hang() {
 /// Without what says which request it is about, a question is none.
 #[test]
 fn a_configuration_that_says_too_little_lets_nobody_in() {
-    for original in ["", "proxy_set_header X-Original-URI $request_uri;"] {
+    for original in ["", "proxy_set_header X-Original-URL $request_uri;"] {
         let place = Place::new("nginx");
-        let front = place.behind("nginx.conf", &CONFIG.replace("{original}", original), &COMMAND);
+        let front = place.behind("nginx.conf", &config(&place, original), &COMMAND);
         for headers in ["", "X-Original-URL: http://shop.test/open\r\nX-Original-URI: /open\r\n"] {
             let (reply, received) = front.signed_in("GET /closed/a", headers, "");
             assert_eq!((reply.status, received.is_none()), (403, true), "{reply:?}");

@@ -1,8 +1,13 @@
 //! Traefik, ForwardAuth, in the form in which Traefik 3 asks: it copies the client's headers without those of a connection, and
 //! sets `X-Forwarded-*` itself, whatever a client said.
 
-use super::{Place, ask};
-use crate::support::client::Reply;
+use super::{Place, ask, claims_of_proxies, how_to};
+use crate::support::{client::Reply, python};
+use serde_json::{Value, json};
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
 
 /// What Traefik asks about this request.
 fn question(place: &Place, method: &str, uri: &str, headers: &str) -> Reply {
@@ -78,4 +83,25 @@ fn what_traefik_leaves_of_a_client_is_not_believed() {
         let refused = question(&place, "GET", "/closed/a", header);
         assert!(matches!(refused.status, 400 | 403), "{header} {refused:?}");
     }
+}
+
+/// What a trusted proxy does not take away is believed to be its own.
+#[test]
+fn the_how_to_has_traefik_take_away_what_clients_may_not_say() {
+    let script = "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))";
+    let mut child =
+        Command::new(python::beside("python")).args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(how_to("yaml", "forwardAuth:", &[]).as_bytes()).unwrap();
+    let http = serde_json::from_slice::<Value>(&child.wait_with_output().unwrap().stdout).unwrap()["http"].clone();
+    let cleared = http["middlewares"]["cleared"]["headers"]["customRequestHeaders"].as_object().unwrap();
+    let empty: Vec<String> =
+        cleared.iter().filter(|(_, value)| **value == "").map(|(name, _)| name.to_ascii_lowercase()).collect();
+    let itself =
+        ["x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "x-forwarded-server", "x-real-ip"];
+    for name in claims_of_proxies().into_iter().chain(["ssl_client_s_dn", "ssl_client_s_dn_email", "ssl_client_verify"]) {
+        assert!(itself.contains(&name) || empty.iter().any(|gone| gone == name), "{name}");
+    }
+    assert_eq!(http["routers"]["ours"]["middlewares"], json!(["cleared"]));
+    assert_eq!(http["routers"]["shop"]["middlewares"], json!(["cleared", "doorward"]));
+    assert_eq!(http["middlewares"]["doorward"]["forwardAuth"]["trustForwardHeader"], false);
 }

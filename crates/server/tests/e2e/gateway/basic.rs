@@ -27,7 +27,7 @@ const PREFIX: &str = "/api/ibexa/v2";
 const CHALLENGE: &str = r#"Basic realm="Ibexa DXP REST API", charset="UTF-8""#;
 
 /// `Authorization` with a pair.
-pub(super) fn pair(login: &str, password: &str) -> String {
+pub(crate) fn pair(login: &str, password: &str) -> String {
     format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("{login}:{password}")))
 }
 

@@ -50,6 +50,8 @@ kind = "admin"
 "#;
 
 /// A password that nobody warns of.
+pub(crate) use basic::pair;
+
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// A configuration of `[server]` with a free port, [`BASE`], and what a test adds.

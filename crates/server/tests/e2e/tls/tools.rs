@@ -32,7 +32,7 @@ impl Got {
     }
 
     /// A header's value, whatever the case of its name.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let head = self.text.split("\r\n\r\n").next()?;
         let mut lines = head.lines().skip(1).filter_map(|line| line.split_once(':'));
         lines.find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
@@ -45,7 +45,7 @@ pub(crate) fn curl(server: &Server, host: &str, path: &str, arguments: &[&str]) 
 }
 
 /// The same on another port.
-pub(super) fn curl_at(port: u16, host: &str, path: &str, arguments: &[&str]) -> Got {
+pub(crate) fn curl_at(port: u16, host: &str, path: &str, arguments: &[&str]) -> Got {
     let output = Command::new("curl")
         .args(["-sS", "-i", "--max-time", "30", "--noproxy", "*", "--resolve", &format!("{host}:{port}:127.0.0.1")])
         .args(arguments)
