@@ -54,12 +54,10 @@ impl Auth {
 
     async fn apply(&self, what: &Changed) -> Result<(), StoreError> {
         // By any of these a pair that was wrong may be right.
-        if matches!(
+        let may_be_right = matches!(
             what,
             Changed::Account(..) | Changed::Unlocked(..) | Changed::Role(..) | Changed::Groups | Changed::Everything
-        ) {
-            self.pairs().forget_refusals();
-        }
+        );
         match what {
             Changed::Session(key) => self.sessions().end(key),
             Changed::Account(kind, id, deed) => {
@@ -92,6 +90,10 @@ impl Auth {
             Changed::AccessToken(jti) => self.tokens.access_token_ended(jti).await,
             Changed::Everything => self.forget_everything().await?,
         }
+        // Only now: what is judged while it is applied may be judged by what was.
+        if may_be_right {
+            self.pairs().forget_refusals();
+        }
         Ok(())
     }
 
@@ -100,6 +102,8 @@ impl Auth {
         self.tokens.keys_changed().await?;
         self.all_pairs_changed().await;
         self.all_holders_changed().await;
-        self.roles.reload(&*self.store).await
+        self.roles.reload(&*self.store).await?;
+        self.pairs().forget_refusals();
+        Ok(())
     }
 }

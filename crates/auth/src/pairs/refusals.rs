@@ -49,8 +49,9 @@ impl Refusals {
 
     /// Remembers a guess that was judged in `epoch`. Not being able to judge is none.
     pub(super) fn note(&self, key: PairKey, failed: &Arc<Failed>, epoch: u64, now: Time) {
-        // Of an account that is not confirmed the password is right.
-        if !matches!(&failed.error, SignInError::Invalid { why, .. } if *why != Why::Unconfirmed) {
+        // Of an account that is not confirmed the password is right; where too many wait it was not looked at, and soon will be.
+        let passing = |why: &Why| matches!(why, Why::Unconfirmed | Why::Crowded);
+        if !matches!(&failed.error, SignInError::Invalid { why, .. } if !passing(why)) {
             return;
         }
         let mut table = self.table();

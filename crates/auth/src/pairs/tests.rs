@@ -208,6 +208,11 @@ async fn a_refusal_is_forgotten_as_soon_as_the_pair_may_be_right() {
     assert!(pairs.refused(&key, bench.clock.now()).is_none());
     pairs.refusals.note(key, &failed, epoch + 1, bench.clock.now());
     assert!(pairs.refused(&key, bench.clock.now()).is_some());
+    // Where too many wait nothing was looked at.
+    let crowded = pairs.key(&asked(&names, "admin", "crowded", HERE));
+    let error = SignInError::Invalid { why: Why::Crowded, account: None };
+    pairs.refusals.note(crowded, &Arc::new(Failed { error, told: AtomicBool::new(false) }), epoch + 1, bench.clock.now());
+    assert!(pairs.refused(&crowded, bench.clock.now()).is_none());
     // A node that may have missed what happened asks anew.
     bench.auth.set_deaf(true);
     assert!(pairs.refused(&key, bench.clock.now()).is_none());

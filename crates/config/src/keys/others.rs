@@ -128,7 +128,12 @@ const INTROSPECTION: Table = Table {
             "\"30s\"",
             "How long an answer counts, from a second to an hour, and never longer than the token. Streams and WebSockets that nothing else was asked for end with it.",
         ),
-        key("timeout", SPAN, "\"5s\"", "How long an answer may take, up to ten seconds; after that it is 503."),
+        key(
+            "timeout",
+            SPAN,
+            "\"5s\"",
+            "How long an answer may take, up to ten seconds; after that it is 503. A request may wait half of that again until it may ask.",
+        ),
         key("leeway", SPAN, "none", "By how much its clock may differ from ours; at most five minutes."),
         key(
             "ca",

@@ -55,6 +55,7 @@ impl House {
 
     async fn begin(door: Doorward) -> Self {
         let background = door.start();
+        door.ready().await.unwrap();
         let accounts = door.accounts();
         accounts.put_role("clerks", &["Example_Sales::orders"]).await.unwrap();
         accounts.add(NewUser::new("admins", "anna").password("long enough for anna").role("clerks")).await.unwrap();

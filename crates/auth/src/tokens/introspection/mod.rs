@@ -3,7 +3,8 @@
 //! What was said is remembered for a configured time at most, and never for longer than the token lasts; then the server is asked
 //! again, and while it cannot be asked nobody knows. What is remembered hangs on everything that the decision depends on: the
 //! server, who we are there, the audiences and directories that are asked, and the token (oathkeeper CVE-2021-32701,
-//! GHSA-4mq7-pvjg-xp2r). One question about a token is under way at a time, few questions at all, and fewer for one network.
+//! GHSA-4mq7-pvjg-xp2r). One question of a network about a token is under way at
+//! a time, few questions at all, and fewer for one network.
 
 mod answer;
 mod flights;

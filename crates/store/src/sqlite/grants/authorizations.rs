@@ -53,7 +53,7 @@ pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<Authorizatio
     })
 }
 
-/// A way that nobody here knows is none that a client may use.
+/// A word that nobody here knows is an error: what it allows cannot be known.
 fn way(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Grant>> {
     let word: Option<String> = row.get(column)?;
     let parse = |word: String| Grant::parse(&word).ok_or_else(|| Error::InvalidColumnType(column, word, Type::Text));
