@@ -51,9 +51,11 @@ end
 
 -- Tables of HAProxy begin with 0.
 local function lines(headers, name)
-  local all = {}
-  for _, value in pairs(headers[name] or {}) do
-    table.insert(all, value)
+  local all, values = {}, headers[name] or {}
+  local at = values[0] ~= nil and 0 or 1
+  while values[at] ~= nil do
+    table.insert(all, values[at])
+    at = at + 1
   end
   return all
 end
@@ -87,10 +89,13 @@ core.register_action("doorward", { "http-req" }, function(txn, url, address)
   txn:set_var("txn.doorward", "permit")
 end, 2)
 
--- What pages of other origins may do with the answer: where Doorward says it, the service does not.
+-- What the answer depends on, and what pages of other origins may do with it: where Doorward says it, the service does not.
 local function say_to_other_origins(txn, said)
-  local depends = table.concat(lines(said, "vary"), ",")
-  if not depends:lower():find("origin") then
+  local depends = lines(said, "vary")
+  for _, value in ipairs(depends) do
+    txn.http:res_add_header("vary", value)
+  end
+  if not table.concat(depends, ","):lower():find("origin") then
     return
   end
   for name in pairs(txn.http:res_get_headers()) do
@@ -99,7 +104,7 @@ local function say_to_other_origins(txn, said)
     end
   end
   for name in pairs(said) do
-    if name == "vary" or name:find("^access%-control%-") then
+    if name:find("^access%-control%-") then
       for _, value in ipairs(lines(said, name)) do
         txn.http:res_add_header(name, value)
       end

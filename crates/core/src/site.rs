@@ -3,7 +3,7 @@
 //! A site has a policy of its own, made from the one of all when the configuration is read: its cookies, its directories, its
 //! upstreams, its cross-origin rules. Firewalls, access control and route rules match alike on every site, so whoever names
 //! another site by a header is judged by the same rules as before. Rules that stand on a path say nothing elsewhere, which is
-//! why no header leads to a site of that path from elsewhere ([`Site::by_path`]).
+//! why no header leads to a site of that path from elsewhere ([`Site::by_path`]), but where paths name none: below the Ibexa prefixes.
 
 mod bases;
 

@@ -10,6 +10,7 @@ use crate::{
     },
 };
 use doorward_core::{
+    access::AccessRule,
     firewall::{Entry, Firewall},
     policy::{Unmatched, is_under},
     site::{Condition, MatchRule},
@@ -106,15 +107,22 @@ fn headers(r: &mut Reader<'_>, draft: &Draft, plan: &Plan) {
 
 /// Below the Ibexa prefixes a header chooses every site, so rules on the path of one do not keep its upstream closed there.
 fn calls(r: &mut Reader<'_>, draft: &Draft, plan: &Plan) {
-    let Some(prefix) = draft.api.ibexa_prefixes.iter().find(|prefix| !prefix.is_empty()) else { return };
-    let closes = |path: &str| {
-        let mut rules = draft.access.iter().map(|placed| &placed.rule);
-        let first = rules.find(|rule| rule.path.as_ref().is_none_or(|pattern| pattern.is_match(path)));
-        first.is_some_and(|rule| !rule.roles.is_empty() || !rule.scopes.is_empty())
+    let first = |path: &str| {
+        let mut rules = draft.access.iter().map(|placed| &*placed.rule);
+        rules.find(|rule| rule.path.as_ref().is_none_or(|pattern| pattern.is_match(path)))
     };
-    if draft.unmatched == Unmatched::Deny || closes(&format!("{prefix}/x")) {
+    let demands = |rule: &AccessRule| {
+        !rule.scopes.is_empty() || !rule.roles.is_empty() && !rule.roles.iter().any(|role| **role == *"PUBLIC_ACCESS")
+    };
+    let closes = |path: &str| first(path).is_some_and(demands);
+    // Whoever it is not about passes by it, to a rule that may ask for nothing.
+    let for_all = |rule: &AccessRule| rule.methods.is_empty() && rule.ips.is_empty() && rule.host.is_none();
+    let closed_to_all = |path: &str| first(path).is_some_and(|rule| demands(rule) && for_all(rule));
+    if draft.unmatched == Unmatched::Deny {
         return;
     }
+    let mut prefixes = draft.api.ibexa_prefixes.iter().filter(|prefix| !prefix.is_empty());
+    let Some(prefix) = prefixes.find(|prefix| !closed_to_all(&format!("{prefix}/x"))) else { return };
     for (_, site) in plan.sites.iter().enumerate().filter(|(at, _)| plan.is_by_path(*at, &draft.scopes)) {
         let of_site = |name: &str| draft.scopes.get(name).is_some_and(|sites| sites.contains(&site.name));
         let reached = draft.upstreams.iter().any(|(upstream, _)| of_site(&upstream.name) && is_under(prefix, &upstream.path));

@@ -60,7 +60,7 @@ pub(crate) fn verdict(response: Response<Body>, asked: &Asked) -> Response<Body>
     let mut verdict = Response::from_parts(parts, Body::Empty);
     let headers = verdict.headers_mut();
     if asked.convention == Convention::Nginx {
-        put_deletions_last(headers);
+        leave_one_cookie(headers);
     }
     if permitted {
         tell_what_to_remove(headers, asked);
@@ -85,17 +85,13 @@ fn refusal(status: StatusCode, convention: Convention) -> StatusCode {
     }
 }
 
-/// nginx before 1.23 knows the first `Set-Cookie` alone. A cookie that should be gone may stay for one more request; a session
-/// must not get lost.
-fn put_deletions_last(headers: &mut HeaderMap) {
-    let lines: Vec<HeaderValue> = headers.get_all(header::SET_COOKIE).iter().cloned().collect();
-    let deletes = |line: &HeaderValue| line.as_bytes().windows(10).any(|part| part == b"Max-Age=0;");
-    let (gone, kept): (Vec<_>, Vec<_>) = lines.into_iter().partition(deletes);
-    if !gone.is_empty() && !kept.is_empty() {
-        headers.remove(header::SET_COOKIE);
-        for line in kept.into_iter().chain(gone) {
-            headers.append(header::SET_COOKIE, line);
-        }
+/// nginx before 1.23 knows the first `Set-Cookie` alone, and later ones make one line of all, in which the last `Max-Age` counts. A
+/// cookie that should be gone may stay for one more request; a session must not get lost.
+fn leave_one_cookie(headers: &mut HeaderMap) {
+    let deletes = |line: &&HeaderValue| line.as_bytes().windows(10).any(|part| part == b"Max-Age=0;");
+    let lines = || headers.get_all(header::SET_COOKIE).iter();
+    if let Some(line) = lines().find(|line| !deletes(line)).or_else(|| lines().next()).cloned() {
+        headers.insert(header::SET_COOKIE, line);
     }
 }
 
@@ -120,15 +116,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nginx_reads_the_cookie_that_is_kept_first() {
-        let mut headers = HeaderMap::new();
-        for line in
-            ["a=deleted; expires=x; Max-Age=0; path=/", "s=1; path=/; Max-Age=060", "b=deleted; Max-Age=0; path=/", "t=2; path=/"]
-        {
-            headers.append(header::SET_COOKIE, HeaderValue::from_static(line));
+    fn nginx_reads_one_cookie_and_rather_one_that_is_kept() {
+        let (first, session) = ("a=deleted; expires=x; Max-Age=0; path=/", "s=1; path=/; Max-Age=060");
+        let last = "b=deleted; Max-Age=0; path=/";
+        for (lines, left) in [
+            (&[first, session, last, "t=2; path=/"][..], Some(session)),
+            (&[first, last], Some(first)),
+            (&[session], Some(session)),
+            (&[], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(header::SET_COOKIE, HeaderValue::from_static(line));
+            }
+            leave_one_cookie(&mut headers);
+            let said: Vec<_> = headers.get_all(header::SET_COOKIE).iter().collect();
+            assert_eq!(said, left.into_iter().collect::<Vec<_>>(), "{lines:?}");
         }
-        put_deletions_last(&mut headers);
-        let names: Vec<_> = headers.get_all(header::SET_COOKIE).iter().map(|line| char::from(line.as_bytes()[0])).collect();
-        assert_eq!(names, ['s', 't', 'a', 'b']);
     }
 }

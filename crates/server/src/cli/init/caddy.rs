@@ -1,4 +1,4 @@
-//! Caddy: `forward_auth`.
+//! Caddy: `reverse_proxy` with `handle_response`, which is what `forward_auth` stands for.
 
 use super::plan::{CLEARED, CORS, CREDENTIALS, IDENTITY, Plan, below, title_case};
 use std::{collections::BTreeSet, fmt::Write};
@@ -110,13 +110,14 @@ fn judge(plan: &Plan, text: &mut String) {
                 handle_response @permit {{
                     # Cookies of sessions are sent again now and then, and deleted.
                     copy_response_headers {{
-                        include Set-Cookie{cors}
+                        include Set-Cookie{cors}{vary}
                     }}
                     route {{
 ",
         doorward = plan.doorward,
         judge = plan.judge,
-        cors = if plan.cors { CORS.map(|name| format!(" {}", title_case(name))).concat() + " Vary" } else { String::new() },
+        cors = if plan.cors { CORS.map(|name| format!(" {}", title_case(name))).concat() } else { String::new() },
+        vary = if plan.vary { " Vary" } else { "" },
     );
     for name in IDENTITY.iter().chain(&CREDENTIALS) {
         let (header, word) = (title_case(name), name.replace('-', "_"));

@@ -93,7 +93,7 @@ fn server(plan: &Plan, text: &mut String) {
     }
     text.push_str("        # Who it is: Doorward's answer says it, never the client.\n");
     let cors: &[&str] = if plan.cors { &CORS } else { &[] };
-    for name in IDENTITY.iter().chain(&ANSWERED).chain(cors).chain(plan.cors.then_some(&"vary")) {
+    for name in IDENTITY.iter().chain(&ANSWERED).chain(cors).chain(plan.vary.then_some(&"vary")) {
         let variable = name.replace('-', "_");
         let _ = writeln!(text, "        auth_request_set $answer_{variable} $upstream_http_{variable};");
     }
@@ -106,6 +106,8 @@ fn server(plan: &Plan, text: &mut String) {
             let (header, variable) = (title_case(name), name.replace('-', "_"));
             let _ = writeln!(text, "        proxy_hide_header {header};\n        add_header {header} $answer_{variable} always;");
         }
+    }
+    if plan.vary {
         text.push_str("        add_header Vary $answer_vary always;\n");
     }
     for name in IDENTITY {

@@ -96,6 +96,8 @@ pub(super) struct Plan {
     pub(super) services: Vec<Service>,
     /// Whether Doorward says what pages of other origins may do.
     pub(super) cors: bool,
+    /// Whether answers depend on headers that Doorward reads, so that caches must know: with `[cors]`, or with sites.
+    pub(super) vary: bool,
 }
 
 /// A service behind the proxy.
@@ -139,6 +141,7 @@ impl Plan {
             })
         });
         let hosts = policy.hosts.iter().flatten();
+        let cors = !policy.cors.rules.is_empty() || policy.sites.all.iter().any(|site| !site.policy.cors.rules.is_empty());
         let plan = Self {
             title: format!("{name} in front of Doorward: `doorward init {name}` for policy {}", policy.hash, name = proxy.name()),
             doorward: reachable(listen).to_string(),
@@ -150,7 +153,8 @@ impl Plan {
             own: own_places(policy, settings.assertion.jwks_path.as_deref()),
             questions: questions(&settings.forward_auth),
             services: services.collect::<Result<_, Failure>>()?,
-            cors: !policy.cors.rules.is_empty() || policy.sites.all.iter().any(|site| !site.policy.cors.rules.is_empty()),
+            cors,
+            vary: cors || !policy.sites.all.is_empty(),
         };
         plan.own.iter().chain(&plan.questions).try_for_each(|place| plain("the path of an endpoint", place.path()).map(drop))?;
         Ok(plan)

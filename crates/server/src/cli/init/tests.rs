@@ -162,6 +162,9 @@ fn what_is_of_a_site_is_in_the_plan() {
     }
     let names: std::collections::BTreeSet<_> = plan.cookies.iter().collect();
     assert_eq!((plan.cookies.len(), names.len()), (3, 3), "{:?}", plan.cookies);
+    // Caches have to know that answers depend on the site.
+    assert!(super::nginx::render(&plan).contains("add_header Vary $answer_vary always;"));
+    assert!(super::caddy::render(&plan).contains("include Set-Cookie Vary\n"));
 }
 
 #[test]
